@@ -1,0 +1,271 @@
+//! 5. Rewrite: what goes to the origin and what comes back, as edits that an edge applies to its own head.
+
+use crate::{api::Api, request::Request, table::Mapping, version::Source};
+use alloc::{string::String, sync::Arc};
+use core::net::IpAddr;
+use http::{HeaderMap, HeaderName, HeaderValue, header, uri::PathAndQuery};
+
+/// `verge-reason`: the code of an answer Verge authored.
+pub const VERGE_REASON: HeaderName = HeaderName::from_static("verge-reason");
+/// `verge-version`: the version that was chosen, told to the origin.
+pub const VERGE_VERSION: HeaderName = HeaderName::from_static("verge-version");
+/// `api-version`: the version that answers, told to the client.
+pub const API_VERSION: HeaderName = HeaderName::from_static("api-version");
+/// `x-request-id`.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// `traceparent` (W3C Trace Context §3.2).
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// `CDN-Loop` (RFC 8586).
+pub const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
+const X_APIGW_API_ID: HeaderName = HeaderName::from_static("x-apigw-api-id");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// The name by which Verge knows itself in `Via` and `CDN-Loop`.
+pub const OWN_NAME: &str = "verge";
+
+/// Fields that belong to one connection (RFC 9110 §7.6.1), besides those `Connection` nominates.
+const HOP_BY_HOP: [HeaderName; 8] = [
+    header::CONNECTION,
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// A head that can be edited; each edge has its own.
+pub trait Edits {
+    /// Replaces all lines of a field with one.
+    fn set(&mut self, name: HeaderName, value: HeaderValue);
+    /// Adds a line to a field.
+    fn append(&mut self, name: HeaderName, value: HeaderValue);
+    /// Removes all lines of a field.
+    fn remove(&mut self, name: &HeaderName);
+    /// Removes a field that belongs to the client's connection. An edge whose transport does this itself (and knows
+    /// which ones an upgrade needs) leaves it to the transport.
+    fn remove_hop_by_hop(&mut self, name: &HeaderName) {
+        self.remove(name);
+    }
+}
+
+/// The client's side of this hop, as the edge saw it.
+#[derive(Debug, Clone)]
+pub struct Hop<'a> {
+    /// The address that connected.
+    pub client: Option<IpAddr>,
+    /// Whether it connected over TLS.
+    pub tls: bool,
+    /// The id this request goes by in logs, and in `x-request-id`.
+    pub request_id: &'a HeaderValue,
+    /// A `traceparent` to start the trace with, where the client sent none that can be used.
+    pub traceparent: Option<&'a HeaderValue>,
+}
+
+/// The router's yes: where a request goes, and how it must look there.
+///
+/// Fields are private and [`crate::route`] is the only maker, so that what is dialled cannot be chosen by anybody else.
+/// Owned, and holding the row's one `Arc`: a refresh changes nothing under a request in flight.
+#[derive(Debug, Clone)]
+pub struct Forward {
+    mapping: Arc<Mapping>,
+    source: Source,
+    target: PathAndQuery,
+}
+
+impl Forward {
+    pub(crate) fn new(mapping: Arc<Mapping>, source: Source, request: &Request<'_>) -> Option<Self> {
+        let target = rewrite_target(&mapping, request)?;
+        Some(Self { mapping, source, target })
+    }
+
+    /// The row that answers.
+    #[must_use]
+    pub fn mapping(&self) -> &Arc<Mapping> {
+        &self.mapping
+    }
+
+    /// Its API.
+    #[must_use]
+    pub fn api(&self) -> &Arc<Api> {
+        self.mapping.api()
+    }
+
+    /// Where to send the request.
+    #[must_use]
+    pub fn origin(&self) -> &crate::Origin {
+        self.mapping.origin()
+    }
+
+    /// Where the version was read.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
+    /// The target at the origin: base path + original path, one slash between, the query unchanged.
+    #[must_use]
+    pub fn target(&self) -> &PathAndQuery {
+        &self.target
+    }
+
+    /// Edits the request head for the origin. `request` is the head as received, before any edit.
+    pub fn edit_request(&self, request: &Request<'_>, hop: &Hop<'_>, edits: &mut impl Edits) {
+        let headers = request.headers;
+        for name in HOP_BY_HOP.iter().filter(|name| headers.contains_key(*name)) {
+            edits.remove_hop_by_hop(name);
+        }
+        for name in nominated(headers) {
+            edits.remove_hop_by_hop(&name);
+        }
+        for name in headers.keys() {
+            if name.as_str().starts_with("verge-") || *name == X_APIGW_API_ID || is_forwarding(name) {
+                edits.remove(name);
+            }
+        }
+        edits.set(header::HOST, self.origin().host().clone());
+        if let Some(value) = hop.client.and_then(address_value) {
+            edits.set(X_FORWARDED_FOR, value);
+        }
+        edits.set(X_FORWARDED_PROTO, HeaderValue::from_static(if hop.tls { "https" } else { "http" }));
+        if let Ok(host) = HeaderValue::from_str(request.host) {
+            edits.set(X_FORWARDED_HOST, host);
+        }
+        edits.set(X_REQUEST_ID, hop.request_id.clone());
+        if let Some(traceparent) = hop.traceparent {
+            edits.set(TRACEPARENT, traceparent.clone());
+        }
+        edits.set(VERGE_VERSION, self.mapping.version().clone());
+        edits.append(header::VIA, HeaderValue::from_static("1.1 verge"));
+        edits.append(CDN_LOOP, HeaderValue::from_static(OWN_NAME));
+    }
+
+    /// Edits the answer's head for the client. `headers` are the origin's.
+    pub fn edit_response(&self, headers: &HeaderMap, edits: &mut impl Edits) {
+        edits.set(API_VERSION, self.mapping.version().clone());
+        add_vary(self.api(), headers, edits);
+        if let Some(life) = self.mapping.lifecycle() {
+            for (name, value) in life.fields() {
+                // The origin's own announcement is never loosened; links may stand beside each other.
+                if *name == header::LINK {
+                    edits.append(name.clone(), value.clone());
+                } else if !headers.contains_key(name) {
+                    edits.set(name.clone(), value.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Completes `Vary` (RFC 9110 §12.5.5) with every field that could have changed the choice.
+pub fn add_vary(api: &Api, headers: &HeaderMap, edits: &mut impl Edits) {
+    let mut lines = headers.get_all(header::VARY).iter().peekable();
+    if lines.peek().is_none() {
+        edits.append(header::VARY, api.vary_value().clone());
+        return;
+    }
+    let has = |wanted: &str| {
+        headers.get_all(header::VARY).iter().any(|line| {
+            line.as_bytes().split(|&b| b == b',').any(|item| {
+                let item = item.trim_ascii();
+                item == b"*" || item.eq_ignore_ascii_case(wanted.as_bytes())
+            })
+        })
+    };
+    for name in api.vary() {
+        if !has(name.as_str()) {
+            edits.append(header::VARY, HeaderValue::from(name.clone()));
+        }
+    }
+}
+
+/// Whether the request has been here before: `verge` among the `CDN-Loop` ids (RFC 8586) or the `Via` pseudonyms.
+#[must_use]
+pub fn is_loop(headers: &HeaderMap) -> bool {
+    let ours = |item: &[u8]| {
+        let end = item.iter().position(|&b| matches!(b, b';' | b' ' | b'\t')).unwrap_or(item.len());
+        item.get(..end).is_some_and(|id| id.eq_ignore_ascii_case(OWN_NAME.as_bytes()))
+    };
+    let items = |name: HeaderName, ours: &dyn Fn(&[u8]) -> bool| {
+        headers
+            .get_all(name)
+            .iter()
+            .any(|line| line.as_bytes().split(|&b| b == b',').any(|item| ours(item.trim_ascii())))
+    };
+    items(CDN_LOOP, &ours)
+        || items(header::VIA, &|item| {
+            // `protocol received-by [comment]`
+            let after = item.iter().position(|&b| b == b' ').and_then(|at| item.get(at + 1..));
+            after.is_some_and(|received_by| ours(received_by.trim_ascii()))
+        })
+}
+
+fn is_forwarding(name: &HeaderName) -> bool {
+    *name == header::FORWARDED || name.as_str().starts_with("x-forwarded-")
+}
+
+/// Fields that `Connection` nominates, but those that no client may take away (framing, routing, forwarding).
+fn nominated(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|&b| b == b','))
+        .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
+        .filter(|name| {
+            !HOP_BY_HOP.contains(name)
+                && !is_forwarding(name)
+                && *name != header::HOST
+                && *name != header::CONTENT_LENGTH
+                && headers.contains_key(name)
+        })
+}
+
+/// An address as a field value, without a heap-allocated string in between.
+fn address_value(address: IpAddr) -> Option<HeaderValue> {
+    use core::fmt::Write;
+    struct Stack([u8; 45], usize);
+    impl Write for Stack {
+        fn write_str(&mut self, text: &str) -> core::fmt::Result {
+            let end = self.1 + text.len();
+            self.0.get_mut(self.1..end).ok_or(core::fmt::Error)?.copy_from_slice(text.as_bytes());
+            self.1 = end;
+            Ok(())
+        }
+    }
+    let mut text = Stack([0; 45], 0);
+    write!(text, "{}", address.to_canonical()).ok()?;
+    HeaderValue::from_bytes(text.0.get(..text.1)?).ok()
+}
+
+/// Base path + original path (without the API's own path where it is cut) + query: the one allocation of a decision.
+fn rewrite_target(mapping: &Mapping, request: &Request<'_>) -> Option<PathAndQuery> {
+    let api = mapping.api();
+    let base = mapping.origin().base_path();
+    let mut path = request.path;
+    if api.strip()
+        && let Some(own) = api.path()
+    {
+        path = path.strip_prefix(own.as_str()).unwrap_or(path);
+    }
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    let query = request.query.map_or(0, |query| query.len() + 1);
+    let mut target = String::with_capacity(base.len() + slash.len() + path.len() + query);
+    target.push_str(base);
+    target.push_str(slash);
+    target.push_str(path);
+    if let Some(query) = request.query {
+        target.push('?');
+        target.push_str(query);
+    }
+    let length = target.len();
+    // What the URI type would silently cut (a fragment) must not go out shortened.
+    PathAndQuery::from_maybe_shared(bytes::Bytes::from(target)).ok().filter(|parsed| parsed.as_str().len() == length)
+}
+
+#[cfg(test)]
+mod tests;

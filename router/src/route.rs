@@ -1,0 +1,55 @@
+//! The whole decision.
+
+use crate::{
+    UnixTime,
+    api::Api,
+    rejection::{Reason, Rejection, repeatable},
+    request::Request,
+    resolve::{self, Unresolved},
+    rewrite::{self, Forward},
+    table::{ApiTable, Found, MappingTable},
+    witness::{Fact, Witness},
+};
+use alloc::sync::Arc;
+use http::Method;
+
+/// Decides where a request goes: request head + mapping table + clock -> [`Forward`] or [`Rejection`].
+///
+/// The same arguments always give the same answer. `witness` is told what was found; `&mut ()` listens to nothing.
+///
+/// # Errors
+/// The router's no; see [`Reason`]. A store that cannot be read is not among them: without a table there is no call.
+pub fn route(
+    request: &Request<'_>,
+    table: &MappingTable,
+    now: UnixTime,
+    witness: &mut impl Witness,
+) -> Result<Forward, Rejection> {
+    if matches!(*request.method, Method::CONNECT | Method::TRACE) {
+        return Err(Rejection::new(Reason::MethodNotAllowed));
+    }
+    if rewrite::is_loop(request.headers) {
+        return Err(Rejection::new(Reason::LoopDetected));
+    }
+    let part = table.find_api(request.host, request.path).ok_or_else(|| Rejection::new(Reason::UnknownHost))?;
+    witness.saw(Fact::ApiFound(part.api()));
+    let resolved = resolve::resolve(request, part, now, witness).map_err(|no| reject(no, part, now))?;
+    let Some(Found::Mapped(mapping)) = part.get(resolved.row) else {
+        return Err(reject_for(Reason::InvalidMapping, part.api()));
+    };
+    Forward::new(mapping.clone(), resolved.source, request).ok_or_else(|| reject_for(Reason::BadRequest, part.api()))
+}
+
+fn reject(no: Unresolved<'_>, part: &ApiTable, now: UnixTime) -> Rejection {
+    Rejection {
+        reason: no.reason,
+        api: Some(part.api().clone()),
+        requested: no.requested.map(repeatable),
+        version: no.row.and_then(|row| part.get(row)).map(|found| found.key().into()),
+        supported: part.supported(now),
+    }
+}
+
+fn reject_for(reason: Reason, api: &Arc<Api>) -> Rejection {
+    Rejection { api: Some(api.clone()), ..Rejection::new(reason) }
+}

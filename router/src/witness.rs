@@ -1,0 +1,51 @@
+//! What the router found on its way, told to whoever asks. Serving asks for nothing and pays nothing.
+
+use crate::{api::Api, version::Source, version::accept::Range};
+
+/// A listener to the decision. `()` hears nothing, and the compiler removes the telling.
+pub trait Witness {
+    /// Takes one fact, in the order they are found.
+    fn saw(&mut self, fact: Fact<'_>);
+}
+
+impl Witness for () {
+    #[inline]
+    fn saw(&mut self, _: Fact<'_>) {}
+}
+
+/// One finding.
+#[derive(Debug, Clone, Copy)]
+pub enum Fact<'a> {
+    /// This API takes the request.
+    ApiFound(&'a Api),
+    /// A media range, and what became of it.
+    Range(Range<'a>, Reading<'a>),
+    /// A value of the version header, and what became of it.
+    HeaderValue(&'a [u8], Reading<'a>),
+    /// Nothing asks for a version; the policy decides.
+    NothingAsked,
+    /// The policy names this version.
+    Default(&'a str),
+    /// The row that answers.
+    Resolved {
+        /// Where the version was read.
+        source: Source,
+        /// The row's key.
+        key: &'a str,
+    },
+}
+
+/// What one value or range amounts to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading<'a> {
+    /// It names no version.
+    Nothing,
+    /// It cannot be a version.
+    Malformed,
+    /// No row has this version.
+    Unknown,
+    /// This row.
+    Row(&'a str),
+    /// It names two versions that are different rows.
+    Contradiction,
+}
