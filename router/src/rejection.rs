@@ -1,6 +1,6 @@
 //! Why a request is not forwarded: one closed list, with one code, one default status and one title for each entry.
 
-use crate::api::Api;
+use crate::{api::Api, table::Mapping};
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use http::StatusCode;
 
@@ -221,13 +221,15 @@ pub struct Rejection {
     pub requested: Option<Box<str>>,
     /// The row that answered, where there is one (`retired_version`, `invalid_mapping`).
     pub version: Option<Box<str>>,
+    /// The same row where it is good: a retired one, whose lifecycle the answer repeats.
+    pub mapping: Option<Arc<Mapping>>,
     /// Versions that would have been served, newest first, at most [`MAX_SUPPORTED`]; empty where policy hides them.
     pub supported: Vec<Box<str>>,
 }
 
 impl Rejection {
     pub(crate) fn new(reason: Reason) -> Self {
-        Self { reason, api: None, requested: None, version: None, supported: Vec::new() }
+        Self { reason, api: None, requested: None, version: None, mapping: None, supported: Vec::new() }
     }
 
     /// The status to answer with: the API's own choice, or the reason's default.

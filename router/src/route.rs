@@ -41,11 +41,16 @@ pub fn route(
 }
 
 fn reject(no: Unresolved<'_>, part: &ApiTable, now: UnixTime) -> Rejection {
+    let found = no.row.and_then(|row| part.get(row));
     Rejection {
         reason: no.reason,
         api: Some(part.api().clone()),
         requested: no.requested.map(repeatable),
-        version: no.row.and_then(|row| part.get(row)).map(|found| found.key().into()),
+        version: found.map(|found| found.key().into()),
+        mapping: match found {
+            Some(Found::Mapped(mapping)) => Some(mapping.clone()),
+            _ => None,
+        },
         supported: part.supported(now),
     }
 }

@@ -1,0 +1,165 @@
+//! Between the socket and the proxy: every connection comes in here, and every HTTP/1 head is read here, whole, under
+//! one deadline and one limit, before pingora parses it.
+
+mod head;
+mod wire;
+
+use crate::{proxy::Verge, reply::Reply, telemetry::Metrics};
+use bytes::BytesMut;
+use head::{HeadScan, Progress};
+use pingora_core::{
+    apps::{HttpServerApp, ServerApp},
+    protocols::{
+        ALPN, Ssl, Stream,
+        http::ServerSession,
+    },
+    server::ShutdownWatch,
+};
+use pingora_proxy::HttpProxy;
+use pingora_timeout::timeout;
+use std::{sync::Arc, time::Duration};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use verge_router::Reason;
+
+pub(crate) use head::HeadLimits;
+pub(crate) use wire::Wire;
+
+/// Where a head is read into: most fit, and none is copied again.
+const HEAD_BUFFER: usize = 4096;
+
+/// What is still read, and for how long, after an answer that came before the request's end, so that the client can
+/// read that answer (RFC 9112 §9.6).
+const LINGER_BYTES: usize = 64 * 1024;
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Time and size limits of the client's side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IngressLimits {
+    /// Sizes.
+    pub(crate) head: HeadLimits,
+    /// From the first byte of a head (or from the accept) to its last.
+    pub(crate) head_timeout: Duration,
+    /// Between two requests.
+    pub(crate) idle_timeout: Duration,
+    /// Between two reads of a body, or two writes of an answer.
+    pub(crate) body_timeout: Duration,
+}
+
+/// Takes connections to the proxy.
+pub(crate) struct Ingress {
+    proxy: Arc<HttpProxy<Verge>>,
+    limits: IngressLimits,
+    metrics: Arc<Metrics>,
+}
+
+/// What reading a head came to.
+enum Head {
+    Whole,
+    /// Nobody there: closed, idle too long, or we are going down.
+    Gone,
+    Refused(Reason),
+}
+
+impl Ingress {
+    pub(crate) fn new(proxy: Arc<HttpProxy<Verge>>, limits: IngressLimits, metrics: Arc<Metrics>) -> Self {
+        Self { proxy, limits, metrics }
+    }
+
+    /// Serves one connection to its end.
+    pub(crate) async fn serve(&self, wire: Wire, shutdown: &ShutdownWatch) {
+        if wire.selected_alpn_proto() == Some(ALPN::H2) {
+            self.proxy.process_new(Box::new(wire), shutdown).await;
+        } else {
+            self.serve_http1(Box::new(wire), shutdown).await;
+        }
+    }
+
+    async fn serve_http1(&self, mut stream: Stream, shutdown: &ShutdownWatch) {
+        let mut first = true;
+        loop {
+            let mut head = BytesMut::new();
+            match self.read_head(&mut stream, &mut head, first, shutdown).await {
+                Head::Whole => {}
+                Head::Gone => break,
+                Head::Refused(reason) => {
+                    self.refuse(&mut stream, reason).await;
+                    break;
+                }
+            }
+            first = false;
+            let mut session = ServerSession::new_http1(stream);
+            session.set_pipelined_prefix(head);
+            session.set_read_timeout(Some(self.limits.body_timeout));
+            session.set_write_timeout(Some(self.limits.body_timeout));
+            session.set_total_drain_timeout(Some(LINGER));
+            session.set_keepalive((!*shutdown.borrow()).then_some(self.limits.idle_timeout.as_secs()));
+            match self.proxy.process_new_http(session, shutdown).await {
+                Some(reused) => stream = reused.consume().0,
+                None => return,
+            }
+        }
+        stream.shutdown().await;
+    }
+
+    /// Reads one head into `head`, whole.
+    async fn read_head(
+        &self,
+        stream: &mut Stream,
+        head: &mut BytesMut,
+        first: bool,
+        shutdown: &ShutdownWatch,
+    ) -> Head {
+        head.reserve(HEAD_BUFFER);
+        let patience = if first { self.limits.head_timeout } else { self.limits.idle_timeout };
+        let mut going_down = shutdown.clone();
+        tokio::select! {
+            biased;
+            read = timeout(patience, stream.read_buf(head)) => match read {
+                Ok(Ok(n)) if n > 0 => {}
+                _ => return Head::Gone,
+            },
+            _ = going_down.wait_for(|down| *down) => return Head::Gone,
+        }
+        let mut scan = HeadScan::default();
+        match scan.scan(head, &self.limits.head) {
+            Progress::Complete(_) => return Head::Whole,
+            Progress::Refused(reason) => return Head::Refused(reason),
+            Progress::Partial => {}
+        }
+        let rest = async {
+            loop {
+                match stream.read_buf(head).await {
+                    Ok(n) if n > 0 => {}
+                    _ => return Head::Gone,
+                }
+                match scan.scan(head, &self.limits.head) {
+                    Progress::Complete(_) => return Head::Whole,
+                    Progress::Refused(reason) => return Head::Refused(reason),
+                    Progress::Partial => head.reserve(HEAD_BUFFER),
+                }
+            }
+        };
+        timeout(self.limits.head_timeout, rest).await.unwrap_or(Head::Gone)
+    }
+
+    /// Answers a head that never reaches the proxy, and lets the client read the answer.
+    async fn refuse(&self, stream: &mut Stream, reason: Reason) {
+        self.metrics.refused(reason);
+        let reply = Reply::to_reason(reason).into_http1();
+        let farewell = async {
+            stream.write_all(&reply).await?;
+            stream.shutdown().await;
+            let mut drained = 0;
+            let mut sink = [0; 4096];
+            while drained < LINGER_BYTES {
+                match stream.read(&mut sink).await? {
+                    0 => break,
+                    n => drained += n,
+                }
+            }
+            Ok::<(), std::io::Error>(())
+        };
+        // A client that does not read has had its chance.
+        let _ = timeout(LINGER, farewell).await;
+    }
+}

@@ -1,0 +1,188 @@
+//! The head of an HTTP/1 request, byte by byte, before any parser sees it: where it ends, and whether it may.
+//!
+//! Line ends are CRLF and nothing else (RFC 9112 §2.2 lets a server be strict); a head that is too large is known as
+//! soon as it is, not when it has arrived.
+
+use verge_router::Reason;
+
+/// What a head may measure.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeadLimits {
+    /// Bytes of the whole head.
+    pub(crate) head: usize,
+    /// Number of fields.
+    pub(crate) fields: usize,
+    /// Bytes of the request target.
+    pub(crate) target: usize,
+}
+
+/// How far a head has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// More bytes are needed.
+    Partial,
+    /// It is whole, and has this many bytes.
+    Complete(usize),
+    /// It must be refused.
+    Refused(Reason),
+}
+
+/// Walks over a growing head; no byte is looked at twice.
+#[derive(Debug, Default)]
+pub(crate) struct HeadScan {
+    line_start: usize,
+    scanned: usize,
+    lines: usize,
+}
+
+impl HeadScan {
+    /// Looks at what has arrived since the last call; `bytes` is everything so far.
+    pub(crate) fn scan(&mut self, bytes: &[u8], limits: &HeadLimits) -> Progress {
+        while let Some(found) = bytes.get(self.scanned..).and_then(|fresh| fresh.iter().position(|&b| b == b'\n')) {
+            let end = self.scanned + found;
+            if end + 1 > limits.head {
+                return Progress::Refused(Reason::HeadTooLarge);
+            }
+            let line = bytes.get(self.line_start..end).unwrap_or_default();
+            self.line_start = end + 1;
+            self.scanned = end + 1;
+            let Some(line) = line.strip_suffix(b"\r") else {
+                return Progress::Refused(Reason::BadRequest);
+            };
+            match self.lines {
+                // An empty line before the request line is skipped by tolerant servers; we are not one.
+                0 if line.is_empty() => return Progress::Refused(Reason::BadRequest),
+                0 => {
+                    if let Some(refused) = check_request_line(line, limits) {
+                        return Progress::Refused(refused);
+                    }
+                }
+                _ if line.is_empty() => return Progress::Complete(end + 1),
+                _ if self.lines > limits.fields => return Progress::Refused(Reason::HeadTooLarge),
+                _ => {
+                    if let Some(refused) = check_field_line(line) {
+                        return Progress::Refused(refused);
+                    }
+                }
+            }
+            self.lines += 1;
+        }
+        self.scanned = bytes.len();
+        if bytes.len() >= limits.head {
+            // Say what is too long: a target that fills the head is not a matter of fields.
+            let target = self.lines == 0 && limits.target < limits.head;
+            return Progress::Refused(if target { Reason::TargetTooLong } else { Reason::HeadTooLarge });
+        }
+        Progress::Partial
+    }
+}
+
+/// `method SP request-target SP HTTP-version` (RFC 9112 §3), with a target of visible ASCII.
+fn check_request_line(line: &[u8], limits: &HeadLimits) -> Option<Reason> {
+    let mut words = line.split(|&b| b == b' ');
+    let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Some(Reason::BadRequest);
+    };
+    if target.len() > limits.target {
+        return Some(Reason::TargetTooLong);
+    }
+    let visible = target.iter().all(|&b| (0x21..0x7f).contains(&b) && b != b'#');
+    let known = matches!(version, b"HTTP/1.1" | b"HTTP/1.0");
+    if method.is_empty() || !method.iter().all(|&b| is_token(b)) || target.is_empty() || !visible || !known {
+        return Some(Reason::BadRequest);
+    }
+    // Absolute form is left to the parser behind; what is neither is for CONNECT and OPTIONS only (RFC 9112 §3.2).
+    let fits = match target {
+        [b'/', ..] => method != b"CONNECT",
+        b"*" => method == b"OPTIONS",
+        _ if method == b"CONNECT" => true,
+        _ => target.windows(3).any(|part| part == b"://"),
+    };
+    (!fits).then_some(Reason::BadRequest)
+}
+
+/// `field-name ":" OWS field-value OWS` (RFC 9112 §5): a token, no blank before the colon, no folding, no control bytes.
+fn check_field_line(line: &[u8]) -> Option<Reason> {
+    let colon = line.iter().position(|&b| b == b':').unwrap_or(0);
+    let (name, value) = line.split_at_checked(colon)?;
+    let sound = !name.is_empty()
+        && name.iter().all(|&b| is_token(b))
+        && value.iter().all(|&b| b == b'\t' || (b >= 0x20 && b != 0x7f));
+    (!sound).then_some(Reason::BadRequest)
+}
+
+/// `tchar` (RFC 9110 §5.6.2).
+fn is_token(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: HeadLimits = HeadLimits { head: 256, fields: 4, target: 64 };
+
+    /// The outcome when the head arrives at once, which must be the outcome when it arrives byte by byte.
+    fn scan(head: &[u8]) -> Progress {
+        let whole = HeadScan::default().scan(head, &LIMITS);
+        let mut scan = HeadScan::default();
+        let dripped = (1..=head.len())
+            .map(|end| scan.scan(&head[..end], &LIMITS))
+            .find(|progress| *progress != Progress::Partial)
+            .unwrap_or(Progress::Partial);
+        assert_eq!(whole, dripped, "{:?}", String::from_utf8_lossy(head));
+        whole
+    }
+
+    #[test]
+    fn a_head_ends_at_the_first_empty_line() {
+        let head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        assert_eq!(scan(head), Progress::Complete(head.len()));
+        assert_eq!(scan(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET"), Progress::Complete(head.len()));
+        assert_eq!(scan(b"GET / HTTP/1.1\r\nHost: a\r\n"), Progress::Partial);
+        assert_eq!(scan(b"OPTIONS * HTTP/1.1\r\n\r\n"), Progress::Complete(22));
+    }
+
+    #[test]
+    fn what_is_not_strictly_http_is_refused() {
+        for bad in [
+            "GET / HTTP/1.1\nHost: a\n\n",
+            "GET / HTTP/1.1\r\nHost: a\n\r\n",
+            "\r\nGET / HTTP/1.1\r\n\r\n",
+            "GET  / HTTP/1.1\r\n\r\n",
+            "GET /a b HTTP/1.1\r\n\r\n",
+            "GET /\t HTTP/1.1\r\n\r\n",
+            "GET /#x HTTP/1.1\r\n\r\n",
+            "GET * HTTP/1.1\r\n\r\n",
+            "GET a HTTP/1.1\r\n\r\n",
+            "GET HTTP/1.1\r\n\r\n",
+            "GET / HTTP/2.0\r\n\r\n",
+            "PRI * HTTP/2.0\r\n\r\n",
+            "GET /\u{e4} HTTP/1.1\r\n\r\n",
+            "G(T / HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n",
+            "GET / HTTP/1.1\r\nno colon\r\n\r\n",
+            "GET / HTTP/1.1\r\n: v\r\n\r\n",
+            "GET / HTTP/1.1\r\nA: b\0\r\n\r\n",
+            "GET / HTTP/1.1\r\nA: b\rc\r\n\r\n",
+        ] {
+            assert_eq!(scan(bad.as_bytes()), Progress::Refused(Reason::BadRequest), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn each_limit_has_its_own_answer() {
+        let target = format!("GET /{} HTTP/1.1\r\n", "a".repeat(64));
+        assert_eq!(scan(target.as_bytes()), Progress::Refused(Reason::TargetTooLong));
+        let endless = format!("GET /{}", "a".repeat(300));
+        assert_eq!(scan(endless.as_bytes()), Progress::Refused(Reason::TargetTooLong));
+        let large = format!("GET / HTTP/1.1\r\nA: {}", "a".repeat(300));
+        assert_eq!(scan(large.as_bytes()), Progress::Refused(Reason::HeadTooLarge));
+        let many = format!("GET / HTTP/1.1\r\n{}", "A: b\r\n".repeat(5));
+        assert_eq!(scan(many.as_bytes()), Progress::Refused(Reason::HeadTooLarge));
+        let enough = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(4));
+        assert_eq!(scan(enough.as_bytes()), Progress::Complete(enough.len()));
+    }
+}

@@ -1,0 +1,170 @@
+//! A client's connection as the proxy sees it: TCP or TLS, one type, with writes gathered until they are flushed.
+
+use async_trait::async_trait;
+use bytes::{Buf, BytesMut};
+use pingora_core::protocols::{
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
+    UniqueIDType, l4::socket::SocketAddr as PeerAddr, raw_connect::ProxyDigest, tls::SslDigest,
+};
+use std::{
+    io,
+    net::SocketAddr,
+    os::fd::AsRawFd,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::server::TlsStream;
+
+/// Writes are gathered up to this many bytes, so that a head and a short body leave in one segment.
+const GATHER: usize = 8 * 1024;
+
+#[derive(Debug)]
+enum Transport {
+    Tcp(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// A client's connection.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    transport: Transport,
+    unsent: BytesMut,
+    socket: Arc<SocketDigest>,
+    tls: Option<Arc<SslDigest>>,
+    alpn: Option<ALPN>,
+}
+
+impl Wire {
+    pub(crate) fn tcp(stream: TcpStream, peer: SocketAddr) -> Self {
+        let socket = socket_digest(&stream, peer);
+        Self { transport: Transport::Tcp(stream), unsent: BytesMut::new(), socket, tls: None, alpn: None }
+    }
+
+    pub(crate) fn tls(stream: TlsStream<TcpStream>, peer: SocketAddr) -> Self {
+        let (tcp, session) = stream.get_ref();
+        let socket = socket_digest(tcp, peer);
+        let alpn = match session.alpn_protocol() {
+            Some(b"h2") => Some(ALPN::H2),
+            Some(_) => Some(ALPN::H1),
+            None => None,
+        };
+        let cipher = session.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or("");
+        let version = session.protocol_version().and_then(|version| version.as_str()).unwrap_or("");
+        let tls = Arc::new(SslDigest::new(cipher, version, None, None, Vec::new()));
+        Self { transport: Transport::Tls(Box::new(stream)), unsent: BytesMut::new(), socket, tls: Some(tls), alpn }
+    }
+
+    fn transport(&mut self) -> Pin<&mut (dyn Connection + Send)> {
+        match &mut self.transport {
+            Transport::Tcp(stream) => Pin::new(stream),
+            Transport::Tls(stream) => Pin::new(stream.as_mut()),
+        }
+    }
+
+    fn poll_send_unsent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.unsent.is_empty() {
+            let unsent = std::mem::take(&mut self.unsent);
+            let sent = self.transport().poll_write(cx, &unsent);
+            self.unsent = unsent;
+            match ready!(sent)? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                n => self.unsent.advance(n),
+            }
+        }
+        // An idle connection holds no buffer.
+        self.unsent = BytesMut::new();
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// What both transports are.
+trait Connection: AsyncRead + AsyncWrite {}
+impl<T: AsyncRead + AsyncWrite> Connection for T {}
+
+fn socket_digest(stream: &TcpStream, peer: SocketAddr) -> Arc<SocketDigest> {
+    let digest = SocketDigest::from_raw_fd(stream.as_raw_fd());
+    // Known from accept(): saves a getpeername per request.
+    let _ = digest.peer_addr.set(Some(PeerAddr::Inet(peer)));
+    Arc::new(digest)
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.transport().poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.unsent.len() + buf.len() > GATHER {
+            ready!(self.poll_send_unsent(cx))?;
+        }
+        if buf.len() >= GATHER {
+            return self.transport().poll_write(cx, buf);
+        }
+        self.unsent.extend_from_slice(buf);
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send_unsent(cx))?;
+        self.transport().poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send_unsent(cx))?;
+        self.transport().poll_shutdown(cx)
+    }
+}
+
+#[async_trait]
+impl Shutdown for Wire {
+    async fn shutdown(&mut self) {
+        // The client is gone or going; there is nobody to tell.
+        let _ = AsyncWriteExt::shutdown(self).await;
+    }
+}
+
+impl UniqueID for Wire {
+    fn id(&self) -> UniqueIDType {
+        match &self.transport {
+            Transport::Tcp(stream) => stream.as_raw_fd(),
+            Transport::Tls(stream) => stream.get_ref().0.as_raw_fd(),
+        }
+    }
+}
+
+impl Ssl for Wire {
+    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
+        self.tls.clone()
+    }
+
+    fn selected_alpn_proto(&self) -> Option<ALPN> {
+        self.alpn.clone()
+    }
+}
+
+impl GetTimingDigest for Wire {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        Vec::new()
+    }
+}
+
+impl GetProxyDigest for Wire {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        None
+    }
+}
+
+impl GetSocketDigest for Wire {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        Some(self.socket.clone())
+    }
+}
+
+impl Peek for Wire {}

@@ -1,0 +1,192 @@
+//! Every answer Verge authors: RFC 9457 problem details, whatever went wrong.
+
+use crate::telemetry::access::write_json_string;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use pingora_http::ResponseHeader;
+use verge_router::{
+    Reason, Rejection,
+    lifecycle::{imf_fixdate, rfc3339},
+    rewrite::{API_VERSION, VERGE_REASON, X_REQUEST_ID},
+};
+
+/// Media type of the body (RFC 9457 §3).
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// An answer in the making: status, fields and body are known, the transport is not.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) reason: Reason,
+    pub(crate) fields: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) body: Bytes,
+}
+
+impl Reply {
+    /// The answer to a rejection, under its API's policy.
+    pub(crate) fn to_rejection(rejection: &Rejection, request_id: &HeaderValue) -> Self {
+        let mut reply = Self::build(
+            rejection.reason,
+            rejection.status(),
+            &detail(rejection),
+            Some(request_id),
+            rejection.requested.as_deref(),
+            Some(&rejection.supported),
+        );
+        let vary = match &rejection.api {
+            Some(api) => api.vary_value().clone(),
+            None => HeaderValue::from_static("*"),
+        };
+        reply.fields.push((header::VARY, vary));
+        if let Some(version) = rejection.version.as_deref().and_then(|version| HeaderValue::from_str(version).ok()) {
+            reply.fields.push((API_VERSION, version));
+        }
+        if let Some(life) = rejection.mapping.as_ref().and_then(|mapping| mapping.lifecycle()) {
+            reply.fields.extend(life.fields().iter().cloned());
+        }
+        reply
+    }
+
+    /// The answer to a fault. `vary` is the API's, where the request got as far as one.
+    pub(crate) fn to_fault(reason: Reason, status: StatusCode, detail: &str, request_id: &HeaderValue, vary: Option<&HeaderValue>) -> Self {
+        let mut reply = Self::build(reason, status, detail, Some(request_id), None, None);
+        reply.fields.push((header::VARY, vary.cloned().unwrap_or(HeaderValue::from_static("*"))));
+        reply
+    }
+
+    /// The answer to a request that could not even be read.
+    pub(crate) fn to_reason(reason: Reason) -> Self {
+        let id = crate::proxy::fresh_id();
+        Self::to_fault(reason, reason.default_status(), reason.title(), &id, None)
+    }
+
+    fn build(
+        reason: Reason,
+        status: StatusCode,
+        detail: &str,
+        request_id: Option<&HeaderValue>,
+        requested: Option<&str>,
+        supported: Option<&[Box<str>]>,
+    ) -> Self {
+        let mut body = String::with_capacity(256);
+        let mut member = |name: &str, text: &str| {
+            body.push(if body.is_empty() { '{' } else { ',' });
+            write_json_string(&mut body, name);
+            body.push(':');
+            write_json_string(&mut body, text);
+        };
+        member("type", &format!("urn:verge:problem:{}", reason.code()));
+        member("title", reason.title());
+        member("detail", detail);
+        if let Some(id) = request_id.and_then(|id| id.to_str().ok()) {
+            member("instance", id);
+        }
+        member("code", reason.code());
+        if let Some(requested) = requested {
+            member("requested", requested);
+        }
+        if let Some(supported) = supported.filter(|supported| !supported.is_empty()) {
+            body.push_str(",\"supported\":[");
+            for (i, version) in supported.iter().enumerate() {
+                body.push_str(if i == 0 { "" } else { "," });
+                write_json_string(&mut body, version);
+            }
+            body.push(']');
+        }
+        body.push_str(&format!(",\"status\":{}}}\n", status.as_u16()));
+
+        let mut fields = vec![
+            (header::CONTENT_TYPE, PROBLEM_JSON),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            (VERGE_REASON, HeaderValue::from_static(reason.code())),
+        ];
+        if let Some(id) = request_id {
+            fields.push((X_REQUEST_ID, id.clone()));
+        }
+        if let Some(seconds) = reason.retry_after() {
+            fields.push((header::RETRY_AFTER, HeaderValue::from(seconds)));
+        }
+        if reason == Reason::MethodNotAllowed {
+            // RFC 9110 §15.5.6 asks for the list; any other method is passed on.
+            fields.push((header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")));
+        }
+        Self { status, reason, fields, body: Bytes::from(body) }
+    }
+
+    /// The head as pingora writes it.
+    pub(crate) fn head(&self) -> pingora_error::Result<ResponseHeader> {
+        let mut head = ResponseHeader::build(self.status, Some(self.fields.len() + 1))?;
+        for (name, value) in &self.fields {
+            head.append_header(name.clone(), value.clone())?;
+        }
+        head.insert_header(header::CONTENT_LENGTH, self.body.len())?;
+        Ok(head)
+    }
+
+    /// The whole answer as HTTP/1.1, after which the connection closes.
+    pub(crate) fn into_http1(self) -> Vec<u8> {
+        let reason = self.status.canonical_reason().unwrap_or("");
+        let mut out = format!("HTTP/1.1 {} {reason}\r\n", self.status.as_u16()).into_bytes();
+        let mut field = |name: &str, value: &[u8]| {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value);
+            out.extend_from_slice(b"\r\n");
+        };
+        for (name, value) in &self.fields {
+            field(name.as_str(), value.as_bytes());
+        }
+        let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
+        field("date", imf_fixdate(i64::try_from(now.as_secs()).unwrap_or(0)).as_bytes());
+        field("content-length", self.body.len().to_string().as_bytes());
+        field("connection", b"close");
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(&self.body);
+        out
+    }
+}
+
+/// One sentence that tells the client what to do.
+fn detail(rejection: &Rejection) -> String {
+    let how = || match &rejection.api {
+        Some(api) => how_to_ask(api),
+        None => String::new(),
+    };
+    let asked = rejection.requested.as_deref().unwrap_or_default();
+    match rejection.reason {
+        Reason::MissingVersion => format!("The request names no API version. {}", how()),
+        Reason::MalformedVersion if asked.is_empty() => format!("The version is empty. {}", how()),
+        Reason::MalformedVersion => format!("`{asked}` cannot be a version. {}", how()),
+        Reason::UnknownVersion if asked.is_empty() => "The default version of this API is not available.".to_owned(),
+        Reason::UnknownVersion => format!("There is no version `{asked}` of this API."),
+        Reason::AmbiguousVersion => "The request names versions that differ; name one.".to_owned(),
+        Reason::NotAcceptable => "The version that would answer was refused with q=0.".to_owned(),
+        Reason::RetiredVersion => {
+            let version = rejection.version.as_deref().unwrap_or(asked);
+            match rejection.mapping.as_ref().and_then(|mapping| mapping.lifecycle()?.sunset_at()) {
+                Some(at) => format!("Version `{version}` is retired as of {}.", rfc3339(at)),
+                None => format!("Version `{version}` is switched off for the time being."),
+            }
+        }
+        Reason::InvalidMapping => "This version exists, but its mapping is not usable; the operator has been told.".to_owned(),
+        Reason::UnknownHost => "This host and path belong to no API here.".to_owned(),
+        Reason::LoopDetected => "The request came back to a proxy it had passed through.".to_owned(),
+        reason => reason.title().to_owned(),
+    }
+}
+
+/// How a version is named to this API.
+fn how_to_ask(api: &verge_router::Api) -> String {
+    let mut ways = Vec::new();
+    if api.reads(verge_router::Source::Accept)
+        && let Some(vendor) = api.vendors().last()
+    {
+        ways.push(format!("`Accept: application/vnd.{}.<version>+json`", vendor.as_str()));
+    }
+    if api.reads(verge_router::Source::Header) {
+        let name = api.header().as_str();
+        let name = if name == verge_router::api::DEFAULT_HEADER { "APIVER" } else { name };
+        ways.push(format!("`{name}: <version>`"));
+    }
+    if ways.is_empty() { String::new() } else { format!("Send {}.", ways.join(" or ")) }
+}

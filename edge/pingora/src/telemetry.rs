@@ -1,0 +1,203 @@
+//! Every name Verge emits: metrics, and the fields of the access log.
+//!
+//! Label sets are bounded: reasons and status classes are closed lists, and API names come from the table.
+
+pub(crate) mod access;
+
+use std::{
+    fmt::Write,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+use verge_router::Reason;
+
+/// Upper bounds of the duration histogram, in milliseconds; the last bucket has none.
+const BUCKETS_MS: [u64; 12] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 5000, 30_000];
+
+/// Counters a serving thread touches; each thread has its own set, so that no cache line is shared between cores.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    /// By status class, 1xx to 5xx.
+    responses: [AtomicU64; 5],
+    /// By reason, in the order of [`Reason::ALL`].
+    reasons: [AtomicU64; Reason::ALL.len()],
+    durations: [AtomicU64; BUCKETS_MS.len() + 1],
+    duration_micros: AtomicU64,
+    connections: AtomicU64,
+    connections_closed: AtomicU64,
+    handshakes_failed: AtomicU64,
+    upstream_retries: AtomicU64,
+    panics: AtomicU64,
+}
+
+impl Metrics {
+    /// A request was answered.
+    pub(crate) fn answered(&self, status: u16, duration: Duration) {
+        if let Some(class) = self.responses.get(usize::from(status / 100).wrapping_sub(1)) {
+            class.fetch_add(1, Relaxed);
+        }
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let bucket = BUCKETS_MS.iter().position(|most| millis < *most).unwrap_or(BUCKETS_MS.len());
+        if let Some(bucket) = self.durations.get(bucket) {
+            bucket.fetch_add(1, Relaxed);
+        }
+        self.duration_micros.fetch_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// A reply of ours, for this reason.
+    pub(crate) fn replied(&self, reason: Reason) {
+        if let Some(at) = Reason::ALL.iter().position(|other| *other == reason)
+            && let Some(counter) = self.reasons.get(at)
+        {
+            counter.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// A head was refused before the proxy saw it.
+    pub(crate) fn refused(&self, reason: Reason) {
+        self.replied(reason);
+        self.answered(reason.default_status().as_u16(), Duration::ZERO);
+    }
+
+    /// A connection was accepted.
+    pub(crate) fn connected(&self) {
+        self.connections.fetch_add(1, Relaxed);
+    }
+
+    /// A connection ended.
+    pub(crate) fn disconnected(&self) {
+        self.connections_closed.fetch_add(1, Relaxed);
+    }
+
+    /// A client's TLS handshake failed.
+    pub(crate) fn handshake_failed(&self) {
+        self.handshakes_failed.fetch_add(1, Relaxed);
+    }
+
+    /// A request goes to an origin for the second time.
+    pub(crate) fn retried(&self) {
+        self.upstream_retries.fetch_add(1, Relaxed);
+    }
+
+    /// A task of ours panicked.
+    pub(crate) fn panicked(&self) {
+        self.panics.fetch_add(1, Relaxed);
+    }
+}
+
+/// What the table looks like from outside, for the gauges.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct TableGauges {
+    pub(crate) loaded: bool,
+    pub(crate) rows: usize,
+    pub(crate) invalid: usize,
+    pub(crate) generation: Option<u64>,
+    pub(crate) age: Option<Duration>,
+    pub(crate) refreshes: u64,
+    pub(crate) failures: Vec<(&'static str, u64)>,
+}
+
+/// Writes the Prometheus text format (version 0.0.4).
+pub(crate) fn render(threads: &[std::sync::Arc<Metrics>], table: &TableGauges, log_dropped: u64) -> String {
+    let sum = |read: &dyn Fn(&Metrics) -> &AtomicU64| threads.iter().map(|metrics| read(metrics).load(Relaxed)).sum::<u64>();
+    let mut page = Page::default();
+    page.family("verge_responses_total", "counter", "Answers to clients, by status class.");
+    for (class, name) in ["1xx", "2xx", "3xx", "4xx", "5xx"].iter().enumerate() {
+        page.sample("verge_responses_total", &[("class", name)], sum_at(threads, |m| &m.responses, class));
+    }
+    page.family("verge_replies_total", "counter", "Answers Verge authored itself, by reason.");
+    for (at, reason) in Reason::ALL.iter().enumerate() {
+        page.sample("verge_replies_total", &[("reason", reason.code())], sum_at(threads, |m| &m.reasons, at));
+    }
+    page.family("verge_request_duration_seconds", "histogram", "From a request's head to the end of its answer.");
+    let mut total = 0;
+    for (at, most) in BUCKETS_MS.iter().enumerate() {
+        total += sum_at(threads, |m| &m.durations, at);
+        let seconds = Duration::from_millis(*most).as_secs_f64().to_string();
+        page.sample("verge_request_duration_seconds_bucket", &[("le", &seconds)], total);
+    }
+    total += sum_at(threads, |m| &m.durations, BUCKETS_MS.len());
+    page.sample("verge_request_duration_seconds_bucket", &[("le", "+Inf")], total);
+    page.sample("verge_request_duration_seconds_sum", &[], Duration::from_micros(sum(&|m| &m.duration_micros)).as_secs_f64());
+    page.sample("verge_request_duration_seconds_count", &[], total);
+
+    let opened = sum(&|m| &m.connections);
+    page.single("verge_connections_total", "counter", "Connections accepted.", opened);
+    let open = opened.saturating_sub(sum(&|m| &m.connections_closed));
+    page.single("verge_connections", "gauge", "Connections open now.", open);
+    page.single("verge_tls_handshakes_failed_total", "counter", "Client handshakes that failed.", sum(&|m| &m.handshakes_failed));
+    page.single("verge_upstream_retries_total", "counter", "Second attempts at an origin.", sum(&|m| &m.upstream_retries));
+    page.single("verge_panics_total", "counter", "Panics that were contained; each is a bug.", sum(&|m| &m.panics));
+    page.single("verge_log_dropped_total", "counter", "Access log lines dropped because the log was not read.", log_dropped);
+
+    page.single("verge_table_loaded", "gauge", "Whether a table is held (readiness).", u8::from(table.loaded));
+    page.single("verge_table_rows", "gauge", "Rows in the table held.", table.rows);
+    page.single("verge_table_invalid_rows", "gauge", "Rows quarantined in the table held.", table.invalid);
+    if let Some(generation) = table.generation {
+        page.single("verge_table_generation", "gauge", "Generation of the table held.", generation);
+    }
+    if let Some(age) = table.age {
+        page.single("verge_table_age_seconds", "gauge", "Since the table held was last confirmed by its source.", age.as_secs_f64());
+    }
+    page.single("verge_table_refreshes_total", "counter", "Complete reads of the table.", table.refreshes);
+    page.family("verge_table_refresh_failures_total", "counter", "Failed reads of the table, by kind.");
+    for (code, count) in &table.failures {
+        page.sample("verge_table_refresh_failures_total", &[("kind", code)], *count);
+    }
+    page.family("verge_build_info", "gauge", "The version of Verge.");
+    page.sample("verge_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    page.text
+}
+
+fn sum_at<const N: usize>(threads: &[std::sync::Arc<Metrics>], row: impl Fn(&Metrics) -> &[AtomicU64; N], at: usize) -> u64 {
+    threads.iter().filter_map(|metrics| row(metrics).get(at)).map(|counter| counter.load(Relaxed)).sum()
+}
+
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        self.text.push_str(name);
+        for (i, (label, text)) in labels.iter().enumerate() {
+            let _ = write!(self.text, "{}{label}=\"{text}\"", if i == 0 { '{' } else { ',' });
+        }
+        let _ = writeln!(self.text, "{} {value}", if labels.is_empty() { "" } else { "}" });
+    }
+
+    fn single(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
+        self.family(name, kind, help);
+        self.sample(name, &[], value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn threads_are_summed_and_buckets_are_cumulative() {
+        let threads = [Arc::new(Metrics::default()), Arc::new(Metrics::default())];
+        threads[0].answered(200, Duration::from_micros(10));
+        threads[1].answered(204, Duration::from_secs(60));
+        threads[1].replied(Reason::UnknownVersion);
+        let page = render(&threads, &TableGauges::default(), 0);
+        for line in [
+            "verge_responses_total{class=\"2xx\"} 2",
+            "verge_replies_total{reason=\"unknown_version\"} 1",
+            "verge_request_duration_seconds_bucket{le=\"0.001\"} 1",
+            "verge_request_duration_seconds_bucket{le=\"+Inf\"} 2",
+            "verge_table_loaded 0",
+        ] {
+            assert!(page.lines().any(|other| other == line), "{line}\n{page}");
+        }
+    }
+}

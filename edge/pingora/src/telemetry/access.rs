@@ -1,0 +1,195 @@
+//! The access log: one JSON line a request, written by a thread of its own.
+//!
+//! A request is a `tracing` event under [`TARGET`]; [`AccessLayer`] turns its fields into a line on the serving thread,
+//! straight into one buffer, and hands it over without waiting. Where the log is not read fast enough, lines are
+//! dropped and counted: a blocked pipe never blocks a request.
+
+use std::{
+    fmt::{self, Write as _},
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    time::SystemTime,
+};
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{Layer, layer::Context};
+use verge_router::lifecycle::rfc3339;
+
+/// The target of access events.
+pub(crate) const TARGET: &str = "verge::access";
+
+/// Lines that may wait for the writer.
+const QUEUE: usize = 8192;
+
+/// Turns access events into lines.
+pub(crate) struct AccessLayer {
+    lines: SyncSender<Vec<u8>>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// Counts lines that found no place in the queue.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Dropped(Arc<AtomicU64>);
+
+impl Dropped {
+    pub(crate) fn count(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+impl AccessLayer {
+    /// Starts the writing thread.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub(crate) fn start(out: impl Write + Send + 'static) -> std::io::Result<(Self, Dropped)> {
+        let (lines, waiting) = sync_channel(QUEUE);
+        std::thread::Builder::new().name("verge-log".into()).spawn(move || write_lines(&waiting, out))?;
+        let dropped = Dropped::default();
+        Ok((Self { lines, dropped: dropped.0.clone() }, dropped))
+    }
+}
+
+fn write_lines(waiting: &Receiver<Vec<u8>>, mut out: impl Write) {
+    let mut batch = Vec::with_capacity(64 * 1024);
+    while let Ok(line) = waiting.recv() {
+        batch.extend_from_slice(&line);
+        while batch.len() < 60 * 1024 {
+            match waiting.try_recv() {
+                Ok(line) => batch.extend_from_slice(&line),
+                Err(_) => break,
+            }
+        }
+        // A full disk or a closed pipe loses lines, not requests; the next batch tries again.
+        let _ = out.write_all(&batch).and_then(|()| out.flush());
+        batch.clear();
+    }
+}
+
+impl<S: Subscriber> Layer<S> for AccessLayer {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() != TARGET {
+            return;
+        }
+        let mut line = Line::begin();
+        event.record(&mut line);
+        if self.lines.try_send(line.end()).is_err() {
+            self.dropped.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+/// A JSON object in the making.
+struct Line(String);
+
+impl Line {
+    fn begin() -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let mut seconds = rfc3339(i64::try_from(now.as_secs()).unwrap_or(0));
+        seconds.pop();
+        let mut line = String::with_capacity(512);
+        let _ = write!(line, "{{\"time\":\"{seconds}.{:03}Z\"", now.subsec_millis());
+        Self(line)
+    }
+
+    fn key(&mut self, field: &Field) {
+        self.0.push_str(",\"");
+        self.0.push_str(field.name());
+        self.0.push_str("\":");
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        self.0.push_str("}\n");
+        self.0.into_bytes()
+    }
+}
+
+impl Visit for Line {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.key(field);
+        let _ = write!(self.0, "{value}");
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.key(field);
+        let _ = write!(self.0, "{value}");
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.key(field);
+        self.0.push_str(if value { "true" } else { "false" });
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.key(field);
+        let _ = write!(self.0, "{value:.3}");
+    }
+
+    /// Empty text is left out: the field did not apply.
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if !value.is_empty() {
+            self.key(field);
+            write_json_string(&mut self.0, value);
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.key(field);
+        write_json_string(&mut self.0, &format!("{value:?}"));
+    }
+}
+
+/// A JSON string (RFC 8259 §7); control characters and line separators never reach the log as they are.
+pub(crate) fn write_json_string(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if c < ' ' || ('\u{7f}'..='\u{9f}').contains(&c) || matches!(c, '\u{2028}' | '\u{2029}') => {
+                let _ = write!(out, "\\u{:04x}", c as u32);
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    struct Capture(mpsc::Sender<Vec<u8>>);
+    impl Write for Capture {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.send(bytes.to_vec()).unwrap();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_is_json_whatever_the_client_sends() {
+        let (sender, receiver) = mpsc::channel();
+        let (layer, _) = AccessLayer::start(Capture(sender)).unwrap();
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            tracing::info!(target: TARGET, path = "/a\"\\\r\n\u{1b}[31m\u{2028}", status = 200_u64, empty = "");
+        });
+        let line = String::from_utf8(receiver.recv().unwrap()).unwrap();
+        assert_eq!(line.lines().count(), 1, "{line}");
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(value["path"], "/a\"\\\r\n\u{1b}[31m\u{2028}");
+        assert_eq!(value["status"], 200);
+        assert_eq!(value.get("empty"), None);
+    }
+}
