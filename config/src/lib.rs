@@ -1,1 +1,119 @@
-//! Later.
+//! Text -> [`Config`]. Pure: no files, no environment, no network.
+//!
+//! [`Config::parse`] reads a whole TOML document and either gives a configuration in which every value has been checked,
+//! or [`Problems`]: everything that is wrong with the document, each with its key path and line, in the order of the
+//! document. Paths stay as written ([`Config::paths_mut`] is for the caller who knows the file's place), and a secret
+//! stays the name of an environment variable ([`Secret`]).
+//!
+//! The modules stand in the order of the document; [`keys`] lists every key.
+
+pub mod api;
+pub mod keys;
+pub mod limits;
+pub mod listen;
+pub mod log;
+pub mod origins;
+pub mod problem;
+pub mod secret;
+pub mod table;
+pub mod units;
+
+mod check;
+mod reader;
+mod warn;
+
+#[cfg(test)]
+mod tests;
+
+pub use crate::{
+    api::ApiConfig,
+    limits::Limits,
+    listen::{Admin, Health, Https, Listen},
+    log::{AccessLog, Format, Level, Log},
+    origins::{OriginTimeouts, Origins},
+    problem::{Problem, Problems},
+    secret::Secret,
+    table::{Table, TableSource},
+};
+
+use crate::reader::{Report, Section};
+use toml::de::DeTable;
+
+/// A configuration in which every value has been checked. [`Config::parse`] is its only maker.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// `[listen]`: where clients connect.
+    pub listen: Listen,
+    /// `[admin]`: metrics, table export, writes.
+    pub admin: Option<Admin>,
+    /// `[health]`: a listener for probes alone.
+    pub health: Option<Health>,
+    /// `[log]`.
+    pub log: Log,
+    /// `[limits]`: what a client may send, and how slowly.
+    pub limits: Limits,
+    /// `[table]`: where mappings come from, for every API without a table of its own.
+    pub table: Option<Table>,
+    /// `[origins]`: what may be dialled, and how.
+    pub origins: Origins,
+    /// `[[api]]`, in the order of the document. Names are distinct; each has a table, its own or `table`.
+    pub apis: Vec<ApiConfig>,
+}
+
+impl Config {
+    /// Reads a whole document.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the order of the document. A text that is not TOML gives the first place
+    /// where it stops being so, and nothing else.
+    pub fn parse(text: &str) -> Result<Self, Problems> {
+        let report = Report::new(text);
+        let document = match DeTable::parse(text) {
+            Ok(document) => document,
+            Err(error) => return Err(report.syntax(&error)),
+        };
+        let mut root = Section::root(&report, document.get_ref());
+        let config = Self {
+            listen: listen::read_listen(&mut root),
+            admin: listen::read_admin(&mut root),
+            health: listen::read_health(&mut root),
+            log: log::read(&mut root),
+            limits: limits::read(&mut root),
+            table: root.section("table").and_then(table::read),
+            origins: origins::read(&mut root),
+            apis: root.sections("api").into_iter().filter_map(api::read).collect(),
+        };
+        check::whole(&config, &root);
+        root.close();
+        report.finish(config)
+    }
+
+    /// What is allowed but unwise, for a log line at start and for `verge check`. No lines: only key paths.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Problem> {
+        warn::warnings(self)
+    }
+
+    /// Every path to a file or directory, as written, for the caller to make absolute: relative ones are relative to
+    /// the configuration file.
+    pub fn paths_mut(&mut self) -> Vec<&mut String> {
+        let mut paths = Vec::new();
+        for https in &mut self.listen.https {
+            paths.push(&mut https.certificate);
+            paths.push(&mut https.key);
+        }
+        if let AccessLog::Path(path) = &mut self.log.access {
+            paths.push(path);
+        }
+        paths.extend(&mut self.origins.ca);
+        for table in self.table.iter_mut().chain(self.apis.iter_mut().filter_map(|api| api.table.as_mut())) {
+            match &mut table.source {
+                TableSource::Embedded { path, .. } | TableSource::File { path } => paths.push(path),
+                TableSource::Dynamodb { .. } => {}
+            }
+            paths.extend(&mut table.snapshot);
+        }
+        paths
+    }
+}

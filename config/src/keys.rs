@@ -1,0 +1,154 @@
+//! Every key, for the reference's test, for hints, and for tools.
+
+use crate::units::shown;
+
+/// A key of the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// Its path; a list is written `[]`, a key of the user's own `*`. `api[].table` holds the keys of `table`.
+    pub path: &'static str,
+    /// What its value is.
+    pub kind: &'static str,
+    /// Its default as it would be written, or `none`, `required`, or words.
+    pub default: &'static str,
+    /// What it does, in a few words.
+    pub help: &'static str,
+}
+
+const fn key(path: &'static str, kind: &'static str, default: &'static str, help: &'static str) -> Key {
+    Key { path, kind, default, help }
+}
+
+/// Every key, in the order of the reference.
+pub const KEYS: &[Key] = &[
+    key("listen", "table", "required", "where clients connect"),
+    key("listen.http", "address, or list", "none", "clear-text listeners"),
+    key("listen.https", "list of tables", "none", "TLS listeners"),
+    key("listen.https[].address", "address", "required", "where the TLS listener listens"),
+    key("listen.https[].certificate", "path", "required", "certificate chain, PEM"),
+    key("listen.https[].key", "path", "required", "private key, PEM"),
+    key("listen.threads", "integer", "the machine's cores", "worker threads"),
+    key("listen.drain_wait", "duration", "0s", "from readiness red to the listeners' closing"),
+    key("listen.drain", "duration", "15s", "time for requests in flight at shutdown"),
+    key("admin", "table", "none", "metrics, table export, writes"),
+    key("admin.address", "address", "required", "where the admin listener listens"),
+    key("admin.token", "secret", "none", "bearer token; required off loopback"),
+    key("health", "table", "none", "a listener for probes alone"),
+    key("health.address", "address", "required", "where `/healthz` and `/readyz` are served"),
+    key("log", "table", "the defaults", "logs"),
+    key("log.access", "`stdout`, `off` or path", "stdout", "where a line for each request goes"),
+    key("log.level", "`error`, `warn`, `info` or `debug`", "info", "how much the program's own log says"),
+    key("log.format", "`text` or `json`", "text", "how the program's own log is written"),
+    key("limits", "table", "the defaults", "what a client may send, and how slowly"),
+    key("limits.head", "size", "16KiB", "request head"),
+    key("limits.fields", "integer", "100", "fields in a request head"),
+    key("limits.target", "size", "8KiB", "request target"),
+    key("limits.body", "size", "10MiB", "request body"),
+    key("limits.head_timeout", "duration", "10s", "a whole request head"),
+    key("limits.body_timeout", "duration", "30s", "between two reads of a request body"),
+    key("limits.idle_timeout", "duration", "60s", "an idle client connection"),
+    key("limits.connections", "integer", "10000", "open client connections"),
+    key("table", "table", "none", "where mappings come from"),
+    key("table.source", "`dynamodb`, `embedded` or `file`", "required", "kind of store"),
+    key("table.name", "string", "required for `dynamodb`; `verge-mappings` for `embedded`", "the table's name"),
+    key("table.path", "path", "required for `embedded` and `file`", "the engine's directory, or the file"),
+    key("table.region", "string", "the AWS environment's", "AWS region"),
+    key("table.endpoint", "URL", "AWS's own", "a DynamoDB-protocol endpoint"),
+    key("table.profile", "string", "the AWS environment's", "profile of the AWS configuration files"),
+    key("table.refresh", "duration", "60s", "how often the whole table is read"),
+    key("table.poll", "duration", "1s", "how often a change is looked for"),
+    key("table.snapshot", "path", "none", "last good table on disk"),
+    key("table.shrink_hold", "duration", "10m", "how long a shrunken table is held back"),
+    key("origins", "table", "the defaults", "what may be dialled, and how"),
+    key("origins.allow", "list of domain patterns", "*.execute-api.*.amazonaws.com", "domains a row may name"),
+    key("origins.dial", "list of domain patterns and CIDR blocks", "none", "what a row's `connect` may name"),
+    key("origins.ca", "path", "none", "trust roots besides the built-in ones, PEM"),
+    key("origins.insecure", "boolean", "false", "rows may say `scheme = http`"),
+    key("origins.loopback", "boolean", "false", "loopback addresses may be dialled"),
+    key("origins.connect_timeout", "duration", "2s", "TCP and TLS handshakes together"),
+    key("origins.read_timeout", "duration", "35s", "between two reads, the wait for the head included"),
+    key("origins.write_timeout", "duration", "35s", "between two writes"),
+    key("origins.idle_timeout", "duration", "60s", "an idle origin connection"),
+    key("origins.connect", "table", "none", "the operator's own dial overrides"),
+    key("origins.connect.*", "`host[:port]`", "none", "what to dial instead of this domain"),
+    key("api", "list of tables", "none", "the APIs"),
+    key("api[].name", "string", "required", "the API's name, the table's partition key"),
+    key("api[].hosts", "list of host patterns", "the `#api` item's", "hosts it answers under"),
+    key("api[].path", "string", "/", "path it lives under"),
+    key("api[].strip", "boolean", "false", "whether `path` is cut before forwarding"),
+    key("api[].allow", "list of domain patterns", "none", "further limit on its origins"),
+    key("api[].supported", "boolean", "true", "whether rejections list the supported versions"),
+    key("api[].version", "table", "the defaults", "where the version is read, and how it is compared"),
+    key("api[].version.scheme", "`label`", "label", "how versions are compared"),
+    key("api[].version.read", "list of `accept`, `header`", "[\"accept\", \"header\"]", "where the version is read"),
+    key("api[].version.vendor", "string, or list", "none", "vendors in media types"),
+    key("api[].version.header", "string", "APIVER", "the version header's name"),
+    key("api[].version.missing", "`reject`, a version or an alias", "reject", "what no version stands for"),
+    key("api[].status", "table", "the defaults", "statuses of its own"),
+    key("api[].status.*", "integer", "the code's own", "the status this rejection is answered with"),
+    key("api[].table", "table", "`[table]`", "a table of its own"),
+];
+
+/// A path of [`KEYS`] for a path of a document: without list positions, and `[api.table]` read as `[table]`.
+#[cfg(test)]
+pub(crate) fn general(path: &str) -> String {
+    let mut out = String::new();
+    let mut parts = path.split('[');
+    out.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        out.push('[');
+        out.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit()));
+    }
+    match out.strip_prefix("api[].table.") {
+        Some(key) => format!("table.{key}"),
+        None => out,
+    }
+}
+
+/// What to say of a key that nobody knows.
+pub(crate) fn unknown(key: &str, known: &[&'static str]) -> String {
+    let hint = match nearest(key, known) {
+        None if !elsewhere(key).is_empty() => format!(", it belongs in {}", elsewhere(key).join(" or ")),
+        _ => suggest(key, known),
+    };
+    format!("unknown key `{}`{hint}", shown(key))
+}
+
+/// `, did you mean …?`, or the words there are.
+pub(crate) fn suggest(word: &str, known: &[&'static str]) -> String {
+    match nearest(word, known) {
+        Some(near) => format!(", did you mean `{near}`?"),
+        None => format!(", there are `{}`", known.join("`, `")),
+    }
+}
+
+/// The word that differs in at most a third of its letters, two swapped ones counting as one.
+fn nearest(word: &str, known: &[&'static str]) -> Option<&'static str> {
+    let close = |known: &'static str| {
+        let most = known.len().div_ceil(3);
+        if word.len().abs_diff(known.len()) > most {
+            return None;
+        }
+        let distance = strsim::osa_distance(word, known);
+        (distance <= most).then_some((distance, known))
+    };
+    known.iter().copied().filter_map(close).min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
+}
+
+/// The sections that know this key.
+fn elsewhere(key: &str) -> Vec<String> {
+    let section = |path: &'static str| match path.rsplit_once('.') {
+        Some((section, last)) if last == key => Some(header(section)),
+        None if path == key => Some("the top level".to_owned()),
+        _ => None,
+    };
+    KEYS.iter().filter_map(|key| section(key.path)).collect()
+}
+
+/// `api[].version` is written `[api.version]`, `api[]` is written `[[api]]`.
+pub(crate) fn header(section: &str) -> String {
+    match section.strip_suffix("[]") {
+        Some(list) => format!("[[{}]]", list.replace("[]", "")),
+        None => format!("[{}]", section.replace("[]", "")),
+    }
+}

@@ -1,0 +1,77 @@
+//! `[limits]`: what a client may send, and how slowly.
+
+use crate::{reader::Section, units::render_size};
+use std::time::Duration;
+
+/// `[limits]`. What is over a limit is answered with 413, 414 or 431; what is too slow is closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a request head, target included: 1 KiB to 1 MiB.
+    pub head: usize,
+    /// Fields in a request head: 1 to 256.
+    pub fields: usize,
+    /// Bytes of a request target: 64 B to 1 MiB, and never more than `head`.
+    pub target: usize,
+    /// Bytes of a request body: 0 B to 1024 GiB.
+    pub body: u64,
+    /// For a whole request head, from its first byte: 100 ms to 5 minutes.
+    pub head_timeout: Duration,
+    /// Between two reads of a request body: 100 ms to an hour.
+    pub body_timeout: Duration,
+    /// How long a client connection may be idle: 1 s to an hour.
+    pub idle_timeout: Duration,
+    /// Open client connections: 1 to 1 000 000.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head: 16 << 10,
+            fields: 100,
+            target: 8 << 10,
+            body: 10 << 20,
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(60),
+            connections: 10_000,
+        }
+    }
+}
+
+const TENTH: Duration = Duration::from_millis(100);
+const SECOND: Duration = Duration::from_secs(1);
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
+const HOUR: Duration = Duration::from_secs(3600);
+
+pub(crate) fn read(root: &mut Section<'_>) -> Limits {
+    let default = Limits::default();
+    let Some(mut section) = root.section("limits") else { return default };
+    let limits = Limits {
+        head: bytes(&mut section, "head", default.head, 1 << 10, 1 << 20),
+        fields: count(&mut section, "fields", default.fields, 256),
+        target: bytes(&mut section, "target", default.target, 64, 1 << 20),
+        body: section.size("body", default.body, 0..=1 << 40),
+        head_timeout: section.duration("head_timeout", default.head_timeout, TENTH..=FIVE_MINUTES),
+        body_timeout: section.duration("body_timeout", default.body_timeout, TENTH..=HOUR),
+        idle_timeout: section.duration("idle_timeout", default.idle_timeout, SECOND..=HOUR),
+        connections: count(&mut section, "connections", default.connections, 1_000_000),
+    };
+    if limits.target > limits.head {
+        let key = if section.has("target") { "target" } else { "head" };
+        let size = |bytes: usize| render_size(bytes as u64);
+        let (target, head) = (size(limits.target), size(limits.head));
+        section.refuse_at(key, format!("`target` (`{target}`) is part of `head` (`{head}`) and cannot be more"));
+    }
+    section.close();
+    limits
+}
+
+fn bytes(section: &mut Section<'_>, key: &'static str, default: usize, least: u64, most: u64) -> usize {
+    usize::try_from(section.size(key, default as u64, least..=most)).unwrap_or(default)
+}
+
+fn count(section: &mut Section<'_>, key: &'static str, default: usize, most: u64) -> usize {
+    let count = section.entry(key).and_then(|entry| entry.integer(1..=most));
+    count.and_then(|count| usize::try_from(count).ok()).unwrap_or(default)
+}

@@ -1,0 +1,141 @@
+//! `[listen]`, `[admin]` and `[health]`: the sockets.
+
+use crate::{
+    reader::{Entry, Section},
+    secret::Secret,
+    units::shown,
+};
+use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
+
+/// `[listen]`: where clients connect. There is at least one listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// Clear-text listeners.
+    pub http: Vec<SocketAddr>,
+    /// TLS listeners.
+    pub https: Vec<Https>,
+    /// Worker threads, 1 to 1024; `None`: the machine's cores.
+    pub threads: Option<NonZeroUsize>,
+    /// After SIGTERM, how long readiness is red before the listeners close; at most an hour.
+    pub drain_wait: Duration,
+    /// Then, how long requests in flight may take; at most an hour.
+    pub drain: Duration,
+}
+
+/// A TLS listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Https {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Path of the certificate chain, PEM, as written.
+    pub certificate: String,
+    /// Path of the private key, PEM, as written.
+    pub key: String,
+}
+
+/// `[admin]`: metrics, table export, usage and writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The bearer token; always there where `address` is not loopback.
+    pub token: Option<Secret>,
+}
+
+/// `[health]`: a listener that serves `/healthz` and `/readyz` and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+const DRAIN_WAIT: Duration = Duration::ZERO;
+const DRAIN: Duration = Duration::from_secs(15);
+const HOUR: Duration = Duration::from_secs(3600);
+const MAX_THREADS: u64 = 1024;
+
+pub(crate) fn read_listen(root: &mut Section<'_>) -> Listen {
+    let mut listen =
+        Listen { http: Vec::new(), https: Vec::new(), threads: None, drain_wait: DRAIN_WAIT, drain: DRAIN };
+    let Some(mut section) = root.section("listen") else {
+        if !root.has("listen") {
+            root.missing("listen", "`[listen]` is missing: write it with `http = \"127.0.0.1:8080\"`");
+        }
+        return listen;
+    };
+    let http = section.entry("http");
+    let https = section.entry("https");
+    if http.is_none() && https.is_none() {
+        section.refuse("nothing listens: write `http = \"127.0.0.1:8080\"`, or `https`");
+    }
+    if let Some(http) = http {
+        let addresses = http.list(parse_address);
+        if addresses.as_ref().is_some_and(Vec::is_empty) {
+            http.refuse("the list is empty: name an address such as `127.0.0.1:8080`, or leave the key out");
+        }
+        listen.http = addresses.unwrap_or_default();
+    }
+    if let Some(https) = https {
+        listen.https = read_https(&https);
+    }
+    listen.threads = section
+        .entry("threads")
+        .and_then(|entry| entry.integer(1..=MAX_THREADS))
+        .and_then(|threads| usize::try_from(threads).ok())
+        .and_then(NonZeroUsize::new);
+    listen.drain_wait = section.duration("drain_wait", DRAIN_WAIT, Duration::ZERO..=HOUR);
+    listen.drain = section.duration("drain", DRAIN, Duration::ZERO..=HOUR);
+    section.close();
+    listen
+}
+
+fn read_https(https: &Entry<'_>) -> Vec<Https> {
+    let expected = "a table `{ address, certificate, key }`, or a list of them";
+    if !https.is_list() {
+        return https.section(expected).and_then(read_https_one).into_iter().collect();
+    }
+    let items = https.items();
+    if items.is_empty() {
+        https.refuse("the list is empty: name a listener, or leave the key out");
+    }
+    items.iter().filter_map(|item| item.section(expected)).filter_map(read_https_one).collect()
+}
+
+fn read_https_one(mut section: Section<'_>) -> Option<Https> {
+    let address = section.need("address", "`address = \"0.0.0.0:8443\"`");
+    let certificate = section.need("certificate", "`certificate = \"cert.pem\"`");
+    let key = section.need("key", "`key = \"key.pem\"`");
+    section.close();
+    let (address, certificate, key) = (
+        address.and_then(|entry| entry.parse(parse_address)),
+        certificate.and_then(|entry| entry.file()),
+        key.and_then(|entry| entry.file()),
+    );
+    Some(Https { address: address?, certificate: certificate?, key: key? })
+}
+
+pub(crate) fn read_admin(root: &mut Section<'_>) -> Option<Admin> {
+    let mut section = root.section("admin")?;
+    let address =
+        section.need("address", "`address = \"127.0.0.1:9901\"`").and_then(|entry| entry.parse(parse_address));
+    let token = section.entry("token");
+    let open = token.is_none() && address.is_some_and(|address| !address.ip().to_canonical().is_loopback());
+    if open {
+        section.refuse_at("address", "off loopback a token is needed: write `token = \"env:VERGE_ADMIN_TOKEN\"`");
+    }
+    let token = token.and_then(|entry| entry.parse(Secret::parse));
+    section.close();
+    Some(Admin { address: address?, token })
+}
+
+pub(crate) fn read_health(root: &mut Section<'_>) -> Option<Health> {
+    let mut section = root.section("health")?;
+    let address = section.need("address", "`address = \"0.0.0.0:9902\"`").and_then(|entry| entry.parse(parse_address));
+    section.close();
+    Some(Health { address: address? })
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let remedy = "an address and a port, such as `127.0.0.1:8080`, `0.0.0.0:8080` or `[::]:8080`";
+    text.parse().map_err(|_| format!("`{}` is not {remedy} (names are not looked up)", shown(text)))
+}

@@ -1,0 +1,98 @@
+//! `[origins]`: what may be dialled, and how.
+
+use crate::{reader::Section, units::shown};
+use std::time::Duration;
+use verge_router::origin::{Dial, DialPattern, Domain, DomainPattern, OriginRules};
+
+/// `[origins]`.
+#[derive(Debug, Clone, Default)]
+pub struct Origins {
+    /// What rows may name: `allow`, `insecure`, `loopback`, `dial`.
+    pub rules: OriginRules,
+    /// Path of trust roots besides the built-in ones, PEM, as written.
+    pub ca: Option<String>,
+    /// `[origins.connect]`: dial this instead, for whichever row names the domain. The operator's own, exempt from
+    /// `rules`; domains are distinct.
+    pub connect: Vec<(Domain, Dial)>,
+    /// For rows without their own.
+    pub timeouts: OriginTimeouts,
+}
+
+/// Time limits towards origins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OriginTimeouts {
+    /// TCP and TLS handshakes together: 10 ms to 5 minutes.
+    pub connect: Duration,
+    /// Between two reads, the wait for the response head included: 10 ms to a day.
+    pub read: Duration,
+    /// Between two writes: 10 ms to a day.
+    pub write: Duration,
+    /// How long an idle connection is kept: up to a day.
+    pub idle: Duration,
+}
+
+impl Default for OriginTimeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(2),
+            // API Gateway cuts at 30 s (HTTP APIs) or 29 s and more (REST): its own answer must come first.
+            read: Duration::from_secs(35),
+            write: Duration::from_secs(35),
+            idle: Duration::from_secs(60),
+        }
+    }
+}
+
+const LEAST: Duration = Duration::from_millis(10);
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
+const DAY: Duration = Duration::from_secs(86_400);
+
+pub(crate) fn read(root: &mut Section<'_>) -> Origins {
+    let mut origins = Origins::default();
+    let Some(mut section) = root.section("origins") else { return origins };
+    if let Some(allow) = section.entry("allow") {
+        origins.rules.allow = allow.list(DomainPattern::parse).unwrap_or_default();
+        if allow.is_empty_list() {
+            allow.refuse("the list is empty, so no origin could ever be served: name your APIs' domains");
+        }
+    }
+    if let Some(dial) = section.entry("dial") {
+        origins.rules.dial = dial.list(parse_dial_pattern).unwrap_or_default();
+    }
+    origins.rules.insecure = section.boolean("insecure").unwrap_or(false);
+    origins.rules.loopback = section.boolean("loopback").unwrap_or(false);
+    origins.ca = section.entry("ca").and_then(|entry| entry.file());
+    let default = origins.timeouts;
+    origins.timeouts = OriginTimeouts {
+        connect: section.duration("connect_timeout", default.connect, LEAST..=FIVE_MINUTES),
+        read: section.duration("read_timeout", default.read, LEAST..=DAY),
+        write: section.duration("write_timeout", default.write, LEAST..=DAY),
+        idle: section.duration("idle_timeout", default.idle, Duration::ZERO..=DAY),
+    };
+    origins.connect = section.section("connect").map(|connect| read_connect(&connect)).unwrap_or_default();
+    section.close();
+    origins
+}
+
+fn read_connect(section: &Section<'_>) -> Vec<(Domain, Dial)> {
+    let mut connect: Vec<(Domain, Dial)> = Vec::new();
+    for (key, entry) in section.entries() {
+        let domain = entry.check(Domain::parse(key));
+        let dial = entry.parse(Dial::parse);
+        let (Some(domain), Some(dial)) = (domain, dial) else { continue };
+        if connect.iter().any(|(other, _)| *other == domain) {
+            entry.refuse(format!("`{domain}` is written twice: case and a trailing dot make no difference"));
+        }
+        connect.push((domain, dial));
+    }
+    connect
+}
+
+/// A pattern with a slash is meant as a block of addresses, and the message should say so.
+fn parse_dial_pattern(text: &str) -> Result<DialPattern, String> {
+    let refuse = || format!("`{}` is not a block of addresses such as `10.0.0.0/8`", shown(text));
+    match DialPattern::parse(text) {
+        Err(_) if text.contains('/') => Err(refuse()),
+        read => read.map_err(|error| error.to_string()),
+    }
+}

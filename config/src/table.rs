@@ -1,0 +1,197 @@
+//! `[table]` and `[api.table]`: where mappings come from.
+
+use crate::{
+    reader::{Entry, Section},
+    units::shown,
+};
+use http::Uri;
+use std::time::Duration;
+
+/// `[table]` or `[api.table]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// The store.
+    pub source: TableSource,
+    /// How often the whole table is read: 1 s to a day.
+    pub refresh: Duration,
+    /// How often a change is looked for: 100 ms to a day; zero: never.
+    pub poll: Duration,
+    /// Path of the last good table on disk, as written; never with [`TableSource::File`].
+    pub snapshot: Option<String>,
+    /// How long a table that lost more than half its rows is held back: up to 7 days.
+    pub shrink_hold: Duration,
+}
+
+/// A kind of store, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TableSource {
+    /// DynamoDB, or what speaks its protocol.
+    Dynamodb {
+        /// The table's name.
+        name: String,
+        /// AWS region; `None`: the AWS environment's.
+        region: Option<String>,
+        /// URL to speak to, `http` or `https`, without path; `None`: AWS's own.
+        endpoint: Option<String>,
+        /// Profile of the AWS configuration files; `None`: the AWS environment's.
+        profile: Option<String>,
+    },
+    /// A DynamoDB engine in the process.
+    Embedded {
+        /// Path of its data on disk, as written.
+        path: String,
+        /// The table's name.
+        name: String,
+    },
+    /// A JSON file.
+    File {
+        /// Its path, as written.
+        path: String,
+    },
+}
+
+impl TableSource {
+    /// As configured.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Dynamodb { .. } => "dynamodb",
+            Self::Embedded { .. } => "embedded",
+            Self::File { .. } => "file",
+        }
+    }
+}
+
+/// The name of an embedded table, where none is written.
+pub const DEFAULT_NAME: &str = "verge-mappings";
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Dynamodb,
+    Embedded,
+    File,
+}
+
+const KINDS: [(&str, Kind); 3] = [("dynamodb", Kind::Dynamodb), ("embedded", Kind::Embedded), ("file", Kind::File)];
+
+const REFRESH: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_secs(1);
+const MIN_POLL: Duration = Duration::from_millis(100);
+const SHRINK_HOLD: Duration = Duration::from_secs(600);
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(86_400);
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
+
+pub(crate) fn read(mut section: Section<'_>) -> Option<Table> {
+    let kind = section.need("source", "`source = \"dynamodb\"`, `\"embedded\"` or `\"file\"`");
+    let kind = kind.and_then(|entry| entry.word(&KINDS));
+    let source = read_source(&mut section, kind);
+    let refresh = section.duration("refresh", REFRESH, SECOND..=DAY);
+    let poll = section.entry("poll").and_then(|entry| {
+        let poll = entry.duration(Duration::ZERO..=DAY)?;
+        if !poll.is_zero() && poll < MIN_POLL {
+            entry.refuse("a poll is `0s` (off) or at least `100ms`");
+        }
+        Some(poll)
+    });
+    let snapshot = section.entry("snapshot");
+    if kind == Some(Kind::File)
+        && let Some(snapshot) = &snapshot
+    {
+        snapshot.refuse("a file needs no snapshot: it is on disk already; leave the key out");
+    }
+    let snapshot = snapshot.and_then(|entry| entry.file());
+    let shrink_hold = section.duration("shrink_hold", SHRINK_HOLD, Duration::ZERO..=WEEK);
+    section.close();
+    Some(Table { source: source?, refresh, poll: poll.unwrap_or(POLL), snapshot, shrink_hold })
+}
+
+fn read_source(section: &mut Section<'_>, kind: Option<Kind>) -> Option<TableSource> {
+    // Every key is taken, so that none is called unknown for the sake of another one.
+    let name = section.entry("name");
+    let path = section.entry("path");
+    let region = section.entry("region");
+    let endpoint = section.entry("endpoint");
+    let profile = section.entry("profile");
+
+    let kind = kind?;
+    let unfit = |entries: &[&Option<Entry<'_>>], remedy: &str| {
+        for entry in entries.iter().filter_map(|entry| entry.as_ref()) {
+            let source = KINDS.iter().find(|(_, other)| *other == kind).map_or("", |(source, _)| *source);
+            entry.refuse(format!("this key does not go with `source = \"{source}\"`: {remedy}"));
+        }
+    };
+    let missing = |entry: &Option<Entry<'_>>, message: &str| {
+        if entry.is_none() {
+            section.refuse(message);
+        }
+    };
+    let read_name = |name: Option<Entry<'_>>| name.map(|entry| entry.parse(parse_name));
+    match kind {
+        Kind::Dynamodb => {
+            unfit(&[&path], "leave it out, the table is found by `name`");
+            missing(&name, "`name` is missing: `source = \"dynamodb\"` needs the table's name");
+            let region = region.map(|entry| entry.parse(parse_region));
+            let endpoint = endpoint.map(|entry| entry.parse(parse_endpoint));
+            let profile = profile.map(|entry| entry.parse(parse_profile));
+            Some(TableSource::Dynamodb {
+                name: read_name(name)??,
+                region: region.flatten(),
+                endpoint: endpoint.flatten(),
+                profile: profile.flatten(),
+            })
+        }
+        Kind::Embedded => {
+            unfit(&[&region, &endpoint, &profile], "leave it out, the engine runs in this process");
+            missing(&path, "`path` is missing: `source = \"embedded\"` needs a place for its data");
+            let name = read_name(name);
+            let path = path.and_then(|entry| entry.file());
+            Some(TableSource::Embedded { path: path?, name: name.flatten().unwrap_or_else(|| DEFAULT_NAME.to_owned()) })
+        }
+        Kind::File => {
+            unfit(&[&name, &region, &endpoint, &profile], "leave it out, the table is the file");
+            missing(&path, "`path` is missing: `source = \"file\"` needs the JSON file");
+            Some(TableSource::File { path: path.and_then(|entry| entry.file())? })
+        }
+    }
+}
+
+/// DynamoDB's rule: 3 to 255 of `a-z A-Z 0-9 _ - .`.
+fn parse_name(text: &str) -> Result<String, String> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
+    if (3..=255).contains(&text.len()) && text.bytes().all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("`{}` cannot name a DynamoDB table: 3 to 255 letters, digits, `_`, `-` and `.`", shown(text)))
+}
+
+fn parse_region(text: &str) -> Result<String, String> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if !text.is_empty() && text.len() <= 64 && text.bytes().all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("`{}` is not an AWS region such as `eu-central-1`", shown(text)))
+}
+
+fn parse_profile(text: &str) -> Result<String, String> {
+    if !text.is_empty() && text.len() <= 255 && !text.contains(char::is_control) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("`{}` cannot be a profile's name", shown(text)))
+}
+
+fn parse_endpoint(text: &str) -> Result<String, String> {
+    let refuse = |why: &str| Err(format!("{why}: write `http://localhost:8000` or the like"));
+    let Ok(uri) = text.parse::<Uri>() else { return refuse("this is not a URL") };
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return refuse("the URL must begin with `http://` or `https://`");
+    }
+    let Some(authority) = uri.authority() else { return refuse("the URL names no host") };
+    if authority.as_str().contains('@') {
+        return refuse("credentials do not belong in the URL, they are found as for every AWS client");
+    }
+    if uri.path_and_query().is_some_and(|path| path.as_str() != "/") {
+        return refuse("the URL must end after host and port");
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
