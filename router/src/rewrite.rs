@@ -41,6 +41,8 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 
 /// A head that can be edited; each edge has its own.
 pub trait Edits {
+    /// The fields as they stand now.
+    fn headers(&self) -> &HeaderMap;
     /// Replaces all lines of a field with one.
     fn set(&mut self, name: HeaderName, value: HeaderValue);
     /// Adds a line to a field.
@@ -145,16 +147,16 @@ impl Forward {
         edits.append(CDN_LOOP, HeaderValue::from_static(OWN_NAME));
     }
 
-    /// Edits the answer's head for the client. `headers` are the origin's.
-    pub fn edit_response(&self, headers: &HeaderMap, edits: &mut impl Edits) {
+    /// Edits the answer's head for the client; `edits` stands on the origin's fields.
+    pub fn edit_response(&self, edits: &mut impl Edits) {
         edits.set(API_VERSION, self.mapping.version().clone());
-        add_vary(self.api(), headers, edits);
+        add_vary(self.api(), edits);
         if let Some(life) = self.mapping.lifecycle() {
             for (name, value) in life.fields() {
                 // The origin's own announcement is never loosened; links may stand beside each other.
                 if *name == header::LINK {
                     edits.append(name.clone(), value.clone());
-                } else if !headers.contains_key(name) {
+                } else if !edits.headers().contains_key(name) {
                     edits.set(name.clone(), value.clone());
                 }
             }
@@ -163,25 +165,26 @@ impl Forward {
 }
 
 /// Completes `Vary` (RFC 9110 §12.5.5) with every field that could have changed the choice.
-pub fn add_vary(api: &Api, headers: &HeaderMap, edits: &mut impl Edits) {
-    let mut lines = headers.get_all(header::VARY).iter().peekable();
-    if lines.peek().is_none() {
+pub fn add_vary(api: &Api, edits: &mut impl Edits) {
+    if !edits.headers().contains_key(header::VARY) {
         edits.append(header::VARY, api.vary_value().clone());
         return;
     }
-    let has = |wanted: &str| {
-        headers.get_all(header::VARY).iter().any(|line| {
-            line.as_bytes().split(|&b| b == b',').any(|item| {
-                let item = item.trim_ascii();
-                item == b"*" || item.eq_ignore_ascii_case(wanted.as_bytes())
-            })
-        })
-    };
     for name in api.vary() {
-        if !has(name.as_str()) {
+        if !varies_by(edits.headers(), name) {
             edits.append(header::VARY, HeaderValue::from(name.clone()));
         }
     }
+}
+
+/// Whether `Vary` names this field already, or is `*`.
+fn varies_by(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.get_all(header::VARY).iter().any(|line| {
+        line.as_bytes().split(|&b| b == b',').any(|item| {
+            let item = item.trim_ascii();
+            item == b"*" || item.eq_ignore_ascii_case(name.as_str().as_bytes())
+        })
+    })
 }
 
 /// Whether the request has been here before: `verge` among the `CDN-Loop` ids (RFC 8586) or the `Via` pseudonyms.
@@ -252,7 +255,12 @@ fn rewrite_target(mapping: &Mapping, request: &Request<'_>) -> Option<PathAndQue
     {
         path = path.strip_prefix(own.as_str()).unwrap_or(path);
     }
-    let slash = if path.starts_with('/') { "" } else { "/" };
+    // What is left after the cut may be empty; `*` (RFC 9112 §3.2.4) names no resource and has no place under a base path.
+    let slash = match path {
+        "" => "/",
+        _ if path.starts_with('/') => "",
+        _ => return None,
+    };
     let query = request.query.map_or(0, |query| query.len() + 1);
     let mut target = String::with_capacity(base.len() + slash.len() + path.len() + query);
     target.push_str(base);
