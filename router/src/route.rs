@@ -33,6 +33,9 @@ pub fn route(
     }
     let part = table.find_api(request.host, request.path).ok_or_else(|| Rejection::new(Reason::UnknownHost))?;
     witness.saw(Fact::ApiFound(part.api()));
+    if !part.is_read() {
+        return Err(reject_for(Reason::NoTable, part.api()));
+    }
     let resolved = resolve::resolve(request, part, now, witness).map_err(|no| reject(no, part, now))?;
     let Some(Found::Mapped(mapping)) = part.get(resolved.row) else {
         return Err(reject_for(Reason::InvalidMapping, part.api()));

@@ -167,6 +167,8 @@ pub struct ApiTable {
     hasher: DefaultHashBuilder,
     /// Good, shown rows, newest first.
     shown: Vec<RowId>,
+    /// Whether its rows were ever read; until then their absence means nothing.
+    read: bool,
 }
 
 impl ApiTable {
@@ -272,6 +274,21 @@ impl ApiTable {
         self.entries.len()
     }
 
+    /// The keys of all rows that answer, aliases and last good values among them.
+    pub fn good_keys(&self) -> impl Iterator<Item = &str> {
+        (0..self.entries.len()).zip(&self.entries).filter_map(|(row, entry)| match self.get(id(row))? {
+            Found::Mapped(_) => Some(&*entry.key),
+            Found::Invalid(_) => None,
+        })
+    }
+
+    /// Whether this API's part of the table was ever read. Where it was not, every request is `no_table`: what was not
+    /// read cannot be told from what is not there.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.read
+    }
+
     fn build(part: ApiRows, previous: Option<&Self>, conflicts: &mut Vec<Conflict>) -> Self {
         let ApiRows { api, rows } = part;
         let mut conflict = |key: &str, reason: ConflictReason| {
@@ -323,6 +340,7 @@ impl ApiTable {
             by_whole: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             shown: Vec::new(),
+            read: true,
         };
         table.keep_last_good(previous);
         table.index(&wholes);
@@ -677,6 +695,15 @@ impl MappingTable {
     #[must_use]
     pub fn api(&self, name: &str) -> Option<&ApiTable> {
         self.apis.get(*self.by_name.get(name)? as usize)
+    }
+
+    /// Marks an API whose own part was never read.
+    pub fn mark_unread(&mut self, name: &str) {
+        if let Some(index) = self.by_name.get(name)
+            && let Some(part) = self.apis.get_mut(*index as usize)
+        {
+            part.read = false;
+        }
     }
 
     /// All APIs.
