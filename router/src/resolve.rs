@@ -11,7 +11,7 @@ use crate::{
     version::{
         Source,
         accept::{self, MAX_RANGES, MAX_WHOLE, Named, Range, Text},
-        header,
+        header::{self, MAX_VALUES},
     },
     witness::{Fact, Reading, Witness},
 };
@@ -134,8 +134,8 @@ fn read_header<'r>(
     };
     let mut first: Option<(Looked, &[u8])> = None;
     let mut differs = false;
-    for value in values {
-        let looked = look_up_value(value, part);
+    for (place, value) in values.enumerate() {
+        let looked = if place < MAX_VALUES { look_up_value(value, part) } else { Looked::Malformed };
         witness.saw(Fact::HeaderValue(value, reading(looked, part)));
         if looked == Looked::Malformed {
             return Err(Unresolved::new(Reason::MalformedVersion, Some(value)));
@@ -166,11 +166,7 @@ fn look_up_value(value: &[u8], part: &ApiTable) -> Looked {
             return Looked::Row(row);
         }
     }
-    look_up_version(value, part)
-}
-
-fn look_up_version(text: &[u8], part: &ApiTable) -> Looked {
-    match Label::parse(text) {
+    match Label::parse(value) {
         Ok(label) => part.find_label(&label).map_or(Looked::Unknown, Looked::Row),
         Err(_) => Looked::Malformed,
     }
@@ -179,7 +175,7 @@ fn look_up_version(text: &[u8], part: &ApiTable) -> Looked {
 fn look_up_text(text: &Text<'_>, part: &ApiTable) -> Looked {
     let mut buffer = [0; MAX_VERSION];
     match text.unescape(&mut buffer) {
-        Some(version) => look_up_version(version, part),
+        Some(version) => look_up_value(version, part),
         None => Looked::Malformed,
     }
 }
@@ -200,6 +196,7 @@ fn look_up_range(range: &Range<'_>, part: &ApiTable) -> Option<Looked> {
             (Looked::Unknown, Looked::Unknown) if same_label(one.raw(), other.raw()) => Some(Looked::Unknown),
             _ => Some(Looked::Contradiction),
         },
+        Named::Torn(_) => Some(Looked::Contradiction),
         Named::Wildcard | Named::Nothing => None,
     }
 }
@@ -247,6 +244,12 @@ fn decide_header<'r>(
     if accepted.named().any(|candidate| candidate.looked == Looked::Contradiction) {
         return Err(ambiguous);
     }
+    // What cannot be read cannot disagree; it is refused as such, as it is in the header.
+    if let Some(first) = accepted.named().next()
+        && accepted.named().all(|candidate| candidate.looked == Looked::Malformed)
+    {
+        return Err(Unresolved::new(Reason::MalformedVersion, range_text(request, part, first.place)));
+    }
     match looked {
         Looked::Row(row) if accepted.refuses(row) => Err(Unresolved::new(Reason::NotAcceptable, Some(text))),
         Looked::Row(row) => {
@@ -256,15 +259,24 @@ fn decide_header<'r>(
         }
         _ => {
             // Nobody can serve it, but a request that says `v9` twice deserves a clear `unknown_version`.
-            let agrees = accepted.named().any(|candidate| {
-                candidate.looked == Looked::Unknown
-                    && range_text(request, part, candidate.place).is_some_and(|range| same_label(range, text))
-            });
+            let agrees = accept::ranges(request.headers).any(|range| range.q > 0 && is_unknown_too(&range, text, part));
             let silent = accepted.named().next().is_none();
             let reason = if agrees || silent { Reason::UnknownVersion } else { Reason::AmbiguousVersion };
             Err(Unresolved::new(reason, Some(text)))
         }
     }
+}
+
+/// Whether a range names the same unknown version.
+fn is_unknown_too(range: &Range<'_>, text: &[u8], part: &ApiTable) -> bool {
+    let mut buffer = [0; MAX_VERSION];
+    look_up_range(range, part) == Some(Looked::Unknown)
+        && match range.named(part.api().vendors()) {
+            Named::Version(named) | Named::Both(named, _) => {
+                named.unescape(&mut buffer).is_some_and(|named| same_label(named, text))
+            }
+            _ => false,
+        }
 }
 
 /// The best range, by weight and then by order, among those the table can serve; `None` where no version is named.
@@ -345,7 +357,7 @@ fn choose_default<'r>(
 fn range_text<'r>(request: &Request<'r>, part: &ApiTable, place: u8) -> Option<&'r [u8]> {
     let range = accept::ranges(request.headers).nth(usize::from(place))?;
     Some(match range.named(part.api().vendors()) {
-        Named::Version(text) | Named::Both(text, _) => text.raw(),
+        Named::Version(text) | Named::Both(text, _) | Named::Torn(text) => text.raw(),
         Named::Wildcard | Named::Nothing => range.media,
     })
 }

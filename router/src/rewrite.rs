@@ -212,7 +212,8 @@ fn is_forwarding(name: &HeaderName) -> bool {
     *name == header::FORWARDED || name.as_str().starts_with("x-forwarded-")
 }
 
-/// Fields that `Connection` nominates, but those that no client may take away (framing, routing, forwarding).
+/// Fields that `Connection` nominates, but those that no client may take away (framing, routing, forwarding, and what
+/// finds loops, RFC 8586 §2).
 fn nominated(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
     headers
         .get_all(header::CONNECTION)
@@ -222,8 +223,7 @@ fn nominated(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
         .filter(|name| {
             !HOP_BY_HOP.contains(name)
                 && !is_forwarding(name)
-                && *name != header::HOST
-                && *name != header::CONTENT_LENGTH
+                && ![header::HOST, header::CONTENT_LENGTH, header::VIA, CDN_LOOP].contains(name)
                 && headers.contains_key(name)
         })
 }

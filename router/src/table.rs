@@ -225,9 +225,9 @@ impl ApiTable {
         match &entry.state {
             EntryState::Mapped(mapping) => Some(Found::Mapped(mapping)),
             EntryState::Invalid => Some(Found::Invalid(&entry.key)),
-            EntryState::Alias(target) => self.entries.get(*target as usize).and_then(|entry| match &entry.state {
-                EntryState::Mapped(mapping) => Some(Found::Mapped(mapping)),
-                _ => Some(Found::Invalid(&entry.key)),
+            EntryState::Alias(target) => self.entries.get(*target as usize).map(|entry| match &entry.state {
+                EntryState::Mapped(mapping) => Found::Mapped(mapping),
+                _ => Found::Invalid(&entry.key),
             }),
         }
     }
@@ -373,9 +373,9 @@ impl ApiTable {
     fn index(&mut self, wholes: &[bool]) {
         let mut by_label: HashTable<(u64, RowId)> = HashTable::with_capacity(self.entries.len());
         let mut by_whole: HashTable<(u64, RowId)> = HashTable::new();
-        // A bare version owns its label before a media type that merely contains it; two media types with one
-        // version leave the label to nobody.
-        let mut contained: HashMap<Vec<u8>, Option<RowId>> = HashMap::new();
+        // A bare version owns its label before a media type that merely contains it. Two claims of one rank leave the
+        // label to nobody; but twins (one key in normal form, quarantined both) leave it to a last good value.
+        let mut owners: HashMap<Vec<u8>, (bool, Option<RowId>)> = HashMap::with_capacity(self.entries.len());
         for (row, (entry, whole)) in self.entries.iter().zip(wholes).enumerate() {
             let row = id(row);
             if *whole {
@@ -387,41 +387,27 @@ impl ApiTable {
             }
             let text = label_text(&entry.key, &self.api);
             let Ok(label) = Label::parse(text) else { continue };
-            if text.len() != entry.key.len() {
-                contained.entry(label.as_bytes().to_vec()).and_modify(|row| *row = None).or_insert(Some(row));
-                continue;
-            }
-            let hash = self.hasher.hash_one(label.as_bytes());
-            // A twin (both are invalid) or, with whole keys, `1` beside `v1`: the first answers.
-            let taken = by_label
-                .find(hash, |(own, other)| {
-                    *own == hash && self.label_of(*other).is_some_and(|other| other.as_bytes() == label.as_bytes())
-                })
-                .copied();
-            match taken {
-                None => {
-                    by_label.insert_unique(hash, (hash, row), |(hash, _)| *hash);
-                }
-                Some((_, other)) => {
-                    // Where one twin has a last good value, that one goes on answering.
-                    let better = matches!(entry.state, EntryState::Mapped(_))
-                        && self
-                            .entries
-                            .get(other as usize)
-                            .is_some_and(|other| matches!(other.state, EntryState::Invalid));
-                    if better && let Ok(slot) = by_label.find_entry(hash, |(own, at)| *own == hash && *at == other) {
-                        *slot.into_mut() = (hash, row);
+            let bare = text.len() == entry.key.len();
+            let owner = owners.entry(label.as_bytes().to_vec()).or_insert((bare, Some(row)));
+            match *owner {
+                (true, _) if !bare => {}
+                (false, _) if bare => *owner = (true, Some(row)),
+                (_, Some(other)) if other != row => {
+                    let other = self.entries.get(other as usize);
+                    let twins = bare && !whole || other.is_some_and(|other| other.key.eq_ignore_ascii_case(&entry.key));
+                    let is_good = |entry: &Entry| matches!(entry.state, EntryState::Mapped(_));
+                    if !twins {
+                        owner.1 = None;
+                    } else if is_good(entry) && !other.is_some_and(is_good) {
+                        owner.1 = Some(row);
                     }
                 }
+                _ => {}
             }
         }
-        for (label, row) in contained {
-            let Some(row) = row else { continue };
-            let hash = self.hasher.hash_one(label.as_slice());
-            let taken = by_label.find(hash, |(own, other)| {
-                *own == hash && self.label_of(*other).is_some_and(|other| other.as_bytes() == label)
-            });
-            if taken.is_none() {
+        for (label, (_, row)) in owners {
+            if let Some(row) = row {
+                let hash = self.hasher.hash_one(label.as_slice());
                 by_label.insert_unique(hash, (hash, row), |(hash, _)| *hash);
             }
         }
@@ -475,7 +461,9 @@ impl ApiTable {
                 shown.push((id(row), mapping.version_str()));
             }
         }
-        shown.sort_by(|(_, a), (_, b)| compare_versions(b, a));
+        shown.sort_by(|(_, a), (_, b)| compare_versions(b, a).then_with(|| bare(a).len().cmp(&bare(b).len())));
+        // In the sample layout one version may stand under several keys.
+        shown.dedup_by(|(_, a), (_, b)| bare(a).eq_ignore_ascii_case(bare(b)));
         self.shown = shown.into_iter().map(|(row, _)| row).collect();
     }
 }
@@ -518,9 +506,7 @@ fn reported(key: &str, api: &Api) -> Option<HeaderValue> {
 /// Orders versions as people do: runs of digits by value, the rest as text, `v` before a digit left out.
 #[must_use]
 pub fn compare_versions(a: &str, b: &str) -> Ordering {
-    let bare = |text: &str| -> usize { usize::from(matches!(text.as_bytes(), [b'v' | b'V', b'0'..=b'9', ..])) };
-    let mut a = a.as_bytes().get(bare(a)..).unwrap_or_default();
-    let mut b = b.as_bytes().get(bare(b)..).unwrap_or_default();
+    let (mut a, mut b) = (bare(a), bare(b));
     loop {
         match (a, b) {
             ([], []) => return Ordering::Equal,
@@ -547,6 +533,14 @@ pub fn compare_versions(a: &str, b: &str) -> Ordering {
                 }
             }
         }
+    }
+}
+
+/// A version without its `v` before a digit.
+fn bare(text: &str) -> &[u8] {
+    match text.as_bytes() {
+        [b'v' | b'V', rest @ ..] if rest.first().is_some_and(u8::is_ascii_digit) => rest,
+        text => text,
     }
 }
 
@@ -684,7 +678,7 @@ impl MappingTable {
             .get(host)
             .and_then(|paths| paths.find(path))
             .or_else(|| {
-                let (_, suffix) = host.split_once('.')?;
+                let (_, suffix) = host.split_once('.').filter(|(label, _)| !label.is_empty())?;
                 self.wildcard.get(suffix)?.find(path)
             })
             .or_else(|| self.any.find(path))?;

@@ -20,6 +20,8 @@ pub struct Range<'r> {
     pub media: &'r [u8],
     /// The `version` parameter's value.
     pub version: Option<Text<'r>>,
+    /// Whether `version` stands there again with another value, which RFC 6838 §4.3 forbids.
+    pub torn: bool,
     /// The whole element, as received.
     pub element: &'r [u8],
     /// Weight in thousandths: 0 refuses, 1000 is full.
@@ -68,6 +70,8 @@ pub enum Named<'r> {
     Version(Text<'r>),
     /// Two versions, in the subtype and in the parameter.
     Both(Text<'r>, Text<'r>),
+    /// Several versions in one parameter, of which this is the first.
+    Torn(Text<'r>),
     /// `*/*` or `application/*`: no version asked.
     Wildcard,
     /// Another type, another vendor's, or ours without a version.
@@ -98,6 +102,7 @@ impl<'r> Range<'r> {
                 _ => continue,
             };
             return match (in_subtype, self.version) {
+                (_, Some(first)) if self.torn => Named::Torn(first),
                 (Some(one), Some(other)) if one != other => Named::Both(one, other),
                 (Some(version), _) | (None, Some(version)) => Named::Version(version),
                 (None, None) => Named::Nothing,
@@ -204,6 +209,7 @@ impl<'r> Cursor<'r> {
         let whole = self.rest;
         let media = self.take_until(|b| matches!(b, b',' | b';')).trim_ascii();
         let mut version = None;
+        let mut torn = false;
         let mut q = Some(1000);
         let mut seen_q = false;
         let mut sound = true;
@@ -221,13 +227,14 @@ impl<'r> Cursor<'r> {
                 // Two weights cannot both be meant.
                 q = if seen_q { None } else { parse_q(value) };
                 seen_q = true;
-            } else if name.eq_ignore_ascii_case(b"version") && version.is_none() {
-                version = Some(value);
+            } else if name.eq_ignore_ascii_case(b"version") {
+                torn |= version.is_some_and(|first| first != value);
+                version = version.or(Some(value));
             }
         }
         let element = whole.get(..whole.len() - self.rest.len()).unwrap_or_default().trim_ascii();
         sound.then_some(())?;
-        Some(Range { media, version, element, q: q? })
+        Some(Range { media, version, torn, element, q: q? })
     }
 
     /// Reads a token or a quoted string, up to the next `;` or `,`.

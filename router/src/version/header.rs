@@ -2,10 +2,11 @@
 
 use http::{HeaderMap, HeaderName};
 
-/// Values beyond this many are not considered.
+/// A list of more values than this is no version: none of them is dropped in silence.
 pub const MAX_VALUES: usize = 64;
 
-/// The values of all lines of the version header, blanks and empty elements dropped; `None` where the field is absent.
+/// The values of all lines of the version header, blanks and empty elements dropped, and at most one more than
+/// [`MAX_VALUES`]; `None` where the field is absent.
 #[must_use]
 pub fn values<'r>(headers: &'r HeaderMap, name: &HeaderName) -> Option<impl Iterator<Item = &'r [u8]> + use<'r>> {
     let lines = headers.get_all(name);
@@ -17,6 +18,6 @@ pub fn values<'r>(headers: &'r HeaderMap, name: &HeaderName) -> Option<impl Iter
             .flat_map(|line| line.as_bytes().split(|&b| b == b','))
             .map(<[u8]>::trim_ascii)
             .filter(|value| !value.is_empty())
-            .take(MAX_VALUES),
+            .take(MAX_VALUES + 1),
     )
 }

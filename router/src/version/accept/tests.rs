@@ -24,6 +24,7 @@ fn read(lines: &[&str]) -> Vec<String> {
             let named = match range.named(&vendors()) {
                 Named::Version(text) => show(text),
                 Named::Both(one, other) => format!("{}|{}", show(one), show(other)),
+                Named::Torn(first) => format!("{}|?", show(first)),
                 Named::Wildcard => "*".to_string(),
                 Named::Nothing => "-".to_string(),
             };
@@ -48,6 +49,8 @@ fn a_version_stands_in_the_subtype_or_in_a_parameter() {
     check("application/vnd.example.orders.v2+json", &["v2@1000"]);
     check("application/vnd.example.v1+json;version=v1", &["v1@1000"]);
     check("application/vnd.example.v1+json;version=2", &["v1|2@1000"]);
+    check("application/vnd.example+json;version=1;version=2", &["1|?@1000"]);
+    check("application/vnd.example+json;version=1;version=\"1\"", &["1@1000"]);
 }
 
 #[test]
