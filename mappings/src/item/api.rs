@@ -1,0 +1,94 @@
+//! An `#api` item: an API described in the table itself.
+
+use super::{Fields, InvalidRow, Item, Value};
+use verge_router::{
+    ApiDraft, Source,
+    api::{ApiPath, HostPattern, InvalidApi, Missing, Scheme, Vendor, parse_header, parse_status},
+    origin::DomainPattern,
+};
+
+/// Reads an `#api` item.
+///
+/// # Errors
+/// The first thing wrong, in words.
+pub fn read_api(item: &Item) -> Result<ApiDraft, InvalidRow> {
+    let fields = Fields(item.attributes());
+    Ok(ApiDraft {
+        hosts: each(fields.texts("hosts")?, HostPattern::parse)?,
+        path: fields.text("path")?.map(ApiPath::parse).transpose()?,
+        strip: fields.flag("strip")?,
+        allow: each(fields.texts("allow")?, |text| DomainPattern::parse(text).map_err(InvalidApi::from))?,
+        read: each(fields.texts("read")?, Source::parse)?,
+        vendor: each(fields.texts("vendor")?, Vendor::parse)?,
+        header: fields.text("header")?.map(parse_header).transpose()?,
+        scheme: fields.text("scheme")?.map(Scheme::parse).transpose()?,
+        missing: fields.text("missing")?.map(Missing::parse).transpose()?,
+        status: read_status(fields)?,
+        supported: fields.flag("supported")?,
+    })
+}
+
+fn each<T>(
+    texts: Option<Vec<&str>>,
+    parse: impl Fn(&str) -> Result<T, InvalidApi>,
+) -> Result<Option<Vec<T>>, InvalidApi> {
+    texts.map(|texts| texts.into_iter().map(parse).collect()).transpose()
+}
+
+fn read_status(fields: Fields<'_>) -> Result<Option<Vec<(verge_router::Reason, http::StatusCode)>>, InvalidRow> {
+    let Some(members) = fields.map("status")? else { return Ok(None) };
+    let mut status = Vec::new();
+    for (code, value) in members {
+        let Value::N(number) = value else {
+            return Err(InvalidRow::Type {
+                name: "status",
+                expected: "a map of numbers (M of N)",
+                found: value.type_name(),
+            });
+        };
+        let number = number
+            .parse::<u16>()
+            .map_err(|_| InvalidRow::content("status", format_args!("gives `{code}` no status from 400 to 599")))?;
+        status.push(parse_status(code, number)?);
+    }
+    Ok(Some(status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(json: serde_json::Value) -> Result<ApiDraft, String> {
+        read_api(&Item::from_json(&json).unwrap()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_attribute_is_read() {
+        let draft = read(json!({
+            "api": "orders", "version": "#api", "hosts": ["api.example.com", "*.example.com"], "path": "/orders",
+            "strip": true, "allow": ["*.example.com"], "read": ["header"], "vendor": "example", "header": "x-v",
+            "scheme": "label", "missing": "v1", "status": {"unknown_version": 404}, "supported": false,
+        }))
+        .unwrap();
+        let api = draft.finish("orders").unwrap();
+        assert_eq!(api.hosts().len(), 2);
+        assert_eq!(api.path().unwrap().as_str(), "/orders");
+        assert!(api.strip() && !api.lists_supported() && !api.reads(Source::Accept));
+        assert_eq!(api.status(verge_router::Reason::UnknownVersion).unwrap(), 404);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (json, expected) in [
+            (json!({"hosts": 1}), "`hosts` must be a string or a list of strings (S, SS or L of S), found N"),
+            (json!({"hosts": ["a:80"]}), "host `a:80`: write it without scheme and port"),
+            (json!({"strip": "yes"}), "`strip` must be true or false (BOOL), found S"),
+            (json!({"read": ["cookie"]}), "`cookie` is no version source; this build reads `accept` and `header`"),
+            (json!({"status": {"unknown_version": "404"}}), "`status` must be a map of numbers (M of N), found S"),
+            (json!({"status": {"nonsense": 404}}), "`nonsense` is no rejection code"),
+        ] {
+            assert_eq!(read(json).unwrap_err(), expected);
+        }
+    }
+}
