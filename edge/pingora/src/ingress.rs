@@ -23,14 +23,10 @@ use verge_router::Reason;
 
 pub(crate) use head::HeadLimits;
 pub(crate) use wire::Wire;
+use wire::LINGER;
 
 /// Where a head is read into: most fit, and none is copied again.
 const HEAD_BUFFER: usize = 4096;
-
-/// What is still read, and for how long, after an answer that came before the request's end, so that the client can
-/// read that answer (RFC 9112 §9.6).
-const LINGER_BYTES: usize = 64 * 1024;
-const LINGER: Duration = Duration::from_secs(1);
 
 /// Time and size limits of the client's side.
 #[derive(Debug, Clone, Copy)]
@@ -146,20 +142,8 @@ impl Ingress {
     async fn refuse(&self, stream: &mut Stream, reason: Reason) {
         self.metrics.refused(reason);
         let reply = Reply::to_reason(reason).into_http1();
-        let farewell = async {
-            stream.write_all(&reply).await?;
-            stream.shutdown().await;
-            let mut drained = 0;
-            let mut sink = [0; 4096];
-            while drained < LINGER_BYTES {
-                match stream.read(&mut sink).await? {
-                    0 => break,
-                    n => drained += n,
-                }
-            }
-            Ok::<(), std::io::Error>(())
-        };
         // A client that does not read has had its chance.
-        let _ = timeout(LINGER, farewell).await;
+        let _ = timeout(LINGER, stream.write_all(&reply)).await;
+        stream.shutdown().await;
     }
 }

@@ -1,2 +1,10 @@
-//! Later.
-fn main() {}
+//! The `verge` command.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    verge::cli::run()
+}

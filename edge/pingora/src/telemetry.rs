@@ -24,10 +24,21 @@ pub(crate) struct Metrics {
     durations: [AtomicU64; BUCKETS_MS.len() + 1],
     duration_micros: AtomicU64,
     connections: AtomicU64,
-    connections_closed: AtomicU64,
     handshakes_failed: AtomicU64,
     upstream_retries: AtomicU64,
-    panics: AtomicU64,
+}
+
+/// Panics in this process; they end one connection or stream each, and are bugs.
+static PANICS: AtomicU64 = AtomicU64::new(0);
+
+/// Counts panics and logs them in one line, instead of the default's trace on stderr.
+pub(crate) fn watch_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        PANICS.fetch_add(1, Relaxed);
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("(no message)");
+        tracing::error!(place, message, "a task panicked; this is a bug, please report it");
+    }));
 }
 
 impl Metrics {
@@ -64,11 +75,6 @@ impl Metrics {
         self.connections.fetch_add(1, Relaxed);
     }
 
-    /// A connection ended.
-    pub(crate) fn disconnected(&self) {
-        self.connections_closed.fetch_add(1, Relaxed);
-    }
-
     /// A client's TLS handshake failed.
     pub(crate) fn handshake_failed(&self) {
         self.handshakes_failed.fetch_add(1, Relaxed);
@@ -77,11 +83,6 @@ impl Metrics {
     /// A request goes to an origin for the second time.
     pub(crate) fn retried(&self) {
         self.upstream_retries.fetch_add(1, Relaxed);
-    }
-
-    /// A task of ours panicked.
-    pub(crate) fn panicked(&self) {
-        self.panics.fetch_add(1, Relaxed);
     }
 }
 
@@ -98,7 +99,7 @@ pub(crate) struct TableGauges {
 }
 
 /// Writes the Prometheus text format (version 0.0.4).
-pub(crate) fn render(threads: &[std::sync::Arc<Metrics>], table: &TableGauges, log_dropped: u64) -> String {
+pub(crate) fn render(threads: &[std::sync::Arc<Metrics>], table: &TableGauges, open: usize, log_dropped: u64) -> String {
     let sum = |read: &dyn Fn(&Metrics) -> &AtomicU64| threads.iter().map(|metrics| read(metrics).load(Relaxed)).sum::<u64>();
     let mut page = Page::default();
     page.family("verge_responses_total", "counter", "Answers to clients, by status class.");
@@ -121,13 +122,11 @@ pub(crate) fn render(threads: &[std::sync::Arc<Metrics>], table: &TableGauges, l
     page.sample("verge_request_duration_seconds_sum", &[], Duration::from_micros(sum(&|m| &m.duration_micros)).as_secs_f64());
     page.sample("verge_request_duration_seconds_count", &[], total);
 
-    let opened = sum(&|m| &m.connections);
-    page.single("verge_connections_total", "counter", "Connections accepted.", opened);
-    let open = opened.saturating_sub(sum(&|m| &m.connections_closed));
+    page.single("verge_connections_total", "counter", "Connections accepted.", sum(&|m| &m.connections));
     page.single("verge_connections", "gauge", "Connections open now.", open);
     page.single("verge_tls_handshakes_failed_total", "counter", "Client handshakes that failed.", sum(&|m| &m.handshakes_failed));
     page.single("verge_upstream_retries_total", "counter", "Second attempts at an origin.", sum(&|m| &m.upstream_retries));
-    page.single("verge_panics_total", "counter", "Panics that were contained; each is a bug.", sum(&|m| &m.panics));
+    page.single("verge_panics_total", "counter", "Panics that were contained; each is a bug.", PANICS.load(Relaxed));
     page.single("verge_log_dropped_total", "counter", "Access log lines dropped because the log was not read.", log_dropped);
 
     page.single("verge_table_loaded", "gauge", "Whether a table is held (readiness).", u8::from(table.loaded));
@@ -189,7 +188,7 @@ mod tests {
         threads[0].answered(200, Duration::from_micros(10));
         threads[1].answered(204, Duration::from_secs(60));
         threads[1].replied(Reason::UnknownVersion);
-        let page = render(&threads, &TableGauges::default(), 0);
+        let page = render(&threads, &TableGauges::default(), 0, 0);
         for line in [
             "verge_responses_total{class=\"2xx\"} 2",
             "verge_replies_total{reason=\"unknown_version\"} 1",

@@ -6,6 +6,7 @@ use pingora_core::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
     UniqueIDType, l4::socket::SocketAddr as PeerAddr, raw_connect::ProxyDigest, tls::SslDigest,
 };
+use pingora_timeout::timeout;
 use std::{
     io,
     net::SocketAddr,
@@ -13,12 +14,17 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::server::TlsStream;
+
+/// What is still read, and for how long, after our last byte.
+const LINGER_BYTES: usize = 64 * 1024;
+pub(super) const LINGER: Duration = Duration::from_secs(1);
 
 /// Writes are gathered up to this many bytes, so that a head and a short body leave in one segment.
 const GATHER: usize = 8 * 1024;
@@ -124,9 +130,23 @@ impl AsyncWrite for Wire {
 
 #[async_trait]
 impl Shutdown for Wire {
+    /// Closes in stages (RFC 9112 §9.6): ours first, then what the client still sends is read for a while, so that
+    /// its last bytes do not make the kernel throw away an answer it has not read.
     async fn shutdown(&mut self) {
-        // The client is gone or going; there is nobody to tell.
-        let _ = AsyncWriteExt::shutdown(self).await;
+        let farewell = async {
+            AsyncWriteExt::shutdown(self).await?;
+            let mut drained = 0;
+            let mut sink = [0; 4096];
+            while drained < LINGER_BYTES {
+                match self.read(&mut sink).await? {
+                    0 => break,
+                    n => drained += n,
+                }
+            }
+            Ok::<(), io::Error>(())
+        };
+        // A client that does not read has had its chance; one that is gone need not be told.
+        let _ = timeout(LINGER, farewell).await;
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
-    time::SystemTime,
+    time::{Duration, Instant, SystemTime},
 };
 use tracing::{
     Event, Subscriber,
@@ -56,19 +56,35 @@ impl AccessLayer {
     }
 }
 
+/// Waits until what was logged so far is written, for a moment at most: the last lines of a process that ends.
+pub(crate) fn flush() {
+    let patience = Instant::now() + Duration::from_millis(500);
+    while WAITING.load(Relaxed) > 0 && Instant::now() < patience {
+        std::thread::yield_now();
+    }
+}
+
+/// Lines handed over and not written yet.
+static WAITING: AtomicU64 = AtomicU64::new(0);
+
 fn write_lines(waiting: &Receiver<Vec<u8>>, mut out: impl Write) {
     let mut batch = Vec::with_capacity(64 * 1024);
     while let Ok(line) = waiting.recv() {
         batch.extend_from_slice(&line);
+        let mut lines = 1;
         while batch.len() < 60 * 1024 {
             match waiting.try_recv() {
-                Ok(line) => batch.extend_from_slice(&line),
+                Ok(line) => {
+                    batch.extend_from_slice(&line);
+                    lines += 1;
+                }
                 Err(_) => break,
             }
         }
         // A full disk or a closed pipe loses lines, not requests; the next batch tries again.
         let _ = out.write_all(&batch).and_then(|()| out.flush());
         batch.clear();
+        WAITING.fetch_sub(lines, Relaxed);
     }
 }
 
@@ -79,7 +95,9 @@ impl<S: Subscriber> Layer<S> for AccessLayer {
         }
         let mut line = Line::begin();
         event.record(&mut line);
+        WAITING.fetch_add(1, Relaxed);
         if self.lines.try_send(line.end()).is_err() {
+            WAITING.fetch_sub(1, Relaxed);
             self.dropped.fetch_add(1, Relaxed);
         }
     }
@@ -140,8 +158,7 @@ impl Visit for Line {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.key(field);
-        write_json_string(&mut self.0, &format!("{value:?}"));
+        self.record_str(field, &format!("{value:?}"));
     }
 }
 

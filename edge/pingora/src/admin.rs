@@ -1,0 +1,159 @@
+//! The operator's listeners: `[admin]` and `[health]`. Neither is the public one, and neither can reach an origin.
+
+use crate::{listen::OpenConnections, telemetry};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::{
+    convert::Infallible,
+    net::TcpListener as StdListener,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use telemetry::{Metrics, TableGauges};
+use tokio::{net::TcpListener, sync::Semaphore};
+use verge_mappings::LiveTable;
+
+/// Operators' connections at a time: scrapers and probes, not clients.
+const MAX_CONNECTIONS: usize = 64;
+
+/// A request head must have come by then.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What operators are shown.
+pub(crate) struct Admin {
+    pub(crate) table: Arc<LiveTable>,
+    pub(crate) threads: Vec<Arc<Metrics>>,
+    pub(crate) open: Arc<OpenConnections>,
+    pub(crate) log_dropped: telemetry::access::Dropped,
+    /// Set when the process has been told to go.
+    pub(crate) leaving: Arc<AtomicBool>,
+}
+
+/// Which paths a listener serves.
+#[derive(Debug, Clone)]
+pub(crate) enum Access {
+    /// `/healthz` and `/readyz`.
+    Health,
+    /// Everything; with this token, where one is set.
+    Admin(Option<Arc<str>>),
+}
+
+impl Admin {
+    /// Serves one listener for as long as the process lives.
+    pub(crate) async fn serve(self: Arc<Self>, socket: StdListener, access: Access) -> std::io::Result<()> {
+        let socket = TcpListener::from_std(socket)?;
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        loop {
+            let Ok(place) = places.clone().acquire_owned().await else { return Ok(()) };
+            let Ok((stream, _)) = socket.accept().await else {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let (this, access) = (self.clone(), access.clone());
+            tokio::spawn(async move {
+                let _place = place;
+                let service = service_fn(move |request| {
+                    let answer = this.answer(&request, &access);
+                    async move { Ok::<_, Infallible>(answer) }
+                });
+                // A probe that hangs up early is not an event.
+                let _ = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEAD_TIMEOUT)
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            });
+        }
+    }
+
+    fn answer(&self, request: &Request<Incoming>, access: &Access) -> Response<Full<Bytes>> {
+        let path = request.uri().path();
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served here\n");
+        }
+        match (path, access) {
+            // The process runs; whether it can serve is the other one's question.
+            ("/healthz", _) => text(StatusCode::OK, "ok\n"),
+            ("/readyz", _) => self.readiness(),
+            (_, Access::Admin(Some(token))) if !bears(request, token) => {
+                let mut answer = text(StatusCode::UNAUTHORIZED, "send the admin token: Authorization: Bearer …\n");
+                answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                answer
+            }
+            ("/metrics", Access::Admin(_)) => {
+                let page =
+                    telemetry::render(&self.threads, &self.gauges(), self.open.count(), self.log_dropped.count());
+                let mut answer = text(StatusCode::OK, page);
+                answer
+                    .headers_mut()
+                    .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
+                answer
+            }
+            ("/", Access::Admin(_)) => text(StatusCode::OK, "/healthz\n/readyz\n/metrics\n"),
+            _ => text(StatusCode::NOT_FOUND, "not found\n"),
+        }
+    }
+
+    /// Ready = a table is held, and nobody has asked this process to go.
+    fn readiness(&self) -> Response<Full<Bytes>> {
+        let gauges = self.gauges();
+        let leaving = self.leaving.load(Ordering::Acquire);
+        let ready = gauges.loaded && !leaving;
+        let why = match (leaving, gauges.loaded) {
+            (true, _) => Some("shutting down".to_owned()),
+            (false, false) => self.table.status().waiting,
+            (false, true) => None,
+        };
+        let body = serde_json::json!({
+            "ready": ready,
+            "why": why,
+            "table": {
+                "rows": gauges.rows,
+                "invalid": gauges.invalid,
+                "generation": gauges.generation,
+                "age_seconds": gauges.age.map(|age| age.as_secs()),
+            },
+        });
+        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let mut answer = text(status, format!("{body}\n"));
+        answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        answer
+    }
+
+    fn gauges(&self) -> TableGauges {
+        let status = self.table.status();
+        TableGauges {
+            loaded: status.ready,
+            rows: status.rows,
+            invalid: status.invalid,
+            generation: status.generation,
+            age: status.age,
+            refreshes: status.succeeded,
+            failures: status.failed.into_iter().collect(),
+        }
+    }
+}
+
+fn bears(request: &Request<Incoming>, token: &str) -> bool {
+    let sent = request.headers().get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    sent.is_some_and(|sent| same(sent, token.as_bytes()))
+}
+
+/// Compares in a time that does not tell where the difference is.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
+}
+
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    answer
+}

@@ -1,0 +1,121 @@
+//! The `verge` command: one module per subcommand, and what they share.
+
+mod check;
+pub(crate) mod config;
+mod explain;
+mod mappings;
+mod quickstart;
+mod serve;
+
+use clap::{Parser, Subcommand, error::ErrorKind};
+use std::{path::PathBuf, process::ExitCode};
+
+/// How a command ends, as in sysexits.h.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All well.
+    Ok,
+    /// A check the command makes did not hold.
+    Failed,
+    /// The command line is wrong.
+    Usage,
+    /// The store cannot be reached or read.
+    Unavailable,
+    /// The configuration is wrong.
+    Config,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Ok => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 64,
+            Exit::Unavailable => 69,
+            Exit::Config => 78,
+        })
+    }
+}
+
+/// A command that ends early: what to say, and the exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl std::fmt::Display) -> Self {
+        Self { exit, message: message.to_string() }
+    }
+}
+
+type Outcome = Result<Exit, Failure>;
+
+/// The edge API-version router.
+///
+/// Verge stands in front of API Gateway stage APIs, reads the version a client asks for (Accept media type or a version
+/// header), finds its origin in a DynamoDB table held in memory, and forwards the request there.
+#[derive(Debug, Parser)]
+#[command(
+    name = "verge",
+    version,
+    after_help = "Examples:
+  verge quickstart                      a proxy, a table and two stages to try, in one process
+  verge check -c verge.toml --table     is the configuration right, and can the table be read?
+  verge serve -c verge.toml             run the proxy
+  verge explain -c verge.toml -H 'Accept: application/vnd.example.v1+json' http://api.example.com/orders
+
+Exit codes: 0 success, 1 a check failed, 64 usage, 69 store unreachable, 78 configuration"
+)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Check(check::Args),
+    Explain(explain::Args),
+    Mappings(mappings::Args),
+    Quickstart(quickstart::Args),
+}
+
+/// The configuration file, for the commands that need one.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ConfigArg {
+    /// The configuration file.
+    #[arg(short, long = "config", value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn run() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version go to stdout and are no errors. Nobody may be reading.
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Ok.into(),
+                _ => Exit::Usage.into(),
+            };
+        }
+    };
+    let outcome = match args.command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Mappings(args) => mappings::run(&args),
+        Command::Quickstart(args) => quickstart::run(&args),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            eprintln!("verge: {}", failure.message);
+            failure.exit.into()
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! `verge explain`: the whole decision about one request, step by step, by the code that serves; nothing is sent.
+
+use super::{ConfigArg, Exit, Failure, Outcome, config};
+use crate::{
+    app::read_table_once,
+    reply::Reply,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use serde::Serialize;
+use std::{net::IpAddr, time::SystemTime};
+use verge_mappings::Held;
+use verge_router::{
+    Edits, Fact, Forward, Hop, Rejection, Request, Source, Witness,
+    lifecycle::{parse_rfc3339, rfc3339},
+    origin::Scheme,
+    route,
+    witness::Reading,
+};
+
+/// Explain what would happen to a request.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  verge explain -c verge.toml -H 'Accept: application/vnd.example.v1+json' http://api.example.com/orders/7?x=1
+  verge explain -c verge.toml -X POST -H 'APIVER: v2' --json http://api.example.com/orders
+  verge explain -c verge.toml -H 'APIVER: v1' --now 2027-01-01T00:00:00Z http://api.example.com/   after the sunset?
+
+Exit codes: 0 the decision is printed, a rejection too; 69 the table cannot be read; 78 configuration")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The request method.
+    #[arg(short = 'X', long = "method", value_name = "METHOD", default_value = "GET")]
+    method: Method,
+    /// A request field, as `Name: value`; may be repeated.
+    #[arg(short = 'H', long = "header", value_name = "FIELD", value_parser = parse_field)]
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// The time of the request (RFC 3339, UTC) instead of now.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    now: Option<i64>,
+    /// The client's address.
+    #[arg(long, value_name = "ADDRESS", default_value = "192.0.2.1")]
+    client: IpAddr,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+    /// The request's URL.
+    #[arg(value_name = "URL")]
+    url: Uri,
+}
+
+fn parse_field(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("a field is written `Name: value`")?;
+    let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| format!("`{name}` is no field name"))?;
+    let value = HeaderValue::from_bytes(value.trim().as_bytes()).map_err(|_| "the value has a control character".to_owned())?;
+    Ok((name, value))
+}
+
+fn parse_time(text: &str) -> Result<i64, String> {
+    parse_rfc3339(text).ok_or_else(|| "a time is written in RFC 3339 and UTC, such as 2026-11-23T10:00:00Z".to_owned())
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let Some(authority) = args.url.authority() else {
+        return Err(Failure::new(Exit::Usage, "the URL must be absolute, such as http://api.example.com/orders"));
+    };
+    let config = config::load(&args.config.config)?;
+    let held = read_table_once(&config)?;
+    let headers: HeaderMap = args.headers.iter().cloned().collect::<Vec<_>>().into_iter().fold(HeaderMap::new(), |mut all, (name, value)| {
+        all.append(name, value);
+        all
+    });
+    let request = Request {
+        method: &args.method,
+        host: authority.as_str(),
+        path: args.url.path(),
+        query: args.url.query(),
+        headers: &headers,
+    };
+    let hop = Hop {
+        client: Some(args.client),
+        tls: args.url.scheme_str() == Some("https"),
+        request_id: &HeaderValue::from_static("00000000000000000000000000000000"),
+        traceparent: None,
+    };
+    let explanation = explain(&request, &hop, &held, args.now.unwrap_or_else(unix_now));
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&explanation).map_err(|error| Failure::new(Exit::Failed, error))?);
+    } else {
+        print!("{}", explanation.text());
+    }
+    Ok(Exit::Ok)
+}
+
+fn unix_now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The decision as data: what `--json` prints.
+#[derive(Debug, Serialize)]
+struct Explanation {
+    outcome: &'static str,
+    status: Option<u16>,
+    code: Option<&'static str>,
+    api: Option<String>,
+    version: Option<String>,
+    source: Option<&'static str>,
+    requested: Option<String>,
+    supported: Vec<String>,
+    arm: Option<String>,
+    upstream: Option<Upstream>,
+    request_headers: RequestHeaders,
+    response_headers: Vec<(String, String)>,
+    table: Table,
+    steps: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Upstream {
+    scheme: &'static str,
+    host: String,
+    port: u16,
+    sni: Option<String>,
+    path: String,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct RequestHeaders {
+    set: Vec<(String, String)>,
+    remove: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Table {
+    generation: Option<u64>,
+    rows: usize,
+    age: u64,
+}
+
+fn explain(request: &Request<'_>, hop: &Hop<'_>, held: &Held, now: i64) -> Explanation {
+    let mut witness = Steps(vec![format!("{} {} under host `{}`, at {}", request.method, request.path, request.host, rfc3339(now))]);
+    let decision = route(request, &held.table, now, &mut witness);
+    let Steps(steps) = witness;
+    let mut explanation = Explanation {
+        outcome: "forward",
+        status: None,
+        code: None,
+        api: None,
+        version: None,
+        source: None,
+        requested: None,
+        supported: Vec::new(),
+        arm: None,
+        upstream: None,
+        request_headers: RequestHeaders::default(),
+        response_headers: Vec::new(),
+        table: Table { generation: held.generation, rows: held.table.rows(), age: held.age().as_secs() },
+        steps,
+    };
+    match decision {
+        Ok(forward) => explanation.forward(&forward, request, hop),
+        Err(rejection) => explanation.reject(&rejection, hop.request_id),
+    }
+    explanation
+}
+
+impl Explanation {
+    fn forward(&mut self, forward: &Forward, request: &Request<'_>, hop: &Hop<'_>) {
+        let origin = forward.origin();
+        let host = origin.domain().to_string();
+        self.api = Some(forward.api().name().to_owned());
+        self.version = Some(forward.mapping().key().to_owned());
+        self.source = Some(forward.source().as_str());
+        self.steps.push(format!(
+            "forward to {}://{host}:{}{}",
+            origin.scheme().as_str(),
+            origin.port(),
+            forward.target()
+        ));
+        if let Some(dial) = origin.connect() {
+            self.steps.push(format!("the row dials {dial} instead; Host and SNI stay {host}"));
+        }
+        self.upstream = Some(Upstream {
+            scheme: origin.scheme().as_str(),
+            port: origin.port(),
+            sni: (origin.scheme() == Scheme::Https).then(|| host.clone()),
+            host,
+            path: forward.target().as_str().to_owned(),
+        });
+        let mut recorded = Recorded::over(request.headers);
+        forward.edit_request(request, hop, &mut recorded);
+        self.request_headers = RequestHeaders { set: recorded.set, remove: recorded.remove };
+        let mut recorded = Recorded::over(&HeaderMap::new());
+        forward.edit_response(&mut recorded);
+        self.response_headers = recorded.set;
+    }
+
+    fn reject(&mut self, rejection: &Rejection, request_id: &HeaderValue) {
+        self.outcome = "reject";
+        self.status = Some(rejection.status().as_u16());
+        self.code = Some(rejection.reason.code());
+        self.api = rejection.api.as_ref().map(|api| api.name().to_owned());
+        self.version = rejection.version.as_deref().map(str::to_owned);
+        self.requested = rejection.requested.as_deref().map(str::to_owned);
+        self.supported = rejection.supported.iter().map(|version| version.to_string()).collect();
+        self.steps.push(format!("reject: {} ({})", rejection.reason.title(), rejection.status().as_u16()));
+        let reply = Reply::to_rejection(rejection, request_id);
+        self.response_headers = reply.fields.iter().map(|(name, value)| text_of(name, value)).collect();
+    }
+
+    fn text(&self) -> String {
+        let mut out = String::new();
+        for (i, step) in self.steps.iter().enumerate() {
+            out.push_str(&format!("{:>2}. {step}\n", i + 1));
+        }
+        let mut section = |title: &str, lines: Vec<String>| {
+            if !lines.is_empty() {
+                out.push_str(&format!("\n{title}\n"));
+                for line in lines {
+                    out.push_str(&format!("    {line}\n"));
+                }
+            }
+        };
+        let fields = |fields: &[(String, String)]| fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        section("set on the request", fields(&self.request_headers.set));
+        section("removed from the request", self.request_headers.remove.clone());
+        section("set on the answer", fields(&self.response_headers));
+        let generation = self.table.generation.map(|generation| format!(", generation {generation}")).unwrap_or_default();
+        section("table", vec![format!("{} rows, read {} s ago{generation}", self.table.rows, self.table.age)]);
+        out
+    }
+}
+
+fn text_of(name: &HeaderName, value: &HeaderValue) -> (String, String) {
+    (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// Edits written down instead of carried out.
+struct Recorded {
+    headers: HeaderMap,
+    set: Vec<(String, String)>,
+    remove: Vec<String>,
+}
+
+impl Recorded {
+    fn over(headers: &HeaderMap) -> Self {
+        Self { headers: headers.clone(), set: Vec::new(), remove: Vec::new() }
+    }
+}
+
+impl Edits for Recorded {
+    fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    fn set(&mut self, name: HeaderName, value: HeaderValue) {
+        self.set.push(text_of(&name, &value));
+        self.headers.insert(name, value);
+    }
+
+    fn append(&mut self, name: HeaderName, value: HeaderValue) {
+        self.set.push(text_of(&name, &value));
+        self.headers.append(name, value);
+    }
+
+    fn remove(&mut self, name: &HeaderName) {
+        self.remove.push(name.as_str().to_owned());
+        self.headers.remove(name);
+    }
+}
+
+/// The facts, as sentences.
+struct Steps(Vec<String>);
+
+impl Witness for Steps {
+    fn saw(&mut self, fact: Fact<'_>) {
+        self.0.push(match fact {
+            Fact::ApiFound(api) => {
+                let path = api.path().map(|path| format!(" under {}", path.as_str())).unwrap_or_default();
+                let sources: Vec<_> = [Source::Accept, Source::Header]
+                    .into_iter()
+                    .filter(|source| api.reads(*source))
+                    .map(|source| match source {
+                        Source::Header => format!("header `{}`", api.header()),
+                        source => source.as_str().to_owned(),
+                    })
+                    .collect();
+                format!("API `{}`{path} takes it; versions are read from {}", api.name(), sources.join(" and "))
+            }
+            Fact::Range(range, reading) => format!(
+                "Accept `{}`, weight {}: {}",
+                printable(range.element),
+                f64::from(range.q) / 1000.0,
+                sentence(reading)
+            ),
+            Fact::HeaderValue(value, reading) => format!("header value `{}`: {}", printable(value), sentence(reading)),
+            Fact::NothingAsked => "no version is asked for; the missing-version policy decides".to_owned(),
+            Fact::Default(default) => format!("the policy is version `{default}`"),
+            Fact::Resolved { source, key } => format!("row `{key}` answers, by {}", source.as_str()),
+        });
+    }
+}
+
+fn sentence(reading: Reading<'_>) -> String {
+    match reading {
+        Reading::Nothing => "names no version of this API".to_owned(),
+        Reading::Malformed => "cannot be a version".to_owned(),
+        Reading::Unknown => "no row has this version".to_owned(),
+        Reading::Row(key) => format!("row `{key}`"),
+        Reading::Contradiction => "names two versions that differ".to_owned(),
+    }
+}
+
+fn printable(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string().chars().take(200).collect()
+}

@@ -1,0 +1,135 @@
+//! Names to addresses, beside the requests: an answer is kept for its TTL, renewed in the background after it, and the
+//! last good one goes on while the name server is away.
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use hickory_resolver::TokioResolver;
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::{runtime::Handle, sync::Mutex};
+use verge_router::origin::Domain;
+
+/// A TTL below or above these is taken as these.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// How long a failed lookup is not repeated.
+const FAILED: Duration = Duration::from_secs(1);
+
+/// A lookup that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The resolver cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("the system's resolver configuration cannot be read: {0}")]
+pub(crate) struct ResolverError(String);
+
+/// What is known about a name.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Why there are none.
+    pub(crate) error: Option<String>,
+    fresh_until: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    known: ArcSwapOption<Known>,
+    /// Held by whoever looks the name up for the first time; the others wait for its answer.
+    first: Mutex<()>,
+    renewing: AtomicBool,
+}
+
+/// Resolves and remembers. The names come from the table and the configuration, so their number is bounded.
+pub(crate) struct Resolver {
+    dns: TokioResolver,
+    entries: ArcSwap<HashMap<Domain, Arc<Entry>>>,
+    background: Handle,
+}
+
+impl Resolver {
+    pub(crate) fn new(background: Handle) -> Result<Self, ResolverError> {
+        let _guard = background.enter();
+        let dns = TokioResolver::builder_tokio()
+            .and_then(|builder| builder.build())
+            .map_err(|error| ResolverError(error.to_string()))?;
+        Ok(Self { dns, entries: ArcSwap::default(), background })
+    }
+
+    /// The addresses of a name. Waits only where nothing was ever known about it.
+    pub(crate) async fn resolve(&self, name: &Domain) -> Arc<Known> {
+        let entry = self.entry(name);
+        if let Some(known) = entry.known.load_full() {
+            if Instant::now() >= known.fresh_until && !entry.renewing.swap(true, Ordering::AcqRel) {
+                self.look_up(name.clone(), entry);
+            }
+            return known;
+        }
+        let _first = entry.first.lock().await;
+        if let Some(known) = entry.known.load_full() {
+            return known;
+        }
+        let lookup = self.look_up(name.clone(), entry.clone());
+        match lookup.await {
+            Ok(known) => known,
+            Err(error) => Arc::new(Known::failed(error.to_string())),
+        }
+    }
+
+    fn entry(&self, name: &Domain) -> Arc<Entry> {
+        if let Some(entry) = self.entries.load().get(name) {
+            return entry.clone();
+        }
+        let fresh = Arc::new(Entry::default());
+        self.entries.rcu(|entries| {
+            let mut entries = HashMap::clone(entries);
+            entries.entry(name.clone()).or_insert_with(|| fresh.clone());
+            entries
+        });
+        self.entries.load().get(name).cloned().unwrap_or(fresh)
+    }
+
+    fn look_up(&self, name: Domain, entry: Arc<Entry>) -> tokio::task::JoinHandle<Arc<Known>> {
+        let dns = self.dns.clone();
+        self.background.spawn(async move {
+            // A trailing dot: the name is complete, the search list must not turn it into another.
+            let query = format!("{name}.");
+            let found = match tokio::time::timeout(PATIENCE, dns.lookup_ip(query)).await {
+                Ok(Ok(answer)) => {
+                    let ttl = answer.valid_until().saturating_duration_since(Instant::now());
+                    Known {
+                        addresses: answer.iter().collect(),
+                        error: None,
+                        fresh_until: Instant::now() + ttl.clamp(SHORTEST, LONGEST),
+                    }
+                }
+                Ok(Err(error)) => Known::failed(error.to_string()),
+                Err(_) => Known::failed(format!("no answer within {PATIENCE:?}")),
+            };
+            let last = entry.known.load_full();
+            let known = match last {
+                // A failure never replaces an address that was good.
+                Some(last) if found.addresses.is_empty() && !last.addresses.is_empty() => {
+                    Arc::new(Known { fresh_until: found.fresh_until, ..Known::clone(&last) })
+                }
+                _ => Arc::new(found),
+            };
+            entry.known.store(Some(known.clone()));
+            entry.renewing.store(false, Ordering::Release);
+            known
+        })
+    }
+}
+
+impl Known {
+    fn failed(error: String) -> Self {
+        Self { addresses: Vec::new(), error: Some(error), fresh_until: Instant::now() + FAILED }
+    }
+}
