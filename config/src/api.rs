@@ -1,8 +1,10 @@
 //! `[[api]]`: the APIs, each as a draft that lies over the table's `#api` item.
 
 use crate::{
+    claims::Claims,
+    entry::Entry,
     keys,
-    reader::{Entry, Section},
+    section::Section,
     table::{self, Table},
 };
 use http::StatusCode;
@@ -25,15 +27,37 @@ pub struct ApiConfig {
     pub table: Option<Table>,
 }
 
-pub(crate) fn read(mut section: Section<'_>) -> Option<ApiConfig> {
+pub(crate) fn read_all(root: &mut Section<'_>, claims: &mut Claims) -> Vec<ApiConfig> {
+    let has_table = root.has("table");
+    let sections = root.sections("api");
+    if !has_table && root.lacks("api") {
+        root.missing(
+            "",
+            "there is nothing to route: write `[table]`, and `[[api]]` unless the table's `#api` items say it all",
+        );
+    }
+    sections.into_iter().filter_map(|section| read(section, has_table, claims)).collect()
+}
+
+fn read(mut section: Section<'_>, has_table: bool, claims: &mut Claims) -> Option<ApiConfig> {
     let name = section.need("name", "`name = \"orders\"`").and_then(|entry| {
         let probe = ApiDraft { hosts: Some(vec![HostPattern::Any]), ..ApiDraft::default() };
-        entry.parse(|name| probe.finish(name).map(|_| name.to_owned()))
+        let name = entry.parse(|name| probe.finish(name).map(|_| name.to_owned()))?;
+        claims.name(&entry, &name);
+        Some(name)
     });
     let draft = read_draft(&mut section);
-    let table = section.section("table").and_then(table::read);
+    if let (Some(entry), Some(hosts)) = (section.entry("hosts"), &draft.hosts) {
+        let path = draft.path.as_ref().and_then(Option::as_ref);
+        for (entry, host) in entry.each("a list of strings").iter().flatten().zip(hosts) {
+            claims.place(entry, host, path);
+        }
+    }
+    if !has_table && !section.has("table") {
+        section.refuse("this API has no table: write `[table]` for all APIs, or `[api.table]` for this one");
+    }
+    let table = section.section("table").and_then(|section| table::read(section, claims));
     section.close();
-    // A table that could not be read is still a table: the API does not lack one.
     Some(ApiConfig { name: name?, draft, table })
 }
 

@@ -89,8 +89,8 @@ pub const KEYS: &[Key] = &[
     key("api[].table", "table", "`[table]`", "a table of its own"),
 ];
 
-/// A path of [`KEYS`] for a path of a document: without list positions, and `[api.table]` read as `[table]`.
-#[cfg(test)]
+/// A path of [`KEYS`] for a path of a document: without list positions, with `[api.table]` read as `[table]`, and a
+/// single TLS listener as a list of one.
 pub(crate) fn general(path: &str) -> String {
     let mut out = String::new();
     let mut parts = path.split('[');
@@ -101,16 +101,15 @@ pub(crate) fn general(path: &str) -> String {
     }
     match out.strip_prefix("api[].table.") {
         Some(key) => format!("table.{key}"),
-        None => out,
+        None => out.replace("listen.https.", "listen.https[]."),
     }
 }
 
 /// What to say of a key that nobody knows.
 pub(crate) fn unknown(key: &str, known: &[&'static str]) -> String {
-    let hint = match nearest(key, known) {
-        None if !elsewhere(key).is_empty() => format!(", it belongs in {}", elsewhere(key).join(" or ")),
-        _ => suggest(key, known),
-    };
+    let elsewhere = elsewhere(key);
+    let hint =
+        if elsewhere.is_empty() { suggest(key, known) } else { format!(", it belongs in {}", elsewhere.join(" or ")) };
     format!("unknown key `{}`{hint}", shown(key))
 }
 
@@ -138,7 +137,7 @@ fn nearest(word: &str, known: &[&'static str]) -> Option<&'static str> {
 /// The sections that know this key.
 fn elsewhere(key: &str) -> Vec<String> {
     let section = |path: &'static str| match path.rsplit_once('.') {
-        Some((section, last)) if last == key => Some(header(section)),
+        Some((section, last)) if last == key => Some(format!("`{}`", header(section))),
         None if path == key => Some("the top level".to_owned()),
         _ => None,
     };

@@ -5,7 +5,7 @@
 //! document. Paths stay as written ([`Config::paths_mut`] is for the caller who knows the file's place), and a secret
 //! stays the name of an environment variable ([`Secret`]).
 //!
-//! The modules stand in the order of the document; [`keys`] lists every key.
+//! There is a module for each part of the document; [`keys`] lists every key.
 
 pub mod api;
 pub mod keys;
@@ -18,8 +18,10 @@ pub mod secret;
 pub mod table;
 pub mod units;
 
-mod check;
-mod reader;
+mod claims;
+mod entry;
+mod report;
+mod section;
 mod warn;
 
 #[cfg(test)]
@@ -36,7 +38,7 @@ pub use crate::{
     table::{Table, TableSource},
 };
 
-use crate::reader::{Report, Section};
+use crate::{claims::Claims, report::Report, section::Section};
 use toml::de::DeTable;
 
 /// A configuration in which every value has been checked. [`Config::parse`] is its only maker.
@@ -71,20 +73,20 @@ impl Config {
         let report = Report::new(text);
         let document = match DeTable::parse(text) {
             Ok(document) => document,
-            Err(error) => return Err(report.syntax(&error)),
+            Err(error) => return Err(report.syntax(text, &error)),
         };
         let mut root = Section::root(&report, document.get_ref());
+        let mut claims = Claims::default();
         let config = Self {
-            listen: listen::read_listen(&mut root),
-            admin: listen::read_admin(&mut root),
-            health: listen::read_health(&mut root),
+            listen: listen::read_listen(&mut root, &mut claims),
+            admin: listen::read_admin(&mut root, &mut claims),
+            health: listen::read_health(&mut root, &mut claims),
             log: log::read(&mut root),
             limits: limits::read(&mut root),
-            table: root.section("table").and_then(table::read),
+            table: root.section("table").and_then(|section| table::read(section, &mut claims)),
             origins: origins::read(&mut root),
-            apis: root.sections("api").into_iter().filter_map(api::read).collect(),
+            apis: api::read_all(&mut root, &mut claims),
         };
-        check::whole(&config, &root);
         root.close();
         report.finish(config)
     }

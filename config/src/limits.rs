@@ -1,6 +1,6 @@
 //! `[limits]`: what a client may send, and how slowly.
 
-use crate::{reader::Section, units::render_size};
+use crate::{section::Section, units::render_size};
 use std::time::Duration;
 
 /// `[limits]`. What is over a limit is answered with 413, 414 or 431; what is too slow is closed.

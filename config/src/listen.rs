@@ -1,10 +1,6 @@
 //! `[listen]`, `[admin]` and `[health]`: the sockets.
 
-use crate::{
-    reader::{Entry, Section},
-    secret::Secret,
-    units::shown,
-};
+use crate::{claims::Claims, entry::Entry, secret::Secret, section::Section, units::shown};
 use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
 
 /// `[listen]`: where clients connect. There is at least one listener.
@@ -54,7 +50,7 @@ const DRAIN: Duration = Duration::from_secs(15);
 const HOUR: Duration = Duration::from_secs(3600);
 const MAX_THREADS: u64 = 1024;
 
-pub(crate) fn read_listen(root: &mut Section<'_>) -> Listen {
+pub(crate) fn read_listen(root: &mut Section<'_>, claims: &mut Claims) -> Listen {
     let mut listen =
         Listen { http: Vec::new(), https: Vec::new(), threads: None, drain_wait: DRAIN_WAIT, drain: DRAIN };
     let Some(mut section) = root.section("listen") else {
@@ -69,14 +65,14 @@ pub(crate) fn read_listen(root: &mut Section<'_>) -> Listen {
         section.refuse("nothing listens: write `http = \"127.0.0.1:8080\"`, or `https`");
     }
     if let Some(http) = http {
-        let addresses = http.list(parse_address);
-        if addresses.as_ref().is_some_and(Vec::is_empty) {
+        if http.is_empty_list() {
             http.refuse("the list is empty: name an address such as `127.0.0.1:8080`, or leave the key out");
         }
-        listen.http = addresses.unwrap_or_default();
+        let entries = http.each("an address such as \"127.0.0.1:8080\", or a list of them").unwrap_or_default();
+        listen.http = entries.iter().filter_map(|entry| read_address(entry, claims)).collect();
     }
     if let Some(https) = https {
-        listen.https = read_https(&https);
+        listen.https = read_https(&https, claims);
     }
     listen.threads = section
         .entry("threads")
@@ -89,35 +85,35 @@ pub(crate) fn read_listen(root: &mut Section<'_>) -> Listen {
     listen
 }
 
-fn read_https(https: &Entry<'_>) -> Vec<Https> {
-    let expected = "a table `{ address, certificate, key }`, or a list of them";
-    if !https.is_list() {
-        return https.section(expected).and_then(read_https_one).into_iter().collect();
-    }
-    let items = https.items();
-    if items.is_empty() {
+fn read_https(https: &Entry<'_>, claims: &mut Claims) -> Vec<Https> {
+    if https.is_empty_list() {
         https.refuse("the list is empty: name a listener, or leave the key out");
     }
-    items.iter().filter_map(|item| item.section(expected)).filter_map(read_https_one).collect()
+    let entries = if https.is_list() { https.items() } else { vec![https.clone()] };
+    let one = |entry: &Entry<'_>| {
+        let section = entry.section("a table `{ address, certificate, key }`, or a list of them")?;
+        read_https_one(section, claims)
+    };
+    entries.iter().filter_map(one).collect()
 }
 
-fn read_https_one(mut section: Section<'_>) -> Option<Https> {
+fn read_https_one(mut section: Section<'_>, claims: &mut Claims) -> Option<Https> {
     let address = section.need("address", "`address = \"0.0.0.0:8443\"`");
     let certificate = section.need("certificate", "`certificate = \"cert.pem\"`");
     let key = section.need("key", "`key = \"key.pem\"`");
     section.close();
     let (address, certificate, key) = (
-        address.and_then(|entry| entry.parse(parse_address)),
+        address.and_then(|entry| read_address(&entry, claims)),
         certificate.and_then(|entry| entry.file()),
         key.and_then(|entry| entry.file()),
     );
     Some(Https { address: address?, certificate: certificate?, key: key? })
 }
 
-pub(crate) fn read_admin(root: &mut Section<'_>) -> Option<Admin> {
+pub(crate) fn read_admin(root: &mut Section<'_>, claims: &mut Claims) -> Option<Admin> {
     let mut section = root.section("admin")?;
     let address =
-        section.need("address", "`address = \"127.0.0.1:9901\"`").and_then(|entry| entry.parse(parse_address));
+        section.need("address", "`address = \"127.0.0.1:9901\"`").and_then(|entry| read_address(&entry, claims));
     let token = section.entry("token");
     let open = token.is_none() && address.is_some_and(|address| !address.ip().to_canonical().is_loopback());
     if open {
@@ -128,11 +124,18 @@ pub(crate) fn read_admin(root: &mut Section<'_>) -> Option<Admin> {
     Some(Admin { address: address?, token })
 }
 
-pub(crate) fn read_health(root: &mut Section<'_>) -> Option<Health> {
+pub(crate) fn read_health(root: &mut Section<'_>, claims: &mut Claims) -> Option<Health> {
     let mut section = root.section("health")?;
-    let address = section.need("address", "`address = \"0.0.0.0:9902\"`").and_then(|entry| entry.parse(parse_address));
+    let address =
+        section.need("address", "`address = \"0.0.0.0:9902\"`").and_then(|entry| read_address(&entry, claims));
     section.close();
     Some(Health { address: address? })
+}
+
+fn read_address(entry: &Entry<'_>, claims: &mut Claims) -> Option<SocketAddr> {
+    let address = entry.parse(parse_address)?;
+    claims.address(entry, address);
+    Some(address)
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {

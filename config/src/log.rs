@@ -1,6 +1,6 @@
 //! `[log]`: the access log and the program's own.
 
-use crate::reader::Section;
+use crate::section::Section;
 
 /// `[log]`.
 #[derive(Debug, Clone, PartialEq, Eq)]

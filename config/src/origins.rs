@@ -1,7 +1,7 @@
 //! `[origins]`: what may be dialled, and how.
 
-use crate::{reader::Section, units::shown};
-use std::time::Duration;
+use crate::{section::Section, units::shown};
+use std::{collections::BTreeSet, time::Duration};
 use verge_router::origin::{Dial, DialPattern, Domain, DomainPattern, OriginRules};
 
 /// `[origins]`.
@@ -75,12 +75,13 @@ pub(crate) fn read(root: &mut Section<'_>) -> Origins {
 }
 
 fn read_connect(section: &Section<'_>) -> Vec<(Domain, Dial)> {
-    let mut connect: Vec<(Domain, Dial)> = Vec::new();
+    let mut connect = Vec::new();
+    let mut seen = BTreeSet::new();
     for (key, entry) in section.entries() {
         let domain = entry.check(Domain::parse(key));
         let dial = entry.parse(Dial::parse);
         let (Some(domain), Some(dial)) = (domain, dial) else { continue };
-        if connect.iter().any(|(other, _)| *other == domain) {
+        if !seen.insert(domain.clone()) {
             entry.refuse(format!("`{domain}` is written twice: case and a trailing dot make no difference"));
         }
         connect.push((domain, dial));

@@ -1,9 +1,6 @@
 //! `[table]` and `[api.table]`: where mappings come from.
 
-use crate::{
-    reader::{Entry, Section},
-    units::shown,
-};
+use crate::{claims::Claims, entry::Entry, section::Section, units::shown};
 use http::Uri;
 use std::time::Duration;
 
@@ -82,7 +79,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
-pub(crate) fn read(mut section: Section<'_>) -> Option<Table> {
+pub(crate) fn read(mut section: Section<'_>, claims: &mut Claims) -> Option<Table> {
     let kind = section.need("source", "`source = \"dynamodb\"`, `\"embedded\"` or `\"file\"`");
     let kind = kind.and_then(|entry| entry.word(&KINDS));
     let source = read_source(&mut section, kind);
@@ -95,12 +92,14 @@ pub(crate) fn read(mut section: Section<'_>) -> Option<Table> {
         Some(poll)
     });
     let snapshot = section.entry("snapshot");
-    if kind == Some(Kind::File)
-        && let Some(snapshot) = &snapshot
-    {
-        snapshot.refuse("a file needs no snapshot: it is on disk already; leave the key out");
+    if let (Some(Kind::File), Some(snapshot)) = (kind, &snapshot) {
+        snapshot.refuse("a file needs no snapshot, it is on disk already: leave the key out");
     }
-    let snapshot = snapshot.and_then(|entry| entry.file());
+    let snapshot = snapshot.and_then(|entry| {
+        let path = entry.file()?;
+        claims.snapshot(&entry, &path);
+        Some(path)
+    });
     let shrink_hold = section.duration("shrink_hold", SHRINK_HOLD, Duration::ZERO..=WEEK);
     section.close();
     Some(Table { source: source?, refresh, poll: poll.unwrap_or(POLL), snapshot, shrink_hold })
@@ -126,27 +125,21 @@ fn read_source(section: &mut Section<'_>, kind: Option<Kind>) -> Option<TableSou
             section.refuse(message);
         }
     };
-    let read_name = |name: Option<Entry<'_>>| name.map(|entry| entry.parse(parse_name));
     match kind {
         Kind::Dynamodb => {
             unfit(&[&path], "leave it out, the table is found by `name`");
             missing(&name, "`name` is missing: `source = \"dynamodb\"` needs the table's name");
-            let region = region.map(|entry| entry.parse(parse_region));
-            let endpoint = endpoint.map(|entry| entry.parse(parse_endpoint));
-            let profile = profile.map(|entry| entry.parse(parse_profile));
-            Some(TableSource::Dynamodb {
-                name: read_name(name)??,
-                region: region.flatten(),
-                endpoint: endpoint.flatten(),
-                profile: profile.flatten(),
-            })
+            let name = name.and_then(|entry| entry.parse(parse_name));
+            let region = region.and_then(|entry| entry.parse(parse_region));
+            let endpoint = endpoint.and_then(|entry| entry.parse(parse_endpoint));
+            let profile = profile.and_then(|entry| entry.parse(parse_profile));
+            Some(TableSource::Dynamodb { name: name?, region, endpoint, profile })
         }
         Kind::Embedded => {
             unfit(&[&region, &endpoint, &profile], "leave it out, the engine runs in this process");
             missing(&path, "`path` is missing: `source = \"embedded\"` needs a place for its data");
-            let name = read_name(name);
-            let path = path.and_then(|entry| entry.file());
-            Some(TableSource::Embedded { path: path?, name: name.flatten().unwrap_or_else(|| DEFAULT_NAME.to_owned()) })
+            let name = name.and_then(|entry| entry.parse(parse_name)).unwrap_or_else(|| DEFAULT_NAME.to_owned());
+            Some(TableSource::Embedded { path: path.and_then(|entry| entry.file())?, name })
         }
         Kind::File => {
             unfit(&[&name, &region, &endpoint, &profile], "leave it out, the table is the file");

@@ -1,0 +1,145 @@
+//! A table of the document, read key by key.
+
+use crate::{entry::Entry, keys, report::Report, units::shown};
+use std::{borrow::Cow, ops::RangeInclusive, time::Duration};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+/// A table whose keys are being read. A reader takes the keys it knows and closes the section; what it did not take is
+/// unknown.
+pub(crate) struct Section<'d> {
+    report: &'d Report,
+    path: String,
+    at: usize,
+    table: &'d DeTable<'d>,
+    known: Vec<&'static str>,
+}
+
+impl<'d> Section<'d> {
+    /// The whole document.
+    pub(crate) fn root(report: &'d Report, table: &'d DeTable<'d>) -> Self {
+        Self::new(report, String::new(), 0, table)
+    }
+
+    pub(crate) fn new(report: &'d Report, path: String, at: usize, table: &'d DeTable<'d>) -> Self {
+        Self { report, path, at, table, known: Vec::new() }
+    }
+
+    /// The entry under a key, which is known from now on.
+    pub(crate) fn entry(&mut self, key: &'static str) -> Option<Entry<'d>> {
+        self.known.push(key);
+        self.table.get_key_value(key).map(|(key, value)| self.found(key, value))
+    }
+
+    /// The entry under a key that must be there; the remedy is an example of it.
+    pub(crate) fn need(&mut self, key: &'static str, remedy: &str) -> Option<Entry<'d>> {
+        let entry = self.entry(key);
+        if entry.is_none() {
+            self.refuse(format!("`{key}` is missing: write {remedy}"));
+        }
+        entry
+    }
+
+    /// Every entry, in the order of the document, for a table whose keys are the user's own.
+    pub(crate) fn entries(&self) -> Vec<(&'d str, Entry<'d>)> {
+        let mut entries: Vec<_> =
+            self.table.iter().map(|(key, value)| (key.get_ref().as_ref(), self.found(key, value))).collect();
+        entries.sort_by_key(|(_, entry)| entry.at());
+        entries
+    }
+
+    /// The table under a key.
+    pub(crate) fn section(&mut self, key: &'static str) -> Option<Self> {
+        let header = keys::header(&keys::general(&join(&self.path, key)));
+        self.entry(key)?.section(&format!("a table: write `{header}` on a line of its own"))
+    }
+
+    /// The tables of the list under a key.
+    pub(crate) fn sections(&mut self, key: &'static str) -> Vec<Self> {
+        let expected = format!("a list of tables: write `[[{key}]]`, with two brackets, on a line of its own");
+        let Some(entry) = self.entry(key) else { return Vec::new() };
+        if !entry.is_list() {
+            entry.mistyped(&expected);
+        }
+        entry.items().into_iter().filter_map(|item| item.section(&expected)).collect()
+    }
+
+    pub(crate) fn boolean(&mut self, key: &'static str) -> Option<bool> {
+        self.entry(key)?.boolean()
+    }
+
+    /// A duration within limits.
+    pub(crate) fn duration(
+        &mut self,
+        key: &'static str,
+        default: Duration,
+        within: RangeInclusive<Duration>,
+    ) -> Duration {
+        self.entry(key).and_then(|entry| entry.duration(within)).unwrap_or(default)
+    }
+
+    /// A size in bytes within limits.
+    pub(crate) fn size(&mut self, key: &'static str, default: u64, within: RangeInclusive<u64>) -> u64 {
+        self.entry(key).and_then(|entry| entry.size(within)).unwrap_or(default)
+    }
+
+    /// Whether something stands under a key.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// Whether nothing, or an empty list, stands under a key.
+    pub(crate) fn lacks(&self, key: &str) -> bool {
+        self.table.get(key).is_none_or(|value| value.get_ref().as_array().is_some_and(|items| items.is_empty()))
+    }
+
+    /// Something is missing from the document as a whole: no line can be named.
+    pub(crate) fn missing(&self, path: &str, message: impl Into<String>) {
+        self.report.missing(path, message);
+    }
+
+    /// Something is wrong with the value under a key, seen together with others.
+    pub(crate) fn refuse_at(&self, key: &str, message: impl Into<String>) {
+        match self.table.get_key_value(key) {
+            Some((key, value)) => self.found(key, value).refuse(message),
+            None => self.refuse(message),
+        }
+    }
+
+    /// Something is wrong with the section as a whole.
+    pub(crate) fn refuse(&self, message: impl Into<String>) {
+        self.report.at(self.at, &self.path, message.into());
+    }
+
+    /// Reports the keys nobody asked for.
+    pub(crate) fn close(self) {
+        for (key, entry) in self.entries() {
+            if !self.known.contains(&key) {
+                entry.refuse(keys::unknown(key, &self.known));
+            }
+        }
+        #[cfg(test)]
+        for key in &self.known {
+            let path = keys::general(&join(&self.path, key));
+            assert!(keys::KEYS.iter().any(|key| key.path == path), "`{path}` is read, but not listed in KEYS");
+        }
+    }
+
+    fn found(&self, key: &Spanned<Cow<'d, str>>, value: &'d Spanned<DeValue<'d>>) -> Entry<'d> {
+        let path = join(&self.path, key.get_ref());
+        Entry::new(self.report, path, key.span().start, value.get_ref())
+    }
+}
+
+/// `api[0]` and `hosts` make `api[0].hosts`; a key that is not bare is quoted, as TOML wants it.
+fn join(path: &str, key: &str) -> String {
+    let bare = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    let dot = if path.is_empty() { "" } else { "." };
+    if !key.is_empty() && key.len() <= 80 && key.bytes().all(bare) {
+        format!("{path}{dot}{key}")
+    } else {
+        format!("{path}{dot}\"{}\"", shown(key))
+    }
+}
