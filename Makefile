@@ -1,0 +1,96 @@
+# Everything one does with this tree. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CARGO ?= cargo
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+# Where it is checked that Cargo.lock is the one committed.
+LOCKED := $(if $(CI),--locked)
+# One selection for build and test alike: dependencies are then compiled once, under one set of features.
+ALL_TESTS := --workspace --bins --tests $(LOCKED)
+# A cmake that `.ci/need` had to fetch.
+export PATH := $(CURDIR)/target/tools/cmake/data/bin:$(PATH)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: quickstart
+quickstart: need ## Proxy, table and two stand-in stages on this machine; CHECK=1 tries the printed lines and leaves
+	$(CARGO) build --profile quick -p verge $(LOCKED)
+	$(TARGET_DIR)/quick/verge quickstart $(if $(CHECK),--check)
+
+.PHONY: build
+build: need ## The `verge` command, unoptimised, as the tests run it
+	$(CARGO) build --workspace --bins $(LOCKED)
+
+.PHONY: release
+release: need ## The `verge` command as it is shipped: target/release/verge
+	$(CARGO) build --release -p verge $(LOCKED)
+
+.PHONY: test
+test: need ## All tests that need nothing but this tree; no network
+	$(CARGO) build $(ALL_TESTS)
+	$(CARGO) test --workspace $(LOCKED)
+
+.PHONY: test-tools
+test-tools: need ## Tests that need other programs (tests/tools): each gets its own, or says what it lacks
+	@for script in tests/tools/*.sh; do echo "== $$script"; "$$script"; done
+
+.PHONY: lint
+lint: fmt clippy ## Formatting and clippy
+
+.PHONY: fmt
+fmt: ## Formatting, checked only
+	$(CARGO) fmt --all --check
+
+.PHONY: clippy
+clippy: need ## Clippy on everything, warnings are errors
+	$(CARGO) clippy --workspace --all-targets $(LOCKED) -- -D warnings
+
+.PHONY: walls
+walls: need ## Who may use what: the rules of ARCHITECTURE.md, and the router without an operating system
+	$(CARGO) test --workspace --test tidy $(LOCKED)
+	@if [ -d "$$(rustc --print target-libdir --target wasm32-unknown-unknown)" ]; then \
+		$(CARGO) build -p verge-router --target wasm32-unknown-unknown $(LOCKED); \
+	else \
+		echo "skipped: router for wasm32-unknown-unknown; get it with 'rustup target add wasm32-unknown-unknown'"; \
+	fi
+
+.PHONY: doc
+doc: need ## API documentation, warnings are errors: target/doc
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(LOCKED)
+
+# Cheap answers first; the tests' own lines last.
+CI_STEPS := fmt clippy doc walls test-tools test
+.PHONY: ci
+ci: ## All of the above, in the order that fails soonest
+	@timings=""; \
+	for step in $(CI_STEPS); do \
+		echo "== make $$step"; \
+		start=$$(date +%s); \
+		$(MAKE) $$step; \
+		timings+="$$(printf '%6d s  %s' $$(($$(date +%s) - start)) $$step)"$$'\n'; \
+	done; \
+	printf '== timings\n%s' "$$timings"
+
+.PHONY: bench
+bench: need ## The decision, per step and whole (benches/README.md)
+	$(CARGO) bench -p verge-benches --bench decision $(LOCKED)
+
+.PHONY: bench-peers
+bench-peers: need ## CPU per request, beside bare pingora, nginx and HAProxy (needs nginx, haproxy, wrk)
+	benches/peers.sh
+
+.PHONY: fuzz
+fuzz: need ## Fuzz each target in fuzz/ for FUZZ_SECONDS (60); needs cargo-fuzz and a nightly toolchain
+	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is missing: cargo install cargo-fuzz"; exit 1; }
+	@cd fuzz && for target in fuzz_targets/*.rs; do \
+		$(CARGO) +nightly fuzz run "$$(basename "$$target" .rs)" -- -max_total_time=$${FUZZ_SECONDS:-60}; \
+	done
+
+.PHONY: need
+need:
+	@.ci/need
