@@ -29,7 +29,9 @@ impl<'d> Section<'d> {
 
     /// The entry under a key, which is known from now on.
     pub(crate) fn entry(&mut self, key: &'static str) -> Option<Entry<'d>> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.table.get_key_value(key).map(|(key, value)| self.found(key, value))
     }
 

@@ -23,7 +23,7 @@ fn check(text: &str, expected: &[&str]) {
     assert_eq!(problems.lines().collect::<Vec<_>>(), expected, "{text}");
 }
 
-/// As [`check`], with [`LEAST`] above (7 lines: the first line of `text` is the document's line 7) and one line expected.
+/// As [`check`], with [`LEAST`] above (6 lines: the first line of `text` is the document's line 7) and one line expected.
 fn check_below(text: &str, expected: &str) {
     check(&format!("{LEAST}{text}"), &[expected]);
 }
@@ -172,6 +172,14 @@ fn a_key_like_no_other_gets_the_list() {
     check_below(
         "[health]\naddress = \"127.0.0.1:1\"\nfoo = 1\n",
         "line 9: health.foo: unknown key `foo`, there are `address`",
+    );
+}
+
+#[test]
+fn each_key_is_listed_once() {
+    check_api(
+        "zzzzzzzzzz = 1\n",
+        "line 9: api[0].zzzzzzzzzz: unknown key `zzzzzzzzzz`, there are `name`, `hosts`, `path`, `strip`, `allow`, `supported`, `status`, `version`, `table`",
     );
 }
 
