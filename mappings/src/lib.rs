@@ -27,6 +27,10 @@ pub mod cache;
 pub use crate::cache::{Held, LiveTable, Refreshed, SourceStatus, Status};
 pub use crate::item::{InvalidRow, Item, Layout, Value};
 pub use crate::parse::{InvalidItem, Part, Scope, parse_all};
+#[cfg(feature = "dynamodb")]
+pub use crate::source::dynamodb::{DynamoSettings, DynamoStore};
+#[cfg(feature = "embedded")]
+pub use crate::source::embedded::{Embedded, Keep};
 #[cfg(feature = "file")]
 pub use crate::source::file::FileSource;
 pub use crate::source::{LoadError, Reading, Source};

@@ -1,6 +1,9 @@
 //! The writing side: items put and deleted one at a time, each write conditional on what its author saw.
 
-use crate::{item::Item, source::LoadError};
+use crate::{
+    item::Item,
+    source::{LoadError, Source},
+};
 use async_trait::async_trait;
 
 /// What a writer believes is stored.
@@ -29,10 +32,7 @@ pub enum Created {
 /// `#generation`, all in one transaction. The caller has validated the item: [`read_row`](crate::item::read_row),
 /// [`read_api`](crate::item::read_api). In the sample layout, which has no `api`, that argument does not matter.
 #[async_trait]
-pub trait Store: Send + Sync {
-    /// What people call it.
-    fn place(&self) -> String;
-
+pub trait Store: Source {
     /// Creates the table in the Verge layout where it is missing, and waits until it can be used.
     ///
     /// # Errors

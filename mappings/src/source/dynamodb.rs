@@ -1,1 +1,182 @@
-//! DynamoDB.
+//! A DynamoDB table, at AWS or at any other place that speaks its protocol.
+//!
+//! One client is made at the first use and kept. Every wait is bounded. A scan goes on until the store names no further
+//! key, and gives nothing if one of its pages fails.
+
+mod connect;
+mod convert;
+mod failure;
+mod write;
+
+use super::{LoadError, Reading, Source};
+use crate::item::{Item, Layout};
+use async_trait::async_trait;
+use aws_sdk_dynamodb::{
+    Client,
+    types::{KeySchemaElement, KeyType, TableDescription},
+};
+use failure::{Site, bounded};
+use std::{
+    net::SocketAddr,
+    sync::{Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+use tokio::sync::OnceCell;
+
+/// How long a whole scan may take. Its pages are bounded much tighter.
+const SCAN: Duration = Duration::from_secs(600);
+
+/// Where a table is; what is `None` comes from the standard AWS variables and files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DynamoSettings {
+    /// The table's name.
+    pub table: String,
+    /// `http://` or `https://` URL of another place that speaks DynamoDB's protocol.
+    pub endpoint: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// The profile in the AWS files.
+    pub profile: Option<String>,
+}
+
+/// A DynamoDB table, read and written.
+#[derive(Debug)]
+pub struct DynamoStore {
+    settings: DynamoSettings,
+    client: OnceCell<Client>,
+    /// Known once the client is made.
+    region: OnceLock<String>,
+    /// Known once the table was described.
+    layout: Mutex<Option<Layout>>,
+    /// Where this is the embedded table: what people call it.
+    embedded: Option<String>,
+}
+
+impl DynamoStore {
+    /// A table that is connected to at its first use.
+    #[must_use]
+    pub fn new(settings: DynamoSettings) -> Self {
+        Self { settings, client: OnceCell::new(), region: OnceLock::new(), layout: Mutex::new(None), embedded: None }
+    }
+
+    /// A table served on loopback by this very process. Nothing in the environment has a say in the connection.
+    #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "the embedded source is its one user"))]
+    pub(crate) fn loopback(table: &str, address: SocketAddr, place: String) -> Self {
+        let settings = DynamoSettings { table: table.to_owned(), ..DynamoSettings::default() };
+        let client = OnceCell::from(connect::loopback(address));
+        Self { client, embedded: Some(place), ..Self::new(settings) }
+    }
+
+    /// The layout, as the key schema tells; asked once.
+    ///
+    /// # Errors
+    /// The table cannot be described, or its keys are those of no known layout.
+    pub async fn layout(&self) -> Result<Layout, LoadError> {
+        if let Some(layout) = *self.known_layout() {
+            return Ok(layout);
+        }
+        let table = self.describe().await?;
+        let layout =
+            layout_of(table.key_schema()).map_err(|found| LoadError::Layout { place: self.place_name(), found })?;
+        *self.known_layout() = Some(layout);
+        Ok(layout)
+    }
+
+    async fn describe(&self) -> Result<TableDescription, LoadError> {
+        let site = self.site("DescribeTable");
+        let answer = bounded(&site, self.client().await?.describe_table().table_name(&self.settings.table).send());
+        answer.await?.table.ok_or_else(|| site.failed("no description", "the answer holds no table"))
+    }
+
+    /// Reads every page.
+    async fn scan(&self, consistent: bool) -> Result<Vec<Item>, LoadError> {
+        let site = self.site("Scan");
+        let client = self.client().await?;
+        let mut items = Vec::new();
+        let mut from = None;
+        loop {
+            let page = client
+                .scan()
+                .table_name(&self.settings.table)
+                .consistent_read(consistent)
+                .set_exclusive_start_key(from);
+            let page = bounded(&site, page.send()).await?;
+            items.extend(page.items.unwrap_or_default().into_iter().map(convert::item));
+            // A page may be empty and still not be the last one.
+            match page.last_evaluated_key {
+                Some(key) if !key.is_empty() => from = Some(key),
+                _ => return Ok(items),
+            }
+        }
+    }
+
+    async fn client(&self) -> Result<&Client, LoadError> {
+        self.client
+            .get_or_try_init(async || {
+                let (client, region) = connect::connect(&self.settings, &self.place_name()).await?;
+                let _ = self.region.set(region);
+                Ok(client)
+            })
+            .await
+    }
+
+    fn known_layout(&self) -> std::sync::MutexGuard<'_, Option<Layout>> {
+        self.layout.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What people call the place.
+    pub(crate) fn place_name(&self) -> String {
+        let table = &self.settings.table;
+        if let Some(place) = &self.embedded {
+            return place.clone();
+        }
+        if let Some(endpoint) = &self.settings.endpoint {
+            return format!("DynamoDB table {table} at {endpoint}");
+        }
+        match self.region.get().or(self.settings.region.as_ref()) {
+            Some(region) => format!("DynamoDB table {table} in {region}"),
+            None => format!("DynamoDB table {table}"),
+        }
+    }
+
+    fn site(&self, operation: &'static str) -> Site {
+        Site { place: self.place_name(), operation }
+    }
+}
+
+#[async_trait]
+impl Source for DynamoStore {
+    async fn read(&self) -> Result<Reading, LoadError> {
+        let layout = self.layout().await?;
+        let scanned = tokio::time::timeout(SCAN, self.scan(false)).await;
+        let items = scanned
+            .unwrap_or_else(|_| Err(LoadError::Timeout { place: self.place_name(), operation: "Scan", after: SCAN }))
+            .inspect_err(|error| {
+                // A table that was deleted may come back with other keys.
+                if matches!(error, LoadError::NoTable { .. }) {
+                    *self.known_layout() = None;
+                }
+            })?;
+        Ok(Reading::new(items, Some(layout)))
+    }
+
+    fn place(&self) -> String {
+        self.place_name()
+    }
+}
+
+/// The layout a key schema belongs to, or the schema in words.
+fn layout_of(schema: &[KeySchemaElement]) -> Result<Layout, String> {
+    let key =
+        |kind: &KeyType| schema.iter().find(|element| element.key_type() == kind).map(KeySchemaElement::attribute_name);
+    match (key(&KeyType::Hash), key(&KeyType::Range)) {
+        (Some("hk"), None) => Ok(Layout::Sample),
+        (Some("api"), Some("version")) => Ok(Layout::Verge),
+        (Some(partition), Some(sort)) => Err(format!("`{partition}` with sort key `{sort}`")),
+        (Some(partition), None) => Err(format!("`{partition}`")),
+        (None, _) => Err("of no partition key".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
