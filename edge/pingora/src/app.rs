@@ -109,7 +109,8 @@ impl App {
                 metrics: metrics.clone(),
             })
             .collect();
-        let roots = Bundle::gather(config.origins.ca.as_deref().map(Path::new)).map_err(|error| Failure::new(Exit::Config, error))?;
+        let roots = Bundle::gather(config.origins.ca.as_deref().map(Path::new))
+            .map_err(|error| Failure::new(Exit::Config, error))?;
         let serving = Serving {
             listeners,
             limits: ingress_limits(&config),
@@ -121,7 +122,13 @@ impl App {
         let threads = serving.start(proxies).map_err(|error| Failure::new(Exit::Failed, error))?;
         drop(roots);
 
-        let admin = Arc::new(Admin { table: table.clone(), threads: metrics, open: open.clone(), log_dropped: dropped, leaving: leaving.clone() });
+        let admin = Arc::new(Admin {
+            table: table.clone(),
+            threads: metrics,
+            open: open.clone(),
+            log_dropped: dropped,
+            leaving: leaving.clone(),
+        });
         for (scheme, address) in &addresses {
             eprintln!("listening on {scheme}://{address}");
         }
@@ -270,7 +277,9 @@ fn public_listeners(config: &Config) -> Result<Vec<Listener>, Failure> {
         .https
         .iter()
         .map(|https| Listener::https(https.address, Path::new(&https.certificate), Path::new(&https.key)));
-    http.chain(https).collect::<Result<_, _>>().map_err(|error| Failure::new(Exit::Config, format!("[listen]: {error}")))
+    http.chain(https)
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::new(Exit::Config, format!("[listen]: {error}")))
 }
 
 fn operator_listeners(config: &Config, admin: &Arc<Admin>, background: &Runtime) -> Result<(), Failure> {

@@ -5,10 +5,7 @@
 
 mod resolver;
 
-use pingora_core::{
-    protocols::ALPN,
-    upstreams::peer::HttpPeer,
-};
+use pingora_core::{protocols::ALPN, upstreams::peer::HttpPeer};
 use resolver::Resolver;
 use std::{
     collections::{HashMap, hash_map::DefaultHasher},

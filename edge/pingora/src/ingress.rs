@@ -9,10 +9,7 @@ use bytes::BytesMut;
 use head::{HeadScan, Progress};
 use pingora_core::{
     apps::{HttpServerApp, ServerApp},
-    protocols::{
-        ALPN, Ssl, Stream,
-        http::ServerSession,
-    },
+    protocols::{ALPN, Shutdown, Ssl, Stream, http::ServerSession},
     server::ShutdownWatch,
 };
 use pingora_proxy::HttpProxy;
@@ -22,8 +19,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use verge_router::Reason;
 
 pub(crate) use head::HeadLimits;
-pub(crate) use wire::Wire;
 use wire::LINGER;
+pub(crate) use wire::Wire;
 
 /// Where a head is read into: most fit, and none is copied again.
 const HEAD_BUFFER: usize = 4096;
@@ -94,17 +91,11 @@ impl Ingress {
                 None => return,
             }
         }
-        stream.shutdown().await;
+        Shutdown::shutdown(stream.as_mut()).await;
     }
 
     /// Reads one head into `head`, whole.
-    async fn read_head(
-        &self,
-        stream: &mut Stream,
-        head: &mut BytesMut,
-        first: bool,
-        shutdown: &ShutdownWatch,
-    ) -> Head {
+    async fn read_head(&self, stream: &mut Stream, head: &mut BytesMut, first: bool, shutdown: &ShutdownWatch) -> Head {
         head.reserve(HEAD_BUFFER);
         let patience = if first { self.limits.head_timeout } else { self.limits.idle_timeout };
         let mut going_down = shutdown.clone();
@@ -144,6 +135,6 @@ impl Ingress {
         let reply = Reply::to_reason(reason).into_http1();
         // A client that does not read has had its chance.
         let _ = timeout(LINGER, stream.write_all(&reply)).await;
-        stream.shutdown().await;
+        Shutdown::shutdown(stream.as_mut()).await;
     }
 }

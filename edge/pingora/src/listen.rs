@@ -278,7 +278,8 @@ impl Accepting {
                     });
                 }
                 // The peer gave up before we got to it.
-                Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {}
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {}
                 Err(error) => {
                     tracing::warn!(%error, "accepting failed; trying again shortly");
                     tokio::time::sleep(OUT_OF_DESCRIPTORS).await;

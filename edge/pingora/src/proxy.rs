@@ -104,9 +104,15 @@ fn is_traceparent(text: &[u8]) -> bool {
     let hex = |b: &u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
     let mut parts = text.split(|&b| b == b'-');
     let sound = |part: Option<&[u8]>, len: usize| {
-        part.is_some_and(|part| part.len() == len && part.iter().all(hex) && (len == 2 || part.iter().any(|&b| b != b'0')))
+        part.is_some_and(|part| {
+            part.len() == len && part.iter().all(hex) && (len == 2 || part.iter().any(|&b| b != b'0'))
+        })
     };
-    parts.next() == Some(b"00") && sound(parts.next(), 32) && sound(parts.next(), 16) && sound(parts.next(), 2) && parts.next().is_none()
+    parts.next() == Some(b"00")
+        && sound(parts.next(), 32)
+        && sound(parts.next(), 16)
+        && sound(parts.next(), 2)
+        && parts.next().is_none()
 }
 
 /// The head as the router may see it. The authority is `:authority` or the absolute target's, else `Host`.
@@ -118,13 +124,7 @@ fn view(head: &RequestHeader) -> Option<Request<'_>> {
         Some(authority) => authority.as_str(),
         None => head.headers.get(header::HOST).map_or(Some(""), |host| host.to_str().ok())?,
     };
-    Some(Request {
-        method: &head.method,
-        host,
-        path: head.uri.path(),
-        query: head.uri.query(),
-        headers: &head.headers,
-    })
+    Some(Request { method: &head.method, host, path: head.uri.path(), query: head.uri.query(), headers: &head.headers })
 }
 
 fn client(session: &Session) -> Option<IpAddr> {
@@ -150,7 +150,13 @@ impl Verge {
             let held = self.table.load();
             match held.as_ref() {
                 Some(held) => route(&request, &held.table, unix_now(), &mut ()),
-                None => return Err(self.fault(Reason::NoTable, "The version table has not been loaded yet; try again shortly.", journey)),
+                None => {
+                    return Err(self.fault(
+                        Reason::NoTable,
+                        "The version table has not been loaded yet; try again shortly.",
+                        journey,
+                    ));
+                }
             }
         };
         decision.map_err(|rejection| {
@@ -320,12 +326,8 @@ impl ProxyHttp for Verge {
             return Error::e_explain(ErrorType::InternalError, "no decision to carry out");
         };
         let traceparent = traceparent(request.headers, &id);
-        let hop = Hop {
-            client: client(session),
-            tls: is_tls(session),
-            request_id: &id,
-            traceparent: traceparent.as_ref(),
-        };
+        let hop =
+            Hop { client: client(session), tls: is_tls(session), request_id: &id, traceparent: traceparent.as_ref() };
         forward.edit_request(&request, &hop, &mut RequestEdits(upstream));
         upstream.set_uri(Uri::from(forward.target().clone()));
         Ok(())
@@ -346,12 +348,7 @@ impl ProxyHttp for Verge {
     }
 
     /// 4. Edit the answer.
-    async fn response_filter(
-        &self,
-        _: &mut Session,
-        head: &mut ResponseHeader,
-        journey: &mut Journey,
-    ) -> Result<()> {
+    async fn response_filter(&self, _: &mut Session, head: &mut ResponseHeader, journey: &mut Journey) -> Result<()> {
         if journey.answered.is_none() && !head.status.is_informational() {
             journey.answered = Some(Instant::now());
         }
@@ -476,7 +473,9 @@ fn reason_of(error: &Error) -> Option<Reason> {
         return Some(Reason::BodyTooLarge);
     }
     Some(match (error.esource(), kind) {
-        (ErrorSource::Downstream, ReadError | WriteError | ConnectionClosed | ReadTimedout | WriteTimedout) => return None,
+        (ErrorSource::Downstream, ReadError | WriteError | ConnectionClosed | ReadTimedout | WriteTimedout) => {
+            return None;
+        }
         (ErrorSource::Downstream, _) => Reason::BadRequest,
         (_, TLSHandshakeFailure | InvalidCert | HandshakeError | TLSWantX509Lookup) => Reason::OriginTls,
         (_, ConnectTimedout | TLSHandshakeTimedout | ReadTimedout | WriteTimedout) => Reason::OriginTimeout,
@@ -495,8 +494,12 @@ fn detail_of(reason: Reason, error: &Error) -> &'static str {
         (Reason::OriginTimeout, ErrorType::WriteTimedout) => "The origin did not take the request in time.",
         (Reason::OriginTimeout, _) => "The origin did not answer in time.",
         (Reason::OriginTls, _) => "The origin's TLS handshake failed, or its certificate is not valid for its name.",
-        (Reason::OriginUnreachable, kind) if *kind == UNDIALLABLE => "The origin's name does not resolve to an address that may be dialled.",
-        (Reason::OriginUnreachable, ErrorType::ConnectRefused | ErrorType::ConnectNoRoute) => "The origin refused the connection.",
+        (Reason::OriginUnreachable, kind) if *kind == UNDIALLABLE => {
+            "The origin's name does not resolve to an address that may be dialled."
+        }
+        (Reason::OriginUnreachable, ErrorType::ConnectRefused | ErrorType::ConnectNoRoute) => {
+            "The origin refused the connection."
+        }
         (Reason::OriginUnreachable, _) => "The connection to the origin broke before it answered.",
         (Reason::BodyTooLarge, _) => "The request body is larger than this proxy forwards.",
         (reason, _) => reason.title(),

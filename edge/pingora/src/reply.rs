@@ -48,7 +48,13 @@ impl Reply {
     }
 
     /// The answer to a fault. `vary` is the API's, where the request got as far as one.
-    pub(crate) fn to_fault(reason: Reason, status: StatusCode, detail: &str, request_id: &HeaderValue, vary: Option<&HeaderValue>) -> Self {
+    pub(crate) fn to_fault(
+        reason: Reason,
+        status: StatusCode,
+        detail: &str,
+        request_id: &HeaderValue,
+        vary: Option<&HeaderValue>,
+    ) -> Self {
         let mut reply = Self::build(reason, status, detail, Some(request_id), None, None);
         reply.fields.push((header::VARY, vary.cloned().unwrap_or(HeaderValue::from_static("*"))));
         reply
@@ -168,7 +174,9 @@ fn detail(rejection: &Rejection) -> String {
                 None => format!("Version `{version}` is switched off for the time being."),
             }
         }
-        Reason::InvalidMapping => "This version exists, but its mapping is not usable; the operator has been told.".to_owned(),
+        Reason::InvalidMapping => {
+            "This version exists, but its mapping is not usable; the operator has been told.".to_owned()
+        }
         Reason::UnknownHost => "This host and path belong to no API here.".to_owned(),
         Reason::LoopDetected => "The request came back to a proxy it had passed through.".to_owned(),
         reason => reason.title().to_owned(),

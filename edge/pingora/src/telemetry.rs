@@ -99,8 +99,14 @@ pub(crate) struct TableGauges {
 }
 
 /// Writes the Prometheus text format (version 0.0.4).
-pub(crate) fn render(threads: &[std::sync::Arc<Metrics>], table: &TableGauges, open: usize, log_dropped: u64) -> String {
-    let sum = |read: &dyn Fn(&Metrics) -> &AtomicU64| threads.iter().map(|metrics| read(metrics).load(Relaxed)).sum::<u64>();
+pub(crate) fn render(
+    threads: &[std::sync::Arc<Metrics>],
+    table: &TableGauges,
+    open: usize,
+    log_dropped: u64,
+) -> String {
+    let sum =
+        |read: &dyn Fn(&Metrics) -> &AtomicU64| threads.iter().map(|metrics| read(metrics).load(Relaxed)).sum::<u64>();
     let mut page = Page::default();
     page.family("verge_responses_total", "counter", "Answers to clients, by status class.");
     for (class, name) in ["1xx", "2xx", "3xx", "4xx", "5xx"].iter().enumerate() {
@@ -119,15 +125,34 @@ pub(crate) fn render(threads: &[std::sync::Arc<Metrics>], table: &TableGauges, o
     }
     total += sum_at(threads, |m| &m.durations, BUCKETS_MS.len());
     page.sample("verge_request_duration_seconds_bucket", &[("le", "+Inf")], total);
-    page.sample("verge_request_duration_seconds_sum", &[], Duration::from_micros(sum(&|m| &m.duration_micros)).as_secs_f64());
+    page.sample(
+        "verge_request_duration_seconds_sum",
+        &[],
+        Duration::from_micros(sum(&|m| &m.duration_micros)).as_secs_f64(),
+    );
     page.sample("verge_request_duration_seconds_count", &[], total);
 
     page.single("verge_connections_total", "counter", "Connections accepted.", sum(&|m| &m.connections));
     page.single("verge_connections", "gauge", "Connections open now.", open);
-    page.single("verge_tls_handshakes_failed_total", "counter", "Client handshakes that failed.", sum(&|m| &m.handshakes_failed));
-    page.single("verge_upstream_retries_total", "counter", "Second attempts at an origin.", sum(&|m| &m.upstream_retries));
+    page.single(
+        "verge_tls_handshakes_failed_total",
+        "counter",
+        "Client handshakes that failed.",
+        sum(&|m| &m.handshakes_failed),
+    );
+    page.single(
+        "verge_upstream_retries_total",
+        "counter",
+        "Second attempts at an origin.",
+        sum(&|m| &m.upstream_retries),
+    );
     page.single("verge_panics_total", "counter", "Panics that were contained; each is a bug.", PANICS.load(Relaxed));
-    page.single("verge_log_dropped_total", "counter", "Access log lines dropped because the log was not read.", log_dropped);
+    page.single(
+        "verge_log_dropped_total",
+        "counter",
+        "Access log lines dropped because the log was not read.",
+        log_dropped,
+    );
 
     page.single("verge_table_loaded", "gauge", "Whether a table is held (readiness).", u8::from(table.loaded));
     page.single("verge_table_rows", "gauge", "Rows in the table held.", table.rows);
@@ -136,7 +161,12 @@ pub(crate) fn render(threads: &[std::sync::Arc<Metrics>], table: &TableGauges, o
         page.single("verge_table_generation", "gauge", "Generation of the table held.", generation);
     }
     if let Some(age) = table.age {
-        page.single("verge_table_age_seconds", "gauge", "Since the table held was last confirmed by its source.", age.as_secs_f64());
+        page.single(
+            "verge_table_age_seconds",
+            "gauge",
+            "Since the table held was last confirmed by its source.",
+            age.as_secs_f64(),
+        );
     }
     page.single("verge_table_refreshes_total", "counter", "Complete reads of the table.", table.refreshes);
     page.family("verge_table_refresh_failures_total", "counter", "Failed reads of the table, by kind.");
@@ -148,7 +178,11 @@ pub(crate) fn render(threads: &[std::sync::Arc<Metrics>], table: &TableGauges, o
     page.text
 }
 
-fn sum_at<const N: usize>(threads: &[std::sync::Arc<Metrics>], row: impl Fn(&Metrics) -> &[AtomicU64; N], at: usize) -> u64 {
+fn sum_at<const N: usize>(
+    threads: &[std::sync::Arc<Metrics>],
+    row: impl Fn(&Metrics) -> &[AtomicU64; N],
+    at: usize,
+) -> u64 {
     threads.iter().filter_map(|metrics| row(metrics).get(at)).map(|counter| counter.load(Relaxed)).sum()
 }
 

@@ -31,7 +31,9 @@ pub(crate) enum TrustError {
         reason: String,
     },
     /// Nothing at all.
-    #[error("there are no trust roots: install the system's (Debian: apt-get install ca-certificates), or set [origins] ca")]
+    #[error(
+        "there are no trust roots: install the system's (Debian: apt-get install ca-certificates), or set [origins] ca"
+    )]
     Nothing,
     /// The temporary file.
     #[error("the trust roots cannot be gathered in {}: {error}", .path.display())]

@@ -4,9 +4,9 @@ use crate::cli::{Exit, Failure};
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 use verge_config::{Config, Table, TableSource};
-#[cfg(feature = "embedded")]
-use verge_mappings::Embedded;
 use verge_mappings::{DynamoSettings, DynamoStore, FileSource, LiveTable, Scope, Source, Store};
+#[cfg(feature = "embedded")]
+use verge_mappings::{Embedded, Keep};
 
 /// One table of the configuration, opened.
 pub(crate) struct Opened {
@@ -42,7 +42,12 @@ impl Sources {
 
     /// The table in memory, not read yet.
     pub(crate) fn live_table(&self, config: &Config) -> LiveTable {
-        let refresh = config.table.iter().chain(config.apis.iter().filter_map(|api| api.table.as_ref())).map(|table| table.refresh).min();
+        let refresh = config
+            .table
+            .iter()
+            .chain(config.apis.iter().filter_map(|api| api.table.as_ref()))
+            .map(|table| table.refresh)
+            .min();
         LiveTable::new(
             self.opened.iter().map(|opened| (opened.scope.clone(), opened.source.clone())).collect(),
             config.apis.iter().map(|api| (api.name.clone(), api.draft.clone())).collect(),
@@ -62,7 +67,7 @@ fn open(scope: Scope, table: &Table, background: &Runtime) -> Result<Opened, Fai
     match &table.source {
         TableSource::Dynamodb { name, region, endpoint, profile } => {
             let settings = DynamoSettings {
-                name: name.clone(),
+                table: name.clone(),
                 region: region.clone(),
                 endpoint: endpoint.clone(),
                 profile: profile.clone(),
@@ -74,7 +79,7 @@ fn open(scope: Scope, table: &Table, background: &Runtime) -> Result<Opened, Fai
         #[cfg(feature = "embedded")]
         TableSource::Embedded { path, name } => {
             let engine = background
-                .block_on(Embedded::open(path, name))
+                .block_on(Embedded::start(Keep::File(path.into()), name))
                 .map_err(|error| Failure::new(Exit::Unavailable, error))?;
             let engine = Arc::new(engine);
             Ok(Opened { scope, source: engine.clone(), store: Some(engine) })
@@ -82,7 +87,10 @@ fn open(scope: Scope, table: &Table, background: &Runtime) -> Result<Opened, Fai
         #[cfg(not(feature = "embedded"))]
         TableSource::Embedded { .. } => {
             let _ = background;
-            Err(Failure::new(Exit::Config, "[table] source: this build has no embedded engine; use `dynamodb`, or build with the feature `embedded`"))
+            Err(Failure::new(
+                Exit::Config,
+                "[table] source: this build has no embedded engine; use `dynamodb`, or build with the feature `embedded`",
+            ))
         }
     }
 }

@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             for (name, rows, missing) in &apis {
                 println!("  {name}: {rows} rows, no version asked: {missing}");
             }
-            for row in &held.invalid {
+            for row in held.invalid.iter() {
                 println!("  quarantined: {} `{}`: {}", row.api, row.key.escape_debug(), row.reason);
             }
         }

@@ -1,10 +1,7 @@
 //! `verge explain`: the whole decision about one request, step by step, by the code that serves; nothing is sent.
 
 use super::{ConfigArg, Exit, Failure, Outcome, config};
-use crate::{
-    app::read_table_once,
-    reply::Reply,
-};
+use crate::{app::read_table_once, reply::Reply};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde::Serialize;
 use std::{net::IpAddr, time::SystemTime};
@@ -51,7 +48,8 @@ pub(crate) struct Args {
 fn parse_field(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let (name, value) = text.split_once(':').ok_or("a field is written `Name: value`")?;
     let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| format!("`{name}` is no field name"))?;
-    let value = HeaderValue::from_bytes(value.trim().as_bytes()).map_err(|_| "the value has a control character".to_owned())?;
+    let value =
+        HeaderValue::from_bytes(value.trim().as_bytes()).map_err(|_| "the value has a control character".to_owned())?;
     Ok((name, value))
 }
 
@@ -65,10 +63,13 @@ pub(crate) fn run(args: &Args) -> Outcome {
     };
     let config = config::load(&args.config.config)?;
     let held = read_table_once(&config)?;
-    let headers: HeaderMap = args.headers.iter().cloned().collect::<Vec<_>>().into_iter().fold(HeaderMap::new(), |mut all, (name, value)| {
-        all.append(name, value);
-        all
-    });
+    let headers: HeaderMap = args.headers.iter().cloned().collect::<Vec<_>>().into_iter().fold(
+        HeaderMap::new(),
+        |mut all, (name, value)| {
+            all.append(name, value);
+            all
+        },
+    );
     let request = Request {
         method: &args.method,
         host: authority.as_str(),
@@ -138,7 +139,8 @@ struct Table {
 }
 
 fn explain(request: &Request<'_>, hop: &Hop<'_>, held: &Held, now: i64) -> Explanation {
-    let mut witness = Steps(vec![format!("{} {} under host `{}`, at {}", request.method, request.path, request.host, rfc3339(now))]);
+    let mut witness =
+        Steps(vec![format!("{} {} under host `{}`, at {}", request.method, request.path, request.host, rfc3339(now))]);
     let decision = route(request, &held.table, now, &mut witness);
     let Steps(steps) = witness;
     let mut explanation = Explanation {
@@ -221,11 +223,13 @@ impl Explanation {
                 }
             }
         };
-        let fields = |fields: &[(String, String)]| fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        let fields =
+            |fields: &[(String, String)]| fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
         section("set on the request", fields(&self.request_headers.set));
         section("removed from the request", self.request_headers.remove.clone());
         section("set on the answer", fields(&self.response_headers));
-        let generation = self.table.generation.map(|generation| format!(", generation {generation}")).unwrap_or_default();
+        let generation =
+            self.table.generation.map(|generation| format!(", generation {generation}")).unwrap_or_default();
         section("table", vec![format!("{} rows, read {} s ago{generation}", self.table.rows, self.table.age)]);
         out
     }

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 use verge_config::{AccessLog, Config, TableSource};
-use verge_mappings::{Expect, Item, Store};
+use verge_mappings::{Expect, Item};
 use verge_router::origin::{Dial, Domain};
 
 /// The document this runs, also to be read by people.

@@ -5,11 +5,13 @@ use crate::app::App;
 
 /// Run the proxy.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "SIGTERM and SIGINT: readiness turns red, `drain_wait` passes, then requests in flight are finished
+#[command(
+    after_help = "SIGTERM and SIGINT: readiness turns red, `drain_wait` passes, then requests in flight are finished
 (at most `drain`) and the process exits; at once when idle.
 
 Example:
-  verge serve -c verge.toml")]
+  verge serve -c verge.toml"
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigArg,

@@ -65,7 +65,7 @@ impl Wire {
         Self { transport: Transport::Tls(Box::new(stream)), unsent: BytesMut::new(), socket, tls: Some(tls), alpn }
     }
 
-    fn transport(&mut self) -> Pin<&mut (dyn Connection + Send)> {
+    fn transport(&mut self) -> Pin<&mut dyn Connection> {
         match &mut self.transport {
             Transport::Tcp(stream) => Pin::new(stream),
             Transport::Tls(stream) => Pin::new(stream.as_mut()),
@@ -89,8 +89,8 @@ impl Wire {
 }
 
 /// What both transports are.
-trait Connection: AsyncRead + AsyncWrite {}
-impl<T: AsyncRead + AsyncWrite> Connection for T {}
+trait Connection: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Connection for T {}
 
 fn socket_digest(stream: &TcpStream, peer: SocketAddr) -> Arc<SocketDigest> {
     let digest = SocketDigest::from_raw_fd(stream.as_raw_fd());

@@ -36,7 +36,12 @@ pub(super) const TRIES: [Try; 5] = [
         says: "\"code\":\"unknown_version\"",
         means: "unknown_version; no stage hears of it",
     },
-    Try { header: None, status: 403, says: "\"code\":\"missing_version\"", means: "missing_version, and how to name one" },
+    Try {
+        header: None,
+        status: 403,
+        says: "\"code\":\"missing_version\"",
+        means: "missing_version, and how to name one",
+    },
 ];
 
 const TARGET: &str = "/orders?limit=2";
@@ -55,7 +60,7 @@ impl Try {
 
     fn holds(&self, proxy: SocketAddr) -> Result<(), String> {
         let answer = self.send(proxy).map_err(|error| format!("no answer: {error}"))?;
-        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status: Option<u16> = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
         match status {
             Some(status) if status == self.status && answer.contains(self.says) => Ok(()),
             Some(status) => Err(format!("got {status}:\n{answer}")),
@@ -67,7 +72,9 @@ impl Try {
         let mut stream = TcpStream::connect(proxy)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         let header = self.header.map(|header| format!("{header}\r\n")).unwrap_or_default();
-        stream.write_all(format!("GET {TARGET} HTTP/1.1\r\nHost: {proxy}\r\n{header}Connection: close\r\n\r\n").as_bytes())?;
+        stream.write_all(
+            format!("GET {TARGET} HTTP/1.1\r\nHost: {proxy}\r\n{header}Connection: close\r\n\r\n").as_bytes(),
+        )?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
         Ok(String::from_utf8_lossy(&answer).into_owned())
@@ -76,7 +83,8 @@ impl Try {
 
 /// Runs every line and says how it went.
 pub(super) fn check(proxy: SocketAddr) -> Exit {
-    let (good, bad, plain) = if io::stdout().is_terminal() { ("\u{1b}[32m", "\u{1b}[31m", "\u{1b}[0m") } else { ("", "", "") };
+    let (good, bad, plain) =
+        if io::stdout().is_terminal() { ("\u{1b}[32m", "\u{1b}[31m", "\u{1b}[0m") } else { ("", "", "") };
     let mut exit = Exit::Ok;
     for line in &TRIES {
         match line.holds(proxy) {
