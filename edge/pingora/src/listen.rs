@@ -19,6 +19,7 @@ use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
+use socket2::{Domain, Socket, Type};
 use std::{
     io,
     net::{SocketAddr, TcpListener as StdListener},
@@ -31,14 +32,14 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpStream},
     runtime::Runtime,
     sync::Notify,
 };
 use tokio_rustls::TlsAcceptor;
 
 /// Connections that wait to be accepted; the kernel's own bound (`somaxconn`) applies besides.
-const BACKLOG: u32 = 4096;
+const BACKLOG: i32 = 4096;
 
 /// How long accepting pauses when the process is out of descriptors.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
@@ -75,12 +76,15 @@ pub(crate) enum ListenError {
 /// Opens a socket for listening.
 pub(crate) fn bind(address: SocketAddr) -> Result<StdListener, ListenError> {
     let open = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)?.into_std()
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        // A restart must not wait for the last process's connections to time out.
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(StdListener::from(socket))
     };
-    open().map_err(|error| match error.kind() {
+    open().map_err(|error: io::Error| match error.kind() {
         io::ErrorKind::AddrInUse => ListenError::Taken(address),
         io::ErrorKind::PermissionDenied => ListenError::Denied(address),
         _ => ListenError::Other(address, error),
