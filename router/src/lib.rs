@@ -29,6 +29,7 @@ pub mod table;
 pub mod version;
 pub mod witness;
 
+mod caseless;
 mod route;
 
 pub use crate::api::{Api, ApiDraft};

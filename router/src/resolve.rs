@@ -155,7 +155,7 @@ fn read_header<'r>(
 }
 
 fn same_label(one: &[u8], other: &[u8]) -> bool {
-    matches!((Label::parse(one), Label::parse(other)), (Ok(one), Ok(other)) if one.as_bytes() == other.as_bytes())
+    matches!((Label::parse(one), Label::parse(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// A bare value: a whole key of the sample layout, or a version.
@@ -167,7 +167,7 @@ fn look_up_value(value: &[u8], part: &ApiTable) -> Looked {
         }
     }
     match Label::parse(value) {
-        Ok(label) => part.find_label(&label).map_or(Looked::Unknown, Looked::Row),
+        Ok(label) => part.find_label(label).map_or(Looked::Unknown, Looked::Row),
         Err(_) => Looked::Malformed,
     }
 }

@@ -190,22 +190,26 @@ fn varies_by(headers: &HeaderMap, name: &HeaderName) -> bool {
 /// Whether the request has been here before: `verge` among the `CDN-Loop` ids (RFC 8586) or the `Via` pseudonyms.
 #[must_use]
 pub fn is_loop(headers: &HeaderMap) -> bool {
-    let ours = |item: &[u8]| {
-        let end = item.iter().position(|&b| matches!(b, b';' | b' ' | b'\t')).unwrap_or(item.len());
-        item.get(..end).is_some_and(|id| id.eq_ignore_ascii_case(OWN_NAME.as_bytes()))
-    };
-    let items = |name: HeaderName, ours: &dyn Fn(&[u8]) -> bool| {
-        headers
-            .get_all(name)
-            .iter()
-            .any(|line| line.as_bytes().split(|&b| b == b',').any(|item| ours(item.trim_ascii())))
-    };
-    items(CDN_LOOP, &ours)
-        || items(header::VIA, &|item| {
-            // `protocol received-by [comment]`
-            let after = item.iter().position(|&b| b == b' ').and_then(|at| item.get(at + 1..));
-            after.is_some_and(|received_by| ours(received_by.trim_ascii()))
-        })
+    // Most heads have neither field, and a walk over the names of an ordinary one is cheaper than two look-ups.
+    headers.keys().any(|name| *name == CDN_LOOP || *name == header::VIA)
+        && (items(headers, &CDN_LOOP).any(is_own) || items(headers, &header::VIA).filter_map(received_by).any(is_own))
+}
+
+/// The elements of all lines of a list field.
+fn items<'r>(headers: &'r HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'r [u8]> {
+    headers.get_all(name).into_iter().flat_map(|line| line.as_bytes().split(|&b| b == b',')).map(<[u8]>::trim_ascii)
+}
+
+/// Whether an id, its parameters and comments aside, is Verge's own.
+fn is_own(item: &[u8]) -> bool {
+    let end = item.iter().position(|&b| matches!(b, b';' | b' ' | b'\t')).unwrap_or(item.len());
+    item.get(..end).is_some_and(|id| id.eq_ignore_ascii_case(OWN_NAME.as_bytes()))
+}
+
+/// What follows the protocol in an element of `Via`: `protocol received-by [comment]`.
+fn received_by(item: &[u8]) -> Option<&[u8]> {
+    let space = item.iter().position(|&b| b == b' ')?;
+    Some(item.get(space + 1..)?.trim_ascii())
 }
 
 fn is_forwarding(name: &HeaderName) -> bool {

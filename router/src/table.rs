@@ -3,6 +3,7 @@
 use crate::{
     UnixTime,
     api::{Api, HostPattern, MAX_HOST},
+    caseless::{Caseless, CaselessMap},
     lifecycle::Lifecycle,
     origin::Origin,
     rejection::MAX_SUPPORTED,
@@ -16,8 +17,8 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
-use core::{cmp::Ordering, hash::BuildHasher};
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use core::cmp::Ordering;
+use hashbrown::HashMap;
 use http::HeaderValue;
 
 /// What a row of the table became at the border.
@@ -162,9 +163,8 @@ impl Found<'_> {
 pub struct ApiTable {
     api: Arc<Api>,
     entries: Vec<Entry>,
-    by_label: HashTable<(u64, RowId)>,
-    by_whole: HashTable<(u64, RowId)>,
-    hasher: DefaultHashBuilder,
+    by_label: CaselessMap<RowId>,
+    by_whole: HashMap<Box<[u8]>, RowId>,
     /// Good, shown rows, newest first.
     shown: Vec<RowId>,
     /// Whether its rows were ever read; until then their absence means nothing.
@@ -183,26 +183,12 @@ impl ApiTable {
         !self.by_whole.is_empty()
     }
 
-    pub(crate) fn find_label(&self, label: &Label) -> Option<RowId> {
-        self.find(&self.by_label, label.as_bytes(), |row, wanted| {
-            self.label_of(row).is_some_and(|label| label.as_bytes() == wanted)
-        })
+    pub(crate) fn find_label(&self, label: Label<'_>) -> Option<RowId> {
+        self.by_label.get(&label.as_caseless()).map(|row| self.follow(*row))
     }
 
     pub(crate) fn find_whole(&self, whole: &[u8]) -> Option<RowId> {
-        self.find(&self.by_whole, whole, |row, wanted| {
-            let mut buffer = [0; MAX_WHOLE];
-            self.entries
-                .get(row as usize)
-                .and_then(|entry| accept::write_whole(entry.key.as_bytes(), &mut buffer))
-                .is_some_and(|whole| whole == wanted)
-        })
-    }
-
-    fn find(&self, index: &HashTable<(u64, RowId)>, wanted: &[u8], is: impl Fn(RowId, &[u8]) -> bool) -> Option<RowId> {
-        let hash = self.hasher.hash_one(wanted);
-        let (_, row) = index.find(hash, |(own, row)| *own == hash && is(*row, wanted))?;
-        Some(self.follow(*row))
+        self.by_whole.get(whole).map(|row| self.follow(*row))
     }
 
     /// The row itself, or the one an alias stands for.
@@ -211,12 +197,6 @@ impl ApiTable {
             Some(EntryState::Alias(target)) => *target,
             _ => row,
         }
-    }
-
-    /// The label a row is found under.
-    fn label_of(&self, row: RowId) -> Option<Label> {
-        let entry = self.entries.get(row as usize)?;
-        Label::parse(label_text(&entry.key, &self.api)).ok()
     }
 
     /// What stands in a row; ids come from this table's own indexes.
@@ -336,9 +316,8 @@ impl ApiTable {
         let mut table = Self {
             api: api.clone(),
             entries,
-            by_label: HashTable::new(),
-            by_whole: HashTable::new(),
-            hasher: DefaultHashBuilder::default(),
+            by_label: CaselessMap::new(),
+            by_whole: HashMap::new(),
             shown: Vec::new(),
             read: true,
         };
@@ -371,24 +350,26 @@ impl ApiTable {
     }
 
     fn index(&mut self, wholes: &[bool]) {
-        let mut by_label: HashTable<(u64, RowId)> = HashTable::with_capacity(self.entries.len());
-        let mut by_whole: HashTable<(u64, RowId)> = HashTable::new();
+        let mut by_whole = HashMap::new();
         // A bare version owns its label before a media type that merely contains it. Two claims of one rank leave the
         // label to nobody; but twins (one key in normal form, quarantined both) leave it to a last good value.
-        let mut owners: HashMap<Vec<u8>, (bool, Option<RowId>)> = HashMap::with_capacity(self.entries.len());
+        let mut owners: HashMap<Label<'_>, (bool, Option<RowId>)> = HashMap::with_capacity(self.entries.len());
         for (row, (entry, whole)) in self.entries.iter().zip(wholes).enumerate() {
             let row = id(row);
             if *whole {
                 let mut buffer = [0; MAX_WHOLE];
                 if let Some(text) = accept::write_whole(entry.key.as_bytes(), &mut buffer) {
-                    let hash = self.hasher.hash_one(text);
-                    by_whole.insert_unique(hash, (hash, row), |(hash, _)| *hash);
+                    let owner: &mut RowId = by_whole.entry_ref(text).or_insert(row);
+                    // Of twins, the one with a last good value answers.
+                    if matches!(entry.state, EntryState::Mapped(_)) {
+                        *owner = row;
+                    }
                 }
             }
             let text = label_text(&entry.key, &self.api);
             let Ok(label) = Label::parse(text) else { continue };
             let bare = text.len() == entry.key.len();
-            let owner = owners.entry(label.as_bytes().to_vec()).or_insert((bare, Some(row)));
+            let owner = owners.entry(label).or_insert((bare, Some(row)));
             match *owner {
                 (true, _) if !bare => {}
                 (false, _) if bare => *owner = (true, Some(row)),
@@ -405,13 +386,8 @@ impl ApiTable {
                 _ => {}
             }
         }
-        for (label, (_, row)) in owners {
-            if let Some(row) = row {
-                let hash = self.hasher.hash_one(label.as_slice());
-                by_label.insert_unique(hash, (hash, row), |(hash, _)| *hash);
-            }
-        }
-        self.by_label = by_label;
+        let owned = owners.into_iter().filter_map(|(label, (_, row))| Some((label.as_caseless().into(), row?)));
+        self.by_label = owned.collect();
         self.by_whole = by_whole;
     }
 
@@ -422,7 +398,7 @@ impl ApiTable {
             let mut buffer = [0; MAX_WHOLE];
             accept::write_whole(text.as_bytes(), &mut buffer)
                 .and_then(|whole| self.find_whole(whole))
-                .or_else(|| Label::parse(text.as_bytes()).ok().and_then(|label| self.find_label(&label)))
+                .or_else(|| Label::parse(text.as_bytes()).ok().and_then(|label| self.find_label(label)))
         };
         let mut links: Vec<(RowId, Result<RowId, ConflictReason>)> = Vec::with_capacity(aliases.len());
         for (row, target) in &aliases {
@@ -489,7 +465,7 @@ fn normal_key(row: &Row) -> Vec<u8> {
         return accept::write_whole(row.key.as_bytes(), &mut buffer).unwrap_or(row.key.as_bytes()).to_vec();
     }
     match Label::parse(row.key.as_bytes()) {
-        Ok(label) => label.as_bytes().to_vec(),
+        Ok(label) => label.as_caseless().0.to_ascii_lowercase(),
         Err(_) => row.key.as_bytes().to_vec(),
     }
 }
@@ -628,8 +604,8 @@ impl Paths {
 pub struct MappingTable {
     apis: Vec<ApiTable>,
     by_name: HashMap<Box<str>, u32>,
-    exact: HashMap<Box<str>, Paths>,
-    wildcard: HashMap<Box<str>, Paths>,
+    exact: CaselessMap<Paths>,
+    wildcard: CaselessMap<Paths>,
     any: Paths,
 }
 
@@ -646,8 +622,10 @@ impl MappingTable {
             let path = api.path().map(|path| path.as_str());
             for host in api.hosts() {
                 let paths = match host {
-                    HostPattern::Exact(host) => table.exact.entry(host.clone()).or_default(),
-                    HostPattern::Wildcard(suffix) => table.wildcard.entry(suffix.clone()).or_default(),
+                    HostPattern::Exact(host) => table.exact.entry(Caseless(host.as_bytes()).into()).or_default(),
+                    HostPattern::Wildcard(suffix) => {
+                        table.wildcard.entry(Caseless(suffix.as_bytes()).into()).or_default()
+                    }
                     HostPattern::Any => &mut table.any,
                 };
                 if let Some(other) = paths.insert(path, index)
@@ -671,15 +649,12 @@ impl MappingTable {
     /// The API for a host and path: exact host before wildcard before `*`, then the longest path at a segment border.
     #[must_use]
     pub fn find_api(&self, host: &str, path: &str) -> Option<&ApiTable> {
-        let mut buffer = [0; MAX_HOST];
-        let host = normal_host(host, &mut buffer)?;
-        let found = self
-            .exact
-            .get(host)
-            .and_then(|paths| paths.find(path))
+        let host = bare_host(host)?;
+        let find = |hosts: &CaselessMap<Paths>, host| hosts.get(&Caseless(host))?.find(path);
+        let found = find(&self.exact, host)
             .or_else(|| {
-                let (_, suffix) = host.split_once('.').filter(|(label, _)| !label.is_empty())?;
-                self.wildcard.get(suffix)?.find(path)
+                let dot = host.iter().position(|&b| b == b'.').filter(|dot| *dot > 0)?;
+                find(&self.wildcard, host.get(dot + 1..)?)
             })
             .or_else(|| self.any.find(path))?;
         self.apis.get(found as usize)
@@ -713,20 +688,16 @@ impl MappingTable {
     }
 }
 
-/// A host without port and trailing dot, lower case; `None` where it is empty or longer than a host can be.
-fn normal_host<'a>(host: &str, buffer: &'a mut [u8; MAX_HOST]) -> Option<&'a str> {
-    let bare = match host.strip_prefix('[') {
-        Some(rest) => host.get(..rest.find(']')? + 2)?,
-        None => host.split(':').next()?,
+/// A host without port and trailing dot; `None` where it is empty or longer than a host can be.
+fn bare_host(host: &str) -> Option<&[u8]> {
+    let host = host.as_bytes();
+    let end = match host {
+        [b'[', ..] => host.iter().position(|&b| b == b']')? + 1,
+        _ => host.iter().position(|&b| b == b':').unwrap_or(host.len()),
     };
-    let bare = bare.strip_suffix('.').unwrap_or(bare);
-    if bare.is_empty() {
-        return None;
-    }
-    let target = buffer.get_mut(..bare.len())?;
-    target.copy_from_slice(bare.as_bytes());
-    target.make_ascii_lowercase();
-    core::str::from_utf8(target).ok()
+    let bare = host.get(..end)?;
+    let bare = bare.strip_suffix(b".").unwrap_or(bare);
+    (1..=MAX_HOST).contains(&bare.len()).then_some(bare)
 }
 
 #[cfg(test)]

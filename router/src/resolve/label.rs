@@ -1,46 +1,38 @@
 //! Scheme `label`: versions are names. ASCII case does not matter, and `v1` is `1`.
 
+use crate::caseless::Caseless;
+
 /// The longest version, in bytes; longer is malformed.
 pub const MAX_VERSION: usize = 64;
 
-/// A version in normal form, without allocation: lower case, and without the `v` before a digit.
-#[derive(Debug, Clone, Copy)]
-pub struct Label {
-    bytes: [u8; MAX_VERSION],
-    start: u8,
-    end: u8,
-}
+/// A version as it was written, compared in normal form: whatever its ASCII case, and without the `v` before a digit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Label<'t>(Caseless<'t>);
 
 /// What cannot be a version: empty, too long, or with a byte other than ASCII letters, digits and `-._~+`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MalformedVersion;
 
-impl Label {
+impl<'t> Label<'t> {
     /// Reads a version.
     ///
     /// # Errors
     /// [`MalformedVersion`].
-    pub fn parse(text: &[u8]) -> Result<Self, MalformedVersion> {
-        let mut bytes = [0; MAX_VERSION];
-        let end = u8::try_from(text.len()).map_err(|_| MalformedVersion)?;
-        let target = bytes.get_mut(..text.len()).ok_or(MalformedVersion)?;
-        if text.is_empty() {
+    pub fn parse(text: &'t [u8]) -> Result<Self, MalformedVersion> {
+        let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'~' | b'+');
+        if text.is_empty() || text.len() > MAX_VERSION || !text.iter().all(plain) {
             return Err(MalformedVersion);
         }
-        for (to, &from) in target.iter_mut().zip(text) {
-            if !(from.is_ascii_alphanumeric() || matches!(from, b'.' | b'-' | b'_' | b'~' | b'+')) {
-                return Err(MalformedVersion);
-            }
-            *to = from.to_ascii_lowercase();
-        }
-        let start = u8::from(matches!(target, [b'v', b'0'..=b'9', ..]));
-        Ok(Self { bytes, start, end })
+        let bare = match text {
+            [b'v' | b'V', rest @ ..] if rest.first().is_some_and(u8::is_ascii_digit) => rest,
+            text => text,
+        };
+        Ok(Self(Caseless(bare)))
     }
 
-    /// The normal form.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(usize::from(self.start)..usize::from(self.end)).unwrap_or_default()
+    /// Itself, to be looked up.
+    pub(crate) fn as_caseless(&self) -> Caseless<'t> {
+        self.0
     }
 }
 
@@ -50,12 +42,15 @@ mod tests {
 
     #[test]
     fn normal_forms() {
-        let normal = |text: &str| Label::parse(text.as_bytes()).map(|label| label.as_bytes().to_vec());
-        for same in ["v1", "V1", "1"] {
-            assert_eq!(normal(same).unwrap(), b"1");
+        fn normal(text: &str) -> Result<Label<'_>, MalformedVersion> {
+            Label::parse(text.as_bytes())
         }
-        assert_eq!(normal("vNext").unwrap(), b"vnext");
-        assert_eq!(normal("v").unwrap(), b"v");
+        for same in ["v1", "V1", "1"] {
+            assert_eq!(normal(same).unwrap().0.0, b"1");
+        }
+        assert_eq!(normal("vNext"), normal("VNEXT"));
+        assert_ne!(normal("vNext"), normal("Next"));
+        assert_eq!(normal("v").unwrap().0.0, b"v");
         assert_ne!(normal("v10"), normal("v1"));
         for bad in ["", "v 1", "v1/", "\u{e9}", "v1\0", "a,b"] {
             assert!(normal(bad).is_err(), "{bad}");

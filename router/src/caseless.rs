@@ -1,0 +1,86 @@
+//! Text that is the same whatever its ASCII case: how hosts and versions are looked up as they were received.
+
+use alloc::boxed::Box;
+use core::hash::{Hash, Hasher};
+use hashbrown::{Equivalent, HashMap};
+
+/// Bytes, compared and hashed without regard to ASCII case.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caseless<'t>(pub(crate) &'t [u8]);
+
+impl PartialEq for Caseless<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(other.0)
+    }
+}
+
+impl Eq for Caseless<'_> {}
+
+impl Hash for Caseless<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // This bit makes letters lower case; that it also takes `_` for DEL costs a collision at worst.
+        const LOWER: u64 = 0x2020_2020_2020_2020;
+        let (words, rest) = self.0.as_chunks();
+        for word in words {
+            state.write_u64(u64::from_le_bytes(*word) | LOWER);
+        }
+        let last = rest.iter().fold(self.0.len() as u64, |last, &b| last << 8 | u64::from(b));
+        state.write_u64(last | LOWER);
+    }
+}
+
+/// The same, kept as a key.
+#[derive(Debug, Clone)]
+pub(crate) struct CaselessKey(Box<[u8]>);
+
+impl From<Caseless<'_>> for CaselessKey {
+    fn from(text: Caseless<'_>) -> Self {
+        Self(text.0.into())
+    }
+}
+
+impl CaselessKey {
+    fn view(&self) -> Caseless<'_> {
+        Caseless(&self.0)
+    }
+}
+
+impl PartialEq for CaselessKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.view() == other.view()
+    }
+}
+
+impl Eq for CaselessKey {}
+
+impl Hash for CaselessKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.view().hash(state);
+    }
+}
+
+impl Equivalent<CaselessKey> for Caseless<'_> {
+    fn equivalent(&self, key: &CaselessKey) -> bool {
+        *self == key.view()
+    }
+}
+
+/// A map from such keys.
+pub(crate) type CaselessMap<V> = HashMap<CaselessKey, V>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_found_in_any_case_and_at_any_length() {
+        let names = ["", "a", "v1", "api.example.com", "12345678", "123456789", "a-rather-long-host.example.com"];
+        let map: CaselessMap<usize> =
+            names.iter().map(|name| CaselessKey::from(Caseless(name.as_bytes()))).zip(0..).collect();
+        for (place, name) in names.iter().enumerate() {
+            assert_eq!(map.get(&Caseless(name.to_ascii_uppercase().as_bytes())), Some(&place), "{name}");
+        }
+        assert_eq!(map.get(&Caseless(b"v2")), None);
+        assert_eq!(map.get(&Caseless(b"api.example.co")), None);
+    }
+}
