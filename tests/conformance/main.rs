@@ -1,1 +1,159 @@
-//! Later.
+//! The corpus against the router itself.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value as Json;
+use std::{collections::BTreeMap, net::IpAddr};
+use verge_config::Config;
+use verge_mappings::{Item, Part, Reading, Scope, parse_all};
+use verge_router::{
+    ApiDraft, Edits, Forward, Hop, MappingTable, Rejection, Request, UnixTime,
+    rewrite::{VERGE_REASON, add_vary},
+    route,
+};
+use verge_tests::corpus::{self, Case, Fixture, Observed, Outcome, Upstream};
+
+/// 2026-01-01T00:00:00Z, for cases that hold at any time.
+const ANY_TIME: UnixTime = 1_767_225_600;
+
+/// From the block for documentation (RFC 5737).
+const CLIENT: &str = "192.0.2.7";
+
+#[test]
+fn the_router_decides_every_case_as_written() {
+    let mut tables: BTreeMap<String, MappingTable> = BTreeMap::new();
+    let mut failures = Vec::new();
+    let cases = corpus::load();
+    for case in &cases {
+        let table = tables
+            .entry(case.fixture.name.clone())
+            .or_insert_with(|| build(&case.fixture).unwrap_or_else(|no| panic!("{no}")));
+        let differences = case.differences(&decide(case, table));
+        if !differences.is_empty() {
+            failures.push(case.report(&differences));
+        }
+    }
+    assert!(failures.is_empty(), "{} of {} cases fail\n\n{}\n", failures.len(), cases.len(), failures.join("\n\n"));
+    println!("{} cases", cases.len());
+}
+
+#[test]
+fn a_difference_is_told_with_what_was_expected_and_what_came() {
+    let case = corpus::load().into_iter().find(|case| case.name == "a_version_in_the_subtype").unwrap();
+    let nothing = Observed { outcome: Outcome::Reject, status: 403, ..Observed::default() };
+    let differences = case.differences(&nothing);
+    assert!(differences.contains(&"outcome: expected `forward`, got `reject`".to_owned()), "{differences:?}");
+    assert!(differences.contains(&"version: expected `v1`, got nothing".to_owned()), "{differences:?}");
+    let blind = Observed { blind: &["outcome", "status", "version", "source", "upstream"], ..nothing };
+    assert_eq!(case.differences(&blind), Vec::<String>::new());
+}
+
+/// A fixture as a table, by the ways the product itself takes; no item may be refused but those it names.
+fn build(fixture: &Fixture) -> Result<MappingTable, String> {
+    let refuse = |what: String| format!("table `{}`: {what}", fixture.name);
+    let config = Config::parse(&fixture.document()).map_err(|problems| refuse(problems.to_string()))?;
+    let drafts: Vec<(String, ApiDraft)> = config.apis.iter().map(|api| (api.name.clone(), api.draft.clone())).collect();
+    let rules = &config.origins.rules;
+    let previous =
+        (!fixture.before.is_empty()).then(|| parse_all(&parts(fixture, &fixture.before), &drafts, rules, None).0);
+    let (table, invalid) = parse_all(&parts(fixture, &fixture.items), &drafts, rules, previous.as_ref());
+    let keys: Vec<&str> = invalid.iter().map(|item| &*item.key).collect();
+    if keys != fixture.invalid {
+        return Err(refuse(format!("these items are quarantined: {invalid:?}, expected {:?}", fixture.invalid)));
+    }
+    Ok(table)
+}
+
+fn parts(fixture: &Fixture, items: &[Json]) -> Vec<Part> {
+    let read = |items: &[Json]| Reading::new(items.iter().map(|item| Item::from_json(item).unwrap()).collect(), None);
+    let own = fixture.own.iter().map(|(api, items)| Part::of(api, read(items)));
+    let unread = fixture.unread.iter().map(|api| Part { reading: None, scope: Scope::Api(api.clone()) });
+    std::iter::once(Part::all(read(items))).chain(own).chain(unread).collect()
+}
+
+fn decide(case: &Case, table: &MappingTable) -> Observed {
+    let headers = case.headers();
+    let request = Request {
+        method: &case.method,
+        host: &case.authority,
+        path: &case.path,
+        query: case.query.as_deref(),
+        headers: &headers,
+    };
+    let decision = route(&request, table, case.now.unwrap_or(ANY_TIME), &mut ());
+    let observed = match &decision {
+        Ok(forward) => carry_out(forward, &request, case),
+        Err(rejection) => reply(rejection),
+    };
+    Observed { client: CLIENT.to_owned(), ..observed }
+}
+
+/// Applies the edits as an edge would.
+fn carry_out(forward: &Forward, request: &Request<'_>, case: &Case) -> Observed {
+    let request_id = HeaderValue::from_static("0000000000000000");
+    let client: IpAddr = CLIENT.parse().unwrap();
+    let hop = Hop { client: Some(client), tls: case.tls, request_id: &request_id, traceparent: None };
+    let mut upstream = Head(request.headers.clone());
+    forward.edit_request(request, &hop, &mut upstream);
+    let mut downstream = Head(case.answer.headers.clone());
+    forward.edit_response(&mut downstream);
+    let origin = forward.origin();
+    Observed {
+        outcome: Outcome::Forward,
+        status: case.answer.status,
+        version: Some(forward.mapping().key().to_owned()),
+        source: Some(forward.source().as_str().to_owned()),
+        upstream: Some(Upstream {
+            scheme: origin.scheme().as_str().to_owned(),
+            host: upstream.0.get(http::header::HOST).unwrap().to_str().unwrap().to_owned(),
+            port: origin.port(),
+            sni: origin.domain().to_string(),
+            path: forward.target().to_string(),
+        }),
+        request: upstream.0,
+        response: downstream.0,
+        ..Observed::default()
+    }
+}
+
+/// What a reply takes from a rejection; its body is the edge's.
+fn reply(rejection: &Rejection) -> Observed {
+    let mut head = Head(HeaderMap::new());
+    head.set(VERGE_REASON, HeaderValue::from_static(rejection.reason.code()));
+    if let Some(api) = &rejection.api {
+        add_vary(api, &mut head);
+    }
+    if let Some(seconds) = rejection.reason.retry_after() {
+        head.set(http::header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    Observed {
+        outcome: Outcome::Reject,
+        status: rejection.status().as_u16(),
+        code: Some(rejection.reason.code().to_owned()),
+        version: rejection.version.as_deref().map(str::to_owned),
+        requested: rejection.requested.as_deref().map(str::to_owned),
+        supported: rejection.supported.iter().map(|version| version.to_string()).collect(),
+        response: head.0,
+        ..Observed::default()
+    }
+}
+
+struct Head(HeaderMap);
+
+impl Edits for Head {
+    fn headers(&self) -> &HeaderMap {
+        &self.0
+    }
+
+    fn set(&mut self, name: HeaderName, value: HeaderValue) {
+        self.0.insert(name, value);
+    }
+
+    fn append(&mut self, name: HeaderName, value: HeaderValue) {
+        self.0.append(name, value);
+    }
+
+    fn remove(&mut self, name: &HeaderName) {
+        self.0.remove(name);
+    }
+}
