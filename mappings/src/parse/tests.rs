@@ -118,8 +118,14 @@ fn twins_are_both_quarantined_and_keep_what_was_good() {
 fn aliases_follow_and_their_faults_are_reported() {
     let alias = |from: &str, to: &str| json!({"api": "orders", "version": from, "alias_of": to});
     let (table, invalid) = parse(
-        json!([row("v1", "one.example.com"), alias("latest", "v1"), alias("stable", "latest"), alias("lost", "v9"),
-            alias("a", "b"), alias("b", "a")]),
+        json!([
+            row("v1", "one.example.com"),
+            alias("latest", "v1"),
+            alias("stable", "latest"),
+            alias("lost", "v9"),
+            alias("a", "b"),
+            alias("b", "a")
+        ]),
         None,
     );
     assert_eq!(ask(&table, "h", "stable"), "one.example.com");

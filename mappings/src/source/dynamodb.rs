@@ -178,5 +178,5 @@ fn layout_of(schema: &[KeySchemaElement]) -> Result<Layout, String> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "embedded"))]
 mod tests;
