@@ -281,6 +281,7 @@ impl ApiDraft {
             reads_accept: reads(Source::Accept),
             reads_header: reads(Source::Header),
             vendors,
+            header_text: canonical_case(&header).into(),
             header,
             scheme: self.scheme.unwrap_or_default(),
             missing: self.missing.unwrap_or_default(),
@@ -331,6 +332,7 @@ pub struct Api {
     reads_header: bool,
     vendors: Vec<Vendor>,
     header: HeaderName,
+    header_text: Box<str>,
     scheme: Scheme,
     missing: Missing,
     status: Vec<(Reason, StatusCode)>,
@@ -390,6 +392,12 @@ impl Api {
     #[must_use]
     pub fn header(&self) -> &HeaderName {
         &self.header
+    }
+
+    /// The same as people write it: `APIVER`, `X-Api-Version`.
+    #[must_use]
+    pub fn header_text(&self) -> &str {
+        &self.header_text
     }
 
     /// Version scheme.

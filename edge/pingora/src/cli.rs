@@ -8,7 +8,11 @@ mod quickstart;
 mod serve;
 
 use clap::{Parser, Subcommand, error::ErrorKind};
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 /// How a command ends, as in sysexits.h.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +55,19 @@ impl Failure {
 }
 
 type Outcome = Result<Exit, Failure>;
+
+/// Prints to stdout. A reader that has gone away (`| head`) is no error.
+pub(crate) fn print(text: impl std::fmt::Display) {
+    let mut out = io::stdout().lock();
+    let _ = write!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// Prints one JSON document.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::new(Exit::Failed, error))?;
+    print(format_args!("{text}\n"));
+    Ok(())
+}
 
 /// The edge API-version router.
 ///

@@ -192,9 +192,7 @@ fn how_to_ask(api: &verge_router::Api) -> String {
         ways.push(format!("`Accept: application/vnd.{}.<version>+json`", vendor.as_str()));
     }
     if api.reads(verge_router::Source::Header) {
-        let name = api.header().as_str();
-        let name = if name == verge_router::api::DEFAULT_HEADER { "APIVER" } else { name };
-        ways.push(format!("`{name}: <version>`"));
+        ways.push(format!("`{}: <version>`", api.header_text()));
     }
     if ways.is_empty() { String::new() } else { format!("Send {}.", ways.join(" or ")) }
 }

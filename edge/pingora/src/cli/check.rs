@@ -1,7 +1,10 @@
 //! `verge check`: is the configuration right, and can the table be read?
 
-use super::{ConfigArg, Exit, Failure, Outcome, config};
+use super::{ConfigArg, Exit, Outcome, config, print, print_json};
 use crate::app::read_table_once;
+use serde::Serialize;
+use std::fmt;
+use verge_mappings::Held;
 use verge_router::api::Missing;
 
 /// Check the configuration and, with --table, the live table.
@@ -22,56 +25,86 @@ pub(crate) struct Args {
     json: bool,
 }
 
+/// What was found: what `--json` prints.
+#[derive(Debug, Serialize)]
+struct Report {
+    config: &'static str,
+    warnings: Vec<String>,
+    table: Option<TableReport>,
+}
+
+#[derive(Debug, Serialize)]
+struct TableReport {
+    rows: usize,
+    generation: Option<u64>,
+    apis: Vec<ApiReport>,
+    invalid: Vec<InvalidReport>,
+}
+
+#[derive(Debug, Serialize)]
+struct ApiReport {
+    name: String,
+    rows: usize,
+    missing: String,
+}
+
+#[derive(Debug, Serialize)]
+struct InvalidReport {
+    api: String,
+    key: String,
+    reason: String,
+}
+
 pub(crate) fn run(args: &Args) -> Outcome {
     let config = config::load(&args.config.config)?;
-    let warnings = config.warnings();
-    let mut report = serde_json::json!({
-        "config": "ok",
-        "warnings": warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    });
-    if !args.json {
-        for warning in &warnings {
+    let report = Report {
+        config: "ok",
+        warnings: config.warnings().iter().map(ToString::to_string).collect(),
+        table: if args.table { Some(TableReport::of(&*read_table_once(&config)?)) } else { None },
+    };
+    if args.json {
+        print_json(&report)?;
+    } else {
+        for warning in &report.warnings {
             eprintln!("warning: {warning}");
         }
-        println!("{}: ok", args.config.config.display());
-    }
-    let mut exit = Exit::Ok;
-    if args.table {
-        let held = read_table_once(&config)?;
-        let apis: Vec<_> = held
-            .table
-            .apis()
-            .iter()
-            .map(|part| {
-                let missing = match part.api().missing() {
-                    Missing::Reject => "reject".to_owned(),
-                    Missing::Version(version) => version.to_string(),
-                };
-                (part.api().name().to_owned(), part.rows(), missing)
-            })
-            .collect();
-        if args.json {
-            report["table"] = serde_json::json!({
-                "rows": held.table.rows(),
-                "generation": held.generation,
-                "apis": apis.iter().map(|(name, rows, missing)| serde_json::json!({"name": name, "rows": rows, "missing": missing})).collect::<Vec<_>>(),
-                "invalid": held.invalid.iter().map(|row| serde_json::json!({"api": row.api, "key": row.key, "reason": row.reason})).collect::<Vec<_>>(),
-            });
-        } else {
-            println!("table: {} rows in {} APIs", held.table.rows(), apis.len());
-            for (name, rows, missing) in &apis {
-                println!("  {name}: {rows} rows, no version asked: {missing}");
-            }
-            for row in held.invalid.iter() {
-                println!("  quarantined: {} `{}`: {}", row.api, row.key.escape_debug(), row.reason);
-            }
-        }
-        if !held.invalid.is_empty() {
-            exit = Exit::Failed;
+        print(format_args!("{}: ok\n", args.config.config.display()));
+        if let Some(table) = &report.table {
+            print(table);
         }
     }
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&report).map_err(|error| Failure::new(Exit::Failed, error))?);
+    let sound = report.table.is_none_or(|table| table.invalid.is_empty());
+    Ok(if sound { Exit::Ok } else { Exit::Failed })
+}
+
+impl TableReport {
+    fn of(held: &Held) -> Self {
+        let apis = held.table.apis().iter().map(|part| ApiReport {
+            name: part.api().name().to_owned(),
+            rows: part.rows(),
+            missing: match part.api().missing() {
+                Missing::Reject => "reject".to_owned(),
+                Missing::Version(version) => version.to_string(),
+            },
+        });
+        let invalid = held.invalid.iter().map(|item| InvalidReport {
+            api: item.api.clone(),
+            key: item.key.clone(),
+            reason: item.reason.clone(),
+        });
+        Self { rows: held.table.rows(), generation: held.generation, apis: apis.collect(), invalid: invalid.collect() }
     }
-    Ok(exit)
+}
+
+impl fmt::Display for TableReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "table: {} rows in {} APIs", self.rows, self.apis.len())?;
+        for api in &self.apis {
+            writeln!(f, "  {}: {} rows, no version asked: {}", api.name, api.rows, api.missing)?;
+        }
+        for item in &self.invalid {
+            writeln!(f, "  quarantined: {} `{}`: {}", item.api, item.key.escape_debug(), item.reason)?;
+        }
+        Ok(())
+    }
 }

@@ -1,6 +1,6 @@
 //! `verge explain`: the whole decision about one request, step by step, by the code that serves; nothing is sent.
 
-use super::{ConfigArg, Exit, Failure, Outcome, config};
+use super::{ConfigArg, Exit, Failure, Outcome, config, print, print_json};
 use crate::{app::read_table_once, reply::Reply};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde::Serialize;
@@ -63,13 +63,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
     };
     let config = config::load(&args.config.config)?;
     let held = read_table_once(&config)?;
-    let headers: HeaderMap = args.headers.iter().cloned().collect::<Vec<_>>().into_iter().fold(
-        HeaderMap::new(),
-        |mut all, (name, value)| {
-            all.append(name, value);
-            all
-        },
-    );
+    let mut headers = HeaderMap::new();
+    for (name, value) in &args.headers {
+        headers.append(name, value.clone());
+    }
     let request = Request {
         method: &args.method,
         host: authority.as_str(),
@@ -85,9 +82,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
     };
     let explanation = explain(&request, &hop, &held, args.now.unwrap_or_else(unix_now));
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&explanation).map_err(|error| Failure::new(Exit::Failed, error))?);
+        print_json(&explanation)?;
     } else {
-        print!("{}", explanation.text());
+        print(explanation.text());
     }
     Ok(Exit::Ok)
 }
@@ -285,7 +282,7 @@ impl Witness for Steps {
                     .into_iter()
                     .filter(|source| api.reads(*source))
                     .map(|source| match source {
-                        Source::Header => format!("header `{}`", api.header()),
+                        Source::Header => format!("header `{}`", api.header_text()),
                         source => source.as_str().to_owned(),
                     })
                     .collect();

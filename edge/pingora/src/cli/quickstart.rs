@@ -4,7 +4,7 @@
 mod stage;
 mod tries;
 
-use super::{Exit, Failure, Outcome};
+use super::{Exit, Failure, Outcome, print};
 use crate::app::{self, App};
 use stage::{Authority, Stage};
 use std::{
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         app.stop();
         return Ok(exit);
     }
-    print!("{}", welcome(proxy, args.admin_port));
+    print(welcome(proxy, args.admin_port));
     app.run_until_told()
 }
 

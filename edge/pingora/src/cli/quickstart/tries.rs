@@ -1,6 +1,6 @@
 //! The lines the quickstart prints, and what each must answer.
 
-use crate::cli::Exit;
+use crate::cli::{Exit, print};
 use std::{
     io::{self, IsTerminal, Read, Write},
     net::{SocketAddr, TcpStream},
@@ -88,9 +88,13 @@ pub(super) fn check(proxy: SocketAddr) -> Exit {
     let mut exit = Exit::Ok;
     for line in &TRIES {
         match line.holds(proxy) {
-            Ok(()) => println!("{good}ok{plain}    {}\n      -> {}", line.command(proxy), line.expected()),
+            Ok(()) => print(format_args!("{good}ok{plain}    {}\n      -> {}\n", line.command(proxy), line.expected())),
             Err(why) => {
-                println!("{bad}FAILED{plain} {}\n      -> expected {}; {why}", line.command(proxy), line.expected());
+                print(format_args!(
+                    "{bad}FAILED{plain} {}\n      -> expected {}; {why}\n",
+                    line.command(proxy),
+                    line.expected()
+                ));
                 exit = Exit::Failed;
             }
         }
