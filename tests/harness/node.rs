@@ -1,0 +1,240 @@
+//! The real `verge` binary, as a process of its own.
+
+mod setup;
+
+pub use setup::Setup;
+
+use crate::{
+    client::Connection,
+    message::{Answer, Request},
+    patience::{eventually, within},
+    scratch::Scratch,
+};
+use serde_json::Value as Json;
+use std::{
+    env,
+    io::{BufRead, BufReader, Read},
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::Mutex,
+    thread,
+};
+use tokio::sync::watch;
+
+/// The binary: `VERGE_BIN`, or what cargo built beside the test.
+///
+/// # Panics
+/// There is none.
+#[must_use]
+pub fn binary() -> PathBuf {
+    if let Some(path) = env::var_os("VERGE_BIN") {
+        return path.into();
+    }
+    let test = env::current_exe().unwrap();
+    let found = test.ancestors().skip(1).take(2).map(|folder| folder.join("verge")).find(|path| path.is_file());
+    found.expect("there is no `verge` beside this test; build it first: cargo build -p verge")
+}
+
+/// A running proxy. It is killed when it is dropped; what it said is shown when the test has failed.
+pub struct Node {
+    child: Mutex<Child>,
+    scratch: Scratch,
+    http: Vec<SocketAddr>,
+    https: Vec<SocketAddr>,
+    admin: Option<SocketAddr>,
+    health: Option<SocketAddr>,
+    stdout: Lines,
+    stderr: Lines,
+}
+
+impl Node {
+    /// Starts a process and waits until it has said where it listens.
+    async fn launch(setup: Setup) -> Self {
+        let operators = usize::from(setup.has_admin()) + usize::from(setup.has_health());
+        let (scratch, mut command) = setup.into_command();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stdout = Lines::read(child.stdout.take().unwrap());
+        let stderr = Lines::read(child.stderr.take().unwrap());
+        let mut node = Self {
+            child: Mutex::new(child),
+            scratch,
+            http: Vec::new(),
+            https: Vec::new(),
+            admin: None,
+            health: None,
+            stdout,
+            stderr,
+        };
+        // The operators' listeners are opened last.
+        let told = |lines: &[String]| {
+            let on = |line: &&String| line.starts_with("admin on ") || line.starts_with("health on ");
+            let public = lines.iter().any(|line| line.starts_with("listening on "));
+            public && lines.iter().filter(on).count() == operators
+        };
+        let said = node.stderr.wait_for("the node's addresses", told).await;
+        assert!(said, "the node ended before it listened: {:#?}", node.stderr());
+        for line in node.stderr() {
+            let Some((what, address)) = line.split_once(" on ") else { continue };
+            let Some((scheme, address)) = address.split_once("://") else { continue };
+            let Ok(address) = address.parse() else { continue };
+            match (what, scheme) {
+                ("listening", "http") => node.http.push(address),
+                ("listening", "https") => node.https.push(address),
+                ("admin", _) => node.admin = Some(address),
+                ("health", _) => node.health = Some(address),
+                _ => {}
+            }
+        }
+        node
+    }
+
+    /// Its clear-text listener.
+    #[must_use]
+    pub fn http(&self) -> SocketAddr {
+        *self.http.first().expect("the node has no clear-text listener")
+    }
+
+    /// Its TLS listener.
+    #[must_use]
+    pub fn https(&self) -> SocketAddr {
+        *self.https.first().expect("the node has no TLS listener")
+    }
+
+    /// Its admin listener.
+    #[must_use]
+    pub fn admin(&self) -> SocketAddr {
+        self.admin.expect("the node has no admin listener")
+    }
+
+    /// Its listener for probes.
+    #[must_use]
+    pub fn health(&self) -> SocketAddr {
+        self.health.expect("the node has no listener for probes")
+    }
+
+    /// Its directory, where its configuration and its files are.
+    #[must_use]
+    pub fn scratch(&self) -> &Scratch {
+        &self.scratch
+    }
+
+    /// Opens a connection to its clear-text listener.
+    pub async fn connect(&self) -> Connection {
+        Connection::open(self.http()).await
+    }
+
+    /// Sends a request over a new connection, and waits for the answer.
+    pub async fn ask(&self, request: &Request) -> Answer {
+        self.connect().await.ask(request).await
+    }
+
+    /// What the admin listener answers.
+    pub async fn ask_admin(&self, path: &str) -> Answer {
+        Connection::open(self.admin()).await.ask(&Request::get(path)).await
+    }
+
+    /// Whether it says that it can serve.
+    pub async fn is_ready(&self) -> bool {
+        self.ask_admin("/readyz").await.status == 200
+    }
+
+    /// The value of a metric, by its name with its labels; 0 where it is not there.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let page = self.ask_admin("/metrics").await;
+        let text = String::from_utf8_lossy(&page.body).into_owned();
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
+        text.lines().find_map(value).unwrap_or_default()
+    }
+
+    /// The access log so far, a line each.
+    #[must_use]
+    pub fn log(&self) -> Vec<Json> {
+        let json = |line: &String| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("no line of an access log ({error}): {line}"))
+        };
+        self.stdout.now().iter().map(json).collect()
+    }
+
+    /// The access log's lines as they are, once there are so many.
+    pub async fn log_of(&self, count: usize) -> Vec<String> {
+        self.stdout.wait_for("lines in the access log", |lines| lines.len() >= count).await;
+        self.stdout.now()
+    }
+
+    /// What it has said on its standard error.
+    #[must_use]
+    pub fn stderr(&self) -> Vec<String> {
+        self.stderr.now()
+    }
+
+    /// Waits until its standard error has a line with this text.
+    pub async fn has_said(&self, text: &str) {
+        self.stderr.wait_for(text, |lines| lines.iter().any(|line| line.contains(text))).await;
+    }
+
+    /// Sends it a signal, as in `TERM`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.lock().unwrap().id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
+        assert!(sent.success(), "the node is gone");
+    }
+
+    /// Waits for its end, and returns its exit code; `None` where a signal ended it.
+    pub async fn exit_code(&self) -> Option<i32> {
+        let mut code = None;
+        eventually("the node's end", async || match self.child.lock().unwrap().try_wait().unwrap() {
+            Some(status) => {
+                code = status.code();
+                true
+            }
+            None => false,
+        })
+        .await;
+        code
+    }
+
+    /// Whether the process is there.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.child.lock().unwrap().try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let mut child = self.child.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _ = child.kill();
+        let _ = child.wait();
+        if thread::panicking() {
+            for (name, lines) in [("stderr", &self.stderr), ("stdout", &self.stdout)] {
+                eprintln!("--- the node's {name}\n{}", lines.now().join("\n"));
+            }
+        }
+    }
+}
+
+/// The lines of a stream, read by a thread of its own.
+struct Lines(watch::Receiver<Vec<String>>);
+
+impl Lines {
+    fn read(stream: impl Read + Send + 'static) -> Self {
+        let (sender, receiver) = watch::channel(Vec::new());
+        thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                sender.send_modify(|lines| lines.push(line));
+            }
+        });
+        Self(receiver)
+    }
+
+    fn now(&self) -> Vec<String> {
+        self.0.borrow().clone()
+    }
+
+    /// Waits for a condition; `false` where the stream ends before it holds.
+    async fn wait_for(&self, what: &str, holds: impl Fn(&[String]) -> bool) -> bool {
+        let mut lines = self.0.clone();
+        within(what, lines.wait_for(|lines| holds(lines))).await.is_ok()
+    }
+}
