@@ -10,7 +10,8 @@ pub(crate) struct Caseless<'t>(pub(crate) &'t [u8]);
 
 impl PartialEq for Caseless<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.0.eq_ignore_ascii_case(other.0)
+        // Nearly always written alike, and then compared fastest.
+        self.0 == other.0 || self.0.eq_ignore_ascii_case(other.0)
     }
 }
 

@@ -4,7 +4,7 @@
 //! found in any position; a bad `q` skips its range. At most [`MAX_RANGES`] ranges are considered. One pass, no
 //! allocation.
 
-use crate::{api::Vendor, resolve::label::MAX_VERSION};
+use crate::{api::Vendor, caseless::Caseless, resolve::label::MAX_VERSION};
 use http::{HeaderMap, HeaderValue, header};
 
 /// Ranges beyond this many are not considered.
@@ -207,7 +207,7 @@ impl<'r> Cursor<'r> {
     /// Reads one element and leaves its comma; `None` where its `q` is bad or a quoted string never ends.
     fn range(&mut self) -> Option<Range<'r>> {
         let whole = self.rest;
-        let media = self.take_until(|b| matches!(b, b',' | b';')).trim_ascii();
+        let media = self.take_until([b',', b';']).trim_ascii();
         let mut version = None;
         let mut torn = false;
         let mut q = Some(1000);
@@ -215,7 +215,7 @@ impl<'r> Cursor<'r> {
         let mut sound = true;
         while let [b';', rest @ ..] = self.rest {
             self.rest = rest;
-            let name = self.take_until(|b| matches!(b, b'=' | b',' | b';')).trim_ascii();
+            let name = self.take_until([b'=', b',', b';']).trim_ascii();
             let value = match self.rest {
                 [b'=', rest @ ..] => {
                     self.rest = rest;
@@ -241,7 +241,7 @@ impl<'r> Cursor<'r> {
     fn value(&mut self, sound: &mut bool) -> Text<'r> {
         let trimmed = self.rest.trim_ascii_start();
         let [b'"', inside @ ..] = trimmed else {
-            return Text::token(self.take_until(|b| matches!(b, b',' | b';')).trim_ascii());
+            return Text::token(self.take_until([b',', b';']).trim_ascii());
         };
         let mut escaped = false;
         let mut end = 0;
@@ -262,18 +262,37 @@ impl<'r> Cursor<'r> {
         }
         self.rest = inside.get(end + 1..).unwrap_or_default();
         // Bytes between the closing quote and the next delimiter make the value something else than a quoted string.
-        if !self.take_until(|b| matches!(b, b',' | b';')).trim_ascii().is_empty() {
+        if !self.take_until([b',', b';']).trim_ascii().is_empty() {
             *sound = false;
         }
         Text { bytes: inside.get(..end).unwrap_or_default(), escaped }
     }
 
-    fn take_until(&mut self, stop: impl Fn(u8) -> bool) -> &'r [u8] {
-        let end = self.rest.iter().position(|&b| stop(b)).unwrap_or(self.rest.len());
-        let (taken, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, &[]));
+    fn take_until<const N: usize>(&mut self, stops: [u8; N]) -> &'r [u8] {
+        let (taken, rest) = self.rest.split_at_checked(position_of(stops, self.rest)).unwrap_or((self.rest, &[]));
         self.rest = rest;
         taken
     }
+}
+
+/// Where the first of these bytes stands, or the end. Eight at a time: delimiters are rare, and most of what a decision
+/// reads is media types.
+fn position_of<const N: usize>(wanted: [u8; N], bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let (words, rest) = bytes.as_chunks();
+    for (place, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        // A byte that is wanted becomes zero, and the lowest zero byte is the lowest with its high bit set here.
+        let zeros = wanted.iter().fold(0, |zeros, &b| {
+            let differs = word ^ (ONES * u64::from(b));
+            zeros | (differs.wrapping_sub(ONES) & !differs & HIGHS)
+        });
+        if zeros != 0 {
+            return place * 8 + zeros.trailing_zeros() as usize / 8;
+        }
+    }
+    bytes.len() - rest.len() + rest.iter().position(|b| wanted.contains(b)).unwrap_or(rest.len())
 }
 
 /// `qvalue` (RFC 9110 §12.4.2) in thousandths.
@@ -322,7 +341,7 @@ fn position_outside_quotes(bytes: &[u8], found: impl Fn(u8) -> bool) -> Option<u
 
 fn strip_prefix_ignore_case<'r>(bytes: &'r [u8], prefix: &[u8]) -> Option<&'r [u8]> {
     let (head, rest) = bytes.split_at_checked(prefix.len())?;
-    head.eq_ignore_ascii_case(prefix).then_some(rest)
+    (Caseless(head) == Caseless(prefix)).then_some(rest)
 }
 
 #[cfg(test)]
