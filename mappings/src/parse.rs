@@ -97,12 +97,12 @@ pub fn parse_all(
                 let rows = read_rows(&found.rows, &api, rules, &mut invalid);
                 apis.push(ApiRows { api, rows });
             }
-            // An API that only its part could complete, and the part is not there yet: nothing is known about it.
-            Ok(None) if !read.covers(name) => {}
             Ok(None) => invalid.extend(found.rows.iter().map(|(item, layout)| InvalidItem {
                 reason: "its API is unknown: neither the configuration nor an `#api` item names it".to_owned(),
                 ..unusable(name, item, *layout)
             })),
+            // An API that only its part can complete, and the part is not there yet: nothing is known about it.
+            Err(Unfit { stand_in: None, .. }) if !read.covers(name) => {}
             Err(Unfit { reason, stand_in, kept }) => {
                 invalid.push(InvalidItem { api: name.to_owned(), key: API_ITEM.to_owned(), reason, kept });
                 if let Some(api) = stand_in {
@@ -242,7 +242,7 @@ struct Unfit {
     kept: bool,
 }
 
-/// Makes an API from its two drafts; `None` where it has neither, or the one it has is not complete.
+/// Makes an API from its two drafts; `None` where it has neither.
 fn find_api(
     name: &str,
     draft: Option<&ApiDraft>,
@@ -254,10 +254,7 @@ fn find_api(
     }
     let upper = draft.cloned().unwrap_or_default();
     let made = match item.map(read_api) {
-        None => match upper.clone().finish(name) {
-            Err(verge_router::api::InvalidApi::NoHost) if before.is_none() => return Ok(None),
-            made => made.map_err(InvalidRow::from),
-        },
+        None => upper.clone().finish(name).map_err(InvalidRow::from),
         Some(Ok(lower)) => upper.clone().over(lower).finish(name).map_err(InvalidRow::from),
         Some(Err(error)) => Err(error),
     };

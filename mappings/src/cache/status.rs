@@ -1,6 +1,6 @@
 //! What people are told about the live table.
 
-use super::{LiveTable, Slot};
+use super::{LiveTable, slot::Slot};
 use crate::{item::Layout, parse::Scope, source::LoadError};
 use std::{
     collections::BTreeMap,

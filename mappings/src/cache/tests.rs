@@ -1,5 +1,8 @@
-use super::*;
-use crate::item::Item;
+use super::{slot::EMPTY, *};
+use crate::{
+    item::{Item, Layout},
+    source::Reading,
+};
 use async_trait::async_trait;
 use serde_json::json;
 use std::sync::atomic::AtomicUsize;

@@ -270,3 +270,11 @@ fn two_apis_under_one_host_are_reported() {
     let (_, invalid) = parse_all(&[Part::all(Reading::default())], &[open("a", "h"), open("b", "h")], &rules(), None);
     assert_eq!((&*invalid[0].api, &*invalid[0].key), ("b", "#api"));
 }
+
+#[test]
+fn an_api_that_is_not_complete_is_reported() {
+    let drafts = [("orders".to_owned(), ApiDraft::default())];
+    let (_, invalid) = parse_all(&[Part::all(reading(json!([])))], &drafts, &rules(), None);
+    assert_eq!((&*invalid[0].api, &*invalid[0].key), ("orders", "#api"));
+    assert!(invalid[0].reason.contains("no hosts are named"));
+}

@@ -26,6 +26,17 @@ use tokio::sync::OnceCell;
 /// How long a whole scan may take. Its pages are bounded much tighter.
 const SCAN: Duration = Duration::from_secs(600);
 
+/// What a node that only routes must be permitted.
+pub const READ_ACTIONS: [&str; 3] = ["dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:GetItem"];
+/// What people and pipelines that write the table must be permitted besides.
+pub const WRITE_ACTIONS: [&str; 5] = [
+    "dynamodb:CreateTable",
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:ConditionCheckItem",
+];
+
 /// Where a table is; what is `None` comes from the standard AWS variables and files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DynamoSettings {
@@ -178,5 +189,6 @@ fn layout_of(schema: &[KeySchemaElement]) -> Result<Layout, String> {
     }
 }
 
-#[cfg(all(test, feature = "embedded"))]
+#[cfg(test)]
+#[cfg(feature = "embedded")]
 mod tests;

@@ -70,7 +70,7 @@ pub(super) async fn connect(settings: &DynamoSettings, place: &str) -> Result<(C
 
 /// Makes the client of the embedded table.
 pub(super) fn loopback(address: SocketAddr) -> Client {
-    let builder = Config::builder()
+    let mut builder = Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .endpoint_url(format!("http://{address}"))
         .region(Region::from_static("local"))
@@ -78,19 +78,8 @@ pub(super) fn loopback(address: SocketAddr) -> Client {
         .http_client(Builder::new().pool_idle_timeout(IDLE).build_http())
         .timeout_config(timeouts())
         .retry_config(RetryConfig::standard());
-    Client::from_conf(builder.app_name_if(app_name()).build())
-}
-
-/// Sets the name only where there is one.
-trait AppNameIf {
-    fn app_name_if(self, name: Option<AppName>) -> Self;
-}
-
-impl AppNameIf for aws_sdk_dynamodb::config::Builder {
-    fn app_name_if(mut self, name: Option<AppName>) -> Self {
-        self.set_app_name(name);
-        self
-    }
+    builder.set_app_name(app_name());
+    Client::from_conf(builder.build())
 }
 
 fn app_name() -> Option<AppName> {

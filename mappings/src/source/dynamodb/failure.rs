@@ -84,6 +84,11 @@ impl Site {
 }
 
 /// Waits for one operation, and no longer.
+pub(super) async fn limited<T>(site: &Site, call: impl Future<Output = T>) -> Result<T, LoadError> {
+    tokio::time::timeout(OUTER, call).await.map_err(|_| site.timeout(OUTER))
+}
+
+/// The same, with the SDK's errors sorted.
 pub(super) async fn bounded<T, E, R>(
     site: &Site,
     call: impl Future<Output = Result<T, SdkError<E, R>>>,
@@ -92,10 +97,7 @@ where
     E: ProvideErrorMetadata + Error + 'static,
     R: std::fmt::Debug,
 {
-    match tokio::time::timeout(OUTER, call).await {
-        Ok(answer) => answer.map_err(|error| site.sort(&error)),
-        Err(_) => Err(site.timeout(OUTER)),
-    }
+    limited(site, call).await?.map_err(|error| site.sort(&error))
 }
 
 /// The innermost error, which says what happened.

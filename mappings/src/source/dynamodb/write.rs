@@ -2,7 +2,7 @@
 
 use super::{
     DynamoStore, convert,
-    failure::{Site, bounded},
+    failure::{Site, bounded, limited},
 };
 use crate::{
     GENERATION, OWN_PARTITION,
@@ -90,12 +90,7 @@ impl DynamoStore {
             .transact_write_items()
             .transact_items(write)
             .transact_items(TransactWriteItem::builder().update(bump).build());
-        let answer = tokio::time::timeout(CREATION, call.send()).await;
-        let Ok(answer) = answer else {
-            let (place, operation) = (site.place, site.operation);
-            return Err(LoadError::Timeout { place, operation, after: CREATION }.into());
-        };
-        match answer {
+        match limited(&site, call.send()).await? {
             Ok(_) => Ok(Written::Done),
             Err(error) => self.cancelled(&site, &error),
         }
@@ -144,8 +139,8 @@ impl DynamoStore {
                 // The next turn reads what is there now, and judges it.
                 Written::Changed => {}
                 Written::Busy => {
-                    let pause = 10 << attempt;
-                    tokio::time::sleep(Duration::from_millis(u64::from(pause) / 2 + rand(pause))).await;
+                    let most = Duration::from_millis(20 << attempt);
+                    tokio::time::sleep(most.mul_f64(fastrand::f64())).await;
                 }
             }
         }
@@ -155,12 +150,6 @@ impl DynamoStore {
             found: "other writers each time".to_owned(),
         })
     }
-}
-
-/// Spreads writers; the low bits of the clock are chance enough for that.
-fn rand(below: u32) -> u64 {
-    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-    u64::from(now.subsec_nanos() % below.max(1))
 }
 
 #[async_trait]
@@ -187,22 +176,23 @@ impl Store for DynamoStore {
             Err(error) => return Err(error.into()),
         };
         let active = async {
+            let mut pause = Duration::from_millis(20);
             loop {
                 match self.describe().await {
                     Ok(table) if table.table_status() == Some(&TableStatus::Active) => return Ok(()),
                     Ok(_) | Err(LoadError::NoTable { .. }) => {}
                     Err(error) => return Err(error),
                 }
-                tokio::time::sleep(Duration::from_millis(500)).await;
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(1));
             }
         };
-        match tokio::time::timeout(CREATION, active).await {
-            Ok(outcome) => outcome?,
-            Err(_) => {
-                let (place, operation) = (site.place, site.operation);
-                return Err(LoadError::Timeout { place, operation, after: CREATION }.into());
-            }
-        }
+        let (place, operation) = (site.place, site.operation);
+        tokio::time::timeout(CREATION, active).await.unwrap_or(Err(LoadError::Timeout {
+            place,
+            operation,
+            after: CREATION,
+        }))?;
         self.layout().await?;
         Ok(created)
     }

@@ -48,7 +48,7 @@ async fn what_is_written_is_there_after_a_restart() {
 }
 
 #[tokio::test]
-async fn two_processes_can_share_the_file() {
+async fn two_engines_can_share_the_file() {
     // The proxy serves from it while the command line writes to it.
     let scratch = Scratch::new();
     let serving = Embedded::start(scratch.file(), TABLE).await.unwrap();

@@ -1,0 +1,160 @@
+//! One refresh: read every source, build what they hold into a table, hold it.
+
+use super::{
+    Held, LiveTable, Refreshed,
+    slot::{Looked, Returned, State, discard},
+};
+use crate::{
+    parse::{InvalidItem, Part, parse_all},
+    source::LoadError,
+};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering},
+    time::{Instant, SystemTime},
+};
+use tokio::task::{JoinSet, spawn_blocking};
+
+/// What a table is built from, taken out of the state at one moment.
+struct Plan {
+    parts: Vec<Part>,
+    unread: Vec<String>,
+    oldest: (Instant, SystemTime),
+    generation: Option<u64>,
+    /// Whether the table held would not do.
+    build: bool,
+}
+
+impl LiveTable {
+    /// Reads all sources once and publishes what they hold.
+    ///
+    /// # Errors
+    /// The first source's that failed; what others gave is published all the same, and what the failed one gave before
+    /// goes on serving.
+    pub async fn refresh_once(&self) -> Result<Refreshed, LoadError> {
+        let _one_at_a_time = self.reading.lock().await;
+        let mut readings = self.start_readings();
+        let mut errors = Vec::new();
+        let mut outcome = Refreshed::Unchanged;
+        let mut held_back = None;
+        // As they come: a source that hangs does not keep the others' news.
+        while let Some(first) = readings.join_next().await {
+            let mut next = Some(first);
+            while let Some(returned) = next {
+                if let Ok(returned) = returned {
+                    match self.state().take(returned) {
+                        Ok(None) => {}
+                        Ok(Some(reason)) => held_back = Some(reason),
+                        Err(error) => errors.push(error),
+                    }
+                }
+                next = readings.try_join_next();
+            }
+            match self.publish().await? {
+                Refreshed::Published => outcome = Refreshed::Published,
+                Refreshed::HeldBack(reason) if held_back.is_none() => held_back = Some(reason),
+                _ => {}
+            }
+        }
+        match (errors.into_iter().next(), held_back) {
+            (Some(error), _) => Err(error),
+            (None, Some(reason)) => Ok(Refreshed::HeldBack(reason)),
+            (None, None) => Ok(outcome),
+        }
+    }
+
+    fn start_readings(&self) -> JoinSet<Returned> {
+        let mut readings = JoinSet::new();
+        for slot in &self.state().slots {
+            let (source, before) = (slot.source.clone(), slot.reading.clone());
+            readings.spawn(async move {
+                let started = (Instant::now(), SystemTime::now());
+                let looked = match source.read().await {
+                    Ok(reading) => spawn_blocking(move || Looked::over(reading, before.as_deref()))
+                        .await
+                        .map_err(|error| ours(&error)),
+                    Err(error) => Err(error),
+                };
+                Returned { source, started, looked }
+            });
+        }
+        readings
+    }
+
+    /// Builds a table from the last readings, and holds it.
+    pub(super) async fn publish(&self) -> Result<Refreshed, LoadError> {
+        let _one_at_a_time = self.building.lock().await;
+        let held = self.load_full();
+        let (plan, drafts, rules) = {
+            let mut state = self.state();
+            match plan(&mut state, held.as_deref()) {
+                Ok(plan) => (plan, state.drafts.clone(), state.rules.clone()),
+                Err(reason) => return Ok(Refreshed::HeldBack(reason)),
+            }
+        };
+        let Plan { parts, unread, oldest: (loaded_at, read_at), generation, build } = plan;
+        let (table, invalid) = match &held {
+            Some(held) if !build => (held.table.clone(), held.invalid.clone()),
+            _ => {
+                let previous = held.clone();
+                let built = spawn_blocking(move || {
+                    parse_all(&parts, &drafts, &rules, previous.as_ref().map(|held| &*held.table))
+                });
+                let (table, invalid) = built.await.map_err(|error| {
+                    self.state().stale = true;
+                    ours(&error)
+                })?;
+                (Arc::new(table), invalid.into())
+            }
+        };
+        let rows = table.rows();
+        if build {
+            report(&invalid, held.as_deref());
+            tracing::info!(rows, generation, invalid = invalid.len(), "the mapping table is live");
+        }
+        self.held.store(Arc::new(Held { table, generation, loaded_at, read_at, rows, invalid, unread }));
+        self.ready.store(true, Ordering::Release);
+        if !build {
+            return Ok(Refreshed::Unchanged);
+        }
+        // Requests that hold the old table are over long before the next one comes.
+        discard(std::mem::replace(&mut self.state().retired, held.map(|held| held.table.clone())));
+        Ok(Refreshed::Published)
+    }
+}
+
+/// What there is to build from, or why nothing can be published now.
+fn plan(state: &mut State, held: Option<&Held>) -> Result<Plan, String> {
+    let unread = state.slots.iter().filter(|slot| slot.reading.is_none());
+    let unread: Vec<String> = unread.map(|slot| slot.source.place()).collect();
+    let oldest = state.slots.iter().filter_map(|slot| slot.read_at).min();
+    let oldest = oldest.ok_or_else(|| "nothing was read yet".to_owned())?;
+    // A reload that names another table keeps the old one until the new one is read.
+    if let Some(held) = held
+        && let Some(place) = unread.iter().find(|place| !held.unread.contains(place))
+    {
+        return Err(format!("{place} was not read yet"));
+    }
+    let part = |slot: &super::slot::Slot| Part { reading: slot.reading.clone(), scope: slot.scope.clone() };
+    let parts: Vec<Part> = state.slots.iter().map(part).collect();
+    let generation = parts.iter().filter_map(|part| part.reading.as_ref()?.generation).max();
+    let build = std::mem::take(&mut state.stale) || held.is_none();
+    Ok(Plan { parts, unread, oldest, generation, build })
+}
+
+/// A bug of ours: the table goes on as it is.
+fn ours(error: &tokio::task::JoinError) -> LoadError {
+    LoadError::Malformed { place: "the mapping table".to_owned(), reason: error.to_string() }
+}
+
+/// How many items are named in the log at once; the count is always given.
+const NAMED: usize = 100;
+
+/// Logs what became invalid; what was so before is not said again.
+fn report(invalid: &[InvalidItem], held: Option<&Held>) {
+    let known: HashSet<&InvalidItem> = held.iter().flat_map(|held| held.invalid.iter()).collect();
+    for item in invalid.iter().filter(|item| !known.contains(item)).take(NAMED) {
+        let InvalidItem { api, key, reason, kept } = item;
+        tracing::warn!(api, key, kept, "quarantined: {reason}");
+    }
+}
