@@ -1,1 +1,28 @@
-//! Later.
+//! What only whole processes can show: the real `verge` binary between real clients, stages and stores.
+//!
+//! Each module is one topic; each test is a fact. They run side by side on free ports.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod stages;
+
+mod access_log;
+mod bodies;
+mod dialling;
+mod faults;
+mod headers;
+mod ingress;
+mod live_corpus;
+mod operators;
+mod outcomes;
+mod retries;
+mod routing;
+mod shutdown;
+mod sources;
+mod table_life;
+mod tls;

@@ -41,6 +41,8 @@ pub enum Behaviour {
     Reset,
     /// Describes the first request of each connection, and resets the connection at every later one.
     ResetOnceUsed,
+    /// Describes the first request of each connection, and closes the connection at every later one.
+    HangUpOnceUsed,
     /// Promises a body by length, and closes in the middle of it.
     CutShort,
     /// Begins a chunked body, and closes in the middle of it.
@@ -72,8 +74,8 @@ impl Behaviour {
                 Ok(echo(seen))
             }
             Self::Silent => std::future::pending().await,
-            Self::HangUp => Err(()),
-            Self::ResetOnceUsed if seen.turn == 1 => Ok(echo(seen)),
+            Self::ResetOnceUsed | Self::HangUpOnceUsed if seen.turn == 1 => Ok(echo(seen)),
+            Self::HangUp | Self::HangUpOnceUsed => Err(()),
             Self::Reset | Self::ResetOnceUsed => {
                 reset.set();
                 Err(())

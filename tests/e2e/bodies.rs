@@ -1,0 +1,159 @@
+//! Request bodies: streamed, bounded, refused in a way the client can read.
+
+use crate::stages::{Stages, assert_problem};
+use verge_tests::{client::Http2, message::Request, origin::Behaviour};
+
+fn chunked(target: &str, version: &str, chunks: &[&[u8]]) -> Vec<u8> {
+    let mut out = format!(
+        "POST {target} HTTP/1.1\r\nhost: api.example.com\r\napiver: {version}\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
+    .into_bytes();
+    for chunk in chunks {
+        out.extend(format!("{:x}\r\n", chunk.len()).into_bytes());
+        out.extend_from_slice(chunk);
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"0\r\n\r\n");
+    out
+}
+
+#[tokio::test]
+async fn a_chunked_body_arrives_whole() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let mut connection = node.connect().await;
+    connection.send(chunked("/chunks", "v1", &[b"one ", b"two ", &[b'3'; 50_000]])).await;
+    assert_eq!(connection.answer().await.unwrap().status, 200);
+    let seen = stages.v1.only_seen();
+    assert!(seen.complete && seen.body.starts_with(b"one two 333") && seen.body.len() == 50_008, "{}", seen.body.len());
+    assert_eq!(connection.ask(&Request::get("/next").version("v1")).await.json()["target"], "/prod/next");
+}
+
+#[tokio::test]
+async fn a_body_over_its_limit_by_length_is_refused_at_once() {
+    let stages = Stages::start().await;
+    let node = stages.setup().limits("body = \"64KiB\"").start().await;
+    let head = "POST / HTTP/1.1\r\nhost: api.example.com\r\napiver: v1\r\ncontent-length: 65537\r\n\r\n";
+    let mut connection = node.connect().await;
+    connection.send(head).await;
+    let answer = connection.answer().await.expect("the answer comes before the body");
+    assert_problem(&answer, 413, "body_too_large");
+    assert!(connection.is_closed().await);
+    stages.saw_nothing();
+
+    let enough = Request::post("/", vec![b'x'; 65_536]).version("v1");
+    assert_eq!(node.ask(&enough).await.status, 200);
+    assert_eq!(stages.v1.only_seen().body.len(), 65_536);
+}
+
+#[tokio::test]
+async fn a_body_over_its_limit_by_chunks_is_refused_at_the_limit() {
+    let stages = Stages::start().await;
+    let node = stages.setup().limits("body = \"64KiB\"").start().await;
+    let mut connection = node.connect().await;
+    connection.send(chunked("/", "v1", &[&[b'x'; 40_000], &[b'y'; 40_000]])).await;
+    let answer = connection.answer().await.expect("closed without an answer");
+    assert_problem(&answer, 413, "body_too_large");
+    assert!(connection.is_closed().await);
+    assert!(stages.v1.seen().iter().all(|seen| !seen.complete), "the origin must not take it for a whole request");
+}
+
+#[tokio::test]
+async fn a_body_over_its_limit_is_refused_over_http2() {
+    let stages = Stages::start().await;
+    let node = stages.setup().limits("body = \"64KiB\"").tls(&stages.authority, "api.example.com").start().await;
+    let mut client = Http2::open(node.https(), "api.example.com", stages.authority.client_config(&["h2"])).await;
+    let answer =
+        client.ask(&Request::post("/", vec![b'x'; 70_000]).version("v1").field("content-length", "70000")).await;
+    assert_problem(&answer, 413, "body_too_large");
+    assert_eq!(client.ask(&Request::get("/").version("v1")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_rejected_upload_can_read_its_answer() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    for size in [10, 60_000, 1_000_000] {
+        let mut connection = node.connect().await;
+        let request = Request::post("/upload", vec![b'x'; size]).version("v9").to_http1();
+        // The proxy may close before it has read all of it.
+        let _ = connection.try_send(&request).await;
+        let answer = connection.answer().await.unwrap_or_else(|| panic!("{size} bytes: closed without an answer"));
+        assert_problem(&answer, 403, "unknown_version");
+        if connection.try_send(Request::get("/again").version("v2").to_http1()).await.is_ok()
+            && let Some(next) = connection.answer().await
+        {
+            assert_eq!(next.json()["target"], "/again", "{size}: {next:?}");
+        }
+    }
+    assert!(stages.v1.seen().is_empty());
+}
+
+#[tokio::test]
+async fn the_start_of_a_body_is_not_taken_for_a_request() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let smuggled = Request::get("/smuggled").version("v2").to_http1();
+    let mut connection = node.connect().await;
+    connection.send(Request::post("/", smuggled).version("v9").to_http1()).await;
+    assert_problem(&connection.answer().await.unwrap(), 403, "unknown_version");
+    assert!(connection.is_closed().await || connection.answer().await.is_none());
+    stages.saw_nothing();
+}
+
+#[tokio::test]
+async fn a_client_that_expects_leave_to_send_gets_it() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let head = |version: &str| {
+        format!(
+            "POST /expects HTTP/1.1\r\nhost: api.example.com\r\napiver: {version}\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n"
+        )
+    };
+    let mut connection = node.connect().await;
+    connection.send(head("v1")).await;
+    let (status, _) = connection.head().await.unwrap();
+    assert_eq!(status, 100);
+    connection.send("body").await;
+    let answer = connection.answer().await.unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(stages.v1.only_seen().body.as_ref(), b"body");
+
+    let mut connection = node.connect().await;
+    connection.send(head("v9")).await;
+    let answer = connection.answer().await.unwrap();
+    assert_problem(&answer, 403, "unknown_version");
+    assert!(answer.interim.is_empty(), "no leave is given to what is rejected");
+    assert_eq!(stages.v1.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_is_streamed_as_it_comes() {
+    let stages = Stages::start().await;
+    let parts: Vec<_> = (0..50).map(|n| format!("part {n};").into()).collect();
+    let whole: Vec<u8> = parts.iter().flat_map(|part: &bytes::Bytes| part.to_vec()).collect();
+    stages.v1.now_on("/stream", Behaviour::Streamed(parts));
+    let node = stages.setup().start().await;
+    let mut connection = node.connect().await;
+    let answer = connection.ask(&Request::get("/stream").version("v1")).await;
+    assert!(answer.complete);
+    assert_eq!(answer.body, whole);
+    assert_eq!(connection.ask(&Request::get("/next").version("v1")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_leaves_the_node_well() {
+    let stages = Stages::start().await;
+    stages.v1.now_on("/silent", Behaviour::Silent);
+    let node = stages.setup().start().await;
+    for _ in 0..5 {
+        let mut connection = node.connect().await;
+        connection.send(Request::get("/silent").version("v1").to_http1()).await;
+    }
+    let mut half = node.connect().await;
+    half.send("POST / HTTP/1.1\r\nhost: api.example.com\r\napiver: v1\r\ncontent-length: 100\r\n\r\nhalf").await;
+    drop(half);
+    assert_eq!(node.ask(&Request::get("/").version("v1")).await.status, 200);
+    verge_tests::patience::eventually("the connections' end", async || node.metric("verge_connections").await == 0.0)
+        .await;
+}

@@ -1,0 +1,278 @@
+//! Heads: what is too large, too slow or no HTTP at all. After each the socket is sound or closed.
+
+use crate::stages::{Stages, assert_problem};
+use std::time::{Duration, Instant};
+use verge_tests::{
+    client::Connection,
+    message::{Answer, Request},
+    node::Node,
+};
+
+/// A second request on the same socket is answered correctly, or the socket is closed.
+async fn is_sound_or_closed(connection: &mut Connection) {
+    if connection.try_send(Request::get("/again").version("v2").to_http1()).await.is_ok()
+        && let Some(answer) = connection.answer().await
+    {
+        assert_eq!(answer.status, 200, "the second request got an answer that is not its own: {answer:?}");
+        assert_eq!(answer.json()["target"], "/again", "{answer:?}");
+        assert_eq!(answer.field("api-version"), Some("v2"));
+    }
+}
+
+/// Sends bytes on a fresh socket, and returns the answer.
+async fn send(node: &Node, bytes: impl AsRef<[u8]>) -> (Connection, Answer) {
+    let mut connection = node.connect().await;
+    connection.send(bytes).await;
+    let answer = connection.answer().await.expect("closed without an answer");
+    (connection, answer)
+}
+
+#[tokio::test]
+async fn what_is_not_strictly_http1_is_refused_before_any_origin() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    for bytes in [
+        "GET / HTTP/1.1\nHost: api.example.com\nAPIVER: v1\n\n",
+        "GET / HTTP/1.1\r\nHost: api.example.com\nAPIVER: v1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: api.example.com\r\nAPIVER : v1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n folded\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\nx: a\0b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\nx: a\x7fb\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\nx y: b\r\n\r\n",
+        "GET /a b HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n",
+        "GET /\ta HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n",
+        "GET /a#b HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n",
+        "GET /\u{e4} HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n",
+        "GET * HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n",
+        "GET  HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n",
+        "G@T / HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n",
+        "GET / HTTP/3.0\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n",
+        "GET / HTTP/0.9\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "hello, is anybody there?\r\n\r\n",
+    ] {
+        let (mut connection, answer) = send(&node, bytes).await;
+        assert_eq!((answer.status, answer.field("verge-reason")), (400, Some("bad_request")), "{bytes:?}: {answer:?}");
+        assert_problem(&answer, 400, "bad_request");
+        assert!(connection.is_closed().await, "{bytes:?}");
+    }
+    stages.saw_nothing();
+    assert_eq!(node.metric("verge_panics_total").await, 0.0);
+}
+
+#[tokio::test]
+async fn a_request_has_one_host_that_can_be_one() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    for head in [
+        "GET / HTTP/1.1\r\n",
+        "GET / HTTP/1.1\r\nHost: api.example.com\r\nHost: api.example.com\r\n",
+        "GET / HTTP/1.1\r\nHost: api.example.com\r\nhost: other.example.com\r\n",
+        "GET / HTTP/1.1\r\nHost:\r\n",
+        "GET / HTTP/1.1\r\nHost: user@api.example.com\r\n",
+        "GET / HTTP/1.1\r\nHost: api.example.com/orders\r\n",
+        "GET / HTTP/1.1\r\nHost: api.example.com, other.example.com\r\n",
+        "GET / HTTP/1.1\r\nHost: api example.com\r\n",
+        "GET http://other.example.com/ HTTP/1.1\r\nHost: api.example.com\r\n",
+    ] {
+        let (mut connection, answer) = send(&node, format!("{head}APIVER: v1\r\n\r\n")).await;
+        assert!(matches!(answer.status, 400 | 421), "{head:?}: {answer:?}");
+        is_sound_or_closed(&mut connection).await;
+    }
+    assert!(stages.v1.seen().is_empty(), "{:?}", stages.v1.seen());
+}
+
+#[tokio::test]
+async fn an_absolute_target_that_agrees_is_served() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let answer = node.ask(&Request::get("http://api.example.com/orders?x=1").version("v1")).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(stages.v1.only_seen().target, "/prod/orders?x=1");
+}
+
+#[tokio::test]
+async fn each_limit_on_a_head_has_its_own_answer() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let get = |target: &str| Request::get(target).version("v1");
+    let mut many = get("/");
+    for n in 0..120 {
+        many = many.field(&format!("x-{n}"), "a");
+    }
+    for (request, status, code) in [
+        (get(&format!("/{}", "a".repeat(8200))), 414, "target_too_long"),
+        (get(&format!("/{}", "a".repeat(20_000))), 414, "target_too_long"),
+        (get("/").field("x-large", &"a".repeat(17_000)), 431, "head_too_large"),
+        (many, 431, "head_too_large"),
+    ] {
+        let (mut connection, answer) = send(&node, request.to_http1()).await;
+        assert_problem(&answer, status, code);
+        assert!(connection.is_closed().await);
+    }
+    stages.saw_nothing();
+
+    let mut enough = get(&format!("/{}", "a".repeat(8000)));
+    for n in 0..90 {
+        enough = enough.field(&format!("x-{n}"), "a");
+    }
+    let (mut connection, answer) = send(&node, enough.to_http1()).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    is_sound_or_closed(&mut connection).await;
+}
+
+#[tokio::test]
+async fn limits_on_a_head_can_be_configured() {
+    let stages = Stages::start().await;
+    let node = stages.setup().limits("head = \"1KiB\"\ntarget = \"100B\"\nfields = 5").start().await;
+    for (request, status) in [
+        (Request::get(&format!("/{}", "a".repeat(100))), 414),
+        (Request::get("/").field("x", &"a".repeat(1100)), 431),
+        (Request::get("/").field("a", "1").field("b", "2").field("c", "3").field("d", "4").field("e", "5"), 431),
+    ] {
+        let (_, answer) = send(&node, request.version("v1").to_http1()).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    stages.saw_nothing();
+}
+
+#[tokio::test]
+async fn a_head_has_one_deadline_for_all_of_it() {
+    let stages = Stages::start().await;
+    let node = stages.setup().limits("head_timeout = \"500ms\"").start().await;
+    // Silent from the start, silent in the middle, and never silent but never done.
+    let silent = async {
+        assert!(node.connect().await.is_closed().await);
+    };
+    let half = async {
+        let mut connection = node.connect().await;
+        connection.send("GET / HTTP/1.1\r\nHost: api.example.com\r\n").await;
+        assert!(connection.is_closed().await);
+    };
+    let dripping = async {
+        let mut connection = node.connect().await;
+        let begin = Instant::now();
+        connection.send("GET / HTTP/1.1\r\nHost: api.example.com\r\nx: ").await;
+        let mut drops = tokio::time::interval(Duration::from_millis(20));
+        while connection.try_send("a").await.is_ok() {
+            drops.tick().await;
+            assert!(begin.elapsed() < Duration::from_secs(10), "a dripped head stays open");
+        }
+    };
+    tokio::join!(silent, half, dripping);
+    assert_eq!(node.ask(&Request::get("/").version("v1")).await.status, 200);
+    assert_eq!(stages.v1.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed() {
+    let stages = Stages::start().await;
+    let node = stages.setup().limits("idle_timeout = \"1s\"").start().await;
+    let mut connection = node.connect().await;
+    assert_eq!(connection.ask(&Request::get("/").version("v1")).await.status, 200);
+    assert!(connection.is_closed().await);
+}
+
+#[tokio::test]
+async fn a_head_may_come_in_pieces() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let mut connection = node.connect().await;
+    for byte in Request::get("/slowly").version("v1").to_http1() {
+        connection.send([byte]).await;
+    }
+    assert_eq!(connection.answer().await.unwrap().json()["target"], "/prod/slowly");
+    is_sound_or_closed(&mut connection).await;
+}
+
+#[tokio::test]
+async fn a_socket_serves_one_request_after_the_other() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let mut connection = node.connect().await;
+    for n in 0..10 {
+        let target = format!("/{n}");
+        let answer = match n % 3 {
+            0 => connection.ask(&Request::get(&target).version("v2")).await,
+            1 => connection.ask(&Request::post(&target, "body").version("v2")).await,
+            _ => {
+                let rejected = connection.ask(&Request::get(&target).version("v9")).await;
+                assert_problem(&rejected, 403, "unknown_version");
+                continue;
+            }
+        };
+        assert_eq!(answer.json()["target"], target.as_str());
+    }
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_order_or_not_at_all() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let mut connection = node.connect().await;
+    let mut bytes = Vec::new();
+    for n in 0..5 {
+        let request = if n == 2 { Request::post(&format!("/{n}"), "body") } else { Request::get(&format!("/{n}")) };
+        bytes.extend(request.version("v2").to_http1());
+    }
+    connection.send(bytes).await;
+    let mut answered = 0;
+    while answered < 5
+        && let Some(answer) = connection.answer().await
+    {
+        assert_eq!(answer.json()["target"], format!("/{answered}"), "{answer:?}");
+        answered += 1;
+    }
+    assert_eq!(answered, 5, "pipelined requests are answered");
+}
+
+#[tokio::test]
+async fn http10_is_served_and_closed() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let (mut connection, answer) =
+        send(&node, "GET /old HTTP/1.0\r\nHost: api.example.com\r\nAPIVER: v2\r\n\r\n").await;
+    assert_eq!((answer.status, &answer.json()["target"]), (200, &"/old".into()), "{answer:?}");
+    assert!(connection.is_closed().await);
+}
+
+#[tokio::test]
+async fn connect_and_trace_are_refused_and_unknown_methods_pass() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let connect = "CONNECT api.example.com:443 HTTP/1.1\r\nHost: api.example.com:443\r\nAPIVER: v1\r\n\r\n";
+    let (mut connection, answer) = send(&node, connect).await;
+    assert_problem(&answer, 405, "method_not_allowed");
+    assert!(answer.field("allow").is_some());
+    is_sound_or_closed(&mut connection).await;
+    assert_problem(&node.ask(&Request::new("TRACE", "/").version("v1")).await, 405, "method_not_allowed");
+    stages.v1.seen().is_empty().then_some(()).expect("neither reaches an origin");
+    for method in ["PURGE", "PATCH", "PROPFIND", "OPTIONS", "get"] {
+        let answer = node.ask(&Request::new(method, "/").version("v1")).await;
+        assert_eq!(answer.status, 200, "{method}: {answer:?}");
+        assert_eq!(stages.v1.last_seen().method, method);
+    }
+}
+
+#[tokio::test]
+async fn connection_cannot_take_away_what_matters() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    for nominated in ["host", "content-length", "x-forwarded-for", "x-forwarded-proto", "via, cdn-loop", "close, host"]
+    {
+        let before = stages.v1.seen().len();
+        let request = Request::post("/", "four").version("v1").field("connection", nominated);
+        let mut connection = node.connect().await;
+        let answer = connection.ask(&request).await;
+        if answer.status == 400 {
+            continue;
+        }
+        assert_eq!((answer.status, stages.v1.seen().len()), (200, before + 1), "{nominated}: {answer:?}");
+        let seen = stages.v1.last_seen();
+        assert_eq!((seen.body.as_ref(), seen.host.as_str()), (&b"four"[..], crate::stages::V1), "{nominated}");
+        for kept in ["x-forwarded-for", "x-forwarded-proto", "via", "cdn-loop"] {
+            assert!(seen.field(kept).is_some(), "{nominated}: {kept}");
+        }
+        is_sound_or_closed(&mut connection).await;
+    }
+}

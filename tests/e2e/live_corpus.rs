@@ -1,0 +1,187 @@
+//! The whole corpus over the wire: every case that needs no clock of its own, as bytes to a live node.
+
+use serde_json::Value as Json;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use verge_config::{Config, TableSource};
+use verge_router::origin::Domain;
+use verge_tests::{
+    certs::Authority,
+    client::Connection,
+    corpus::{self, Case, Fixture, Observed, Outcome, Upstream},
+    message::Answer,
+    node::{Node, Setup},
+    origin::{Behaviour, Origin},
+    patience::eventually,
+};
+
+/// The port is the operator's override here, and what is spoken in the clear has no SNI.
+const BLIND_TLS: &[&str] = &["upstream.port"];
+const BLIND_CLEAR: &[&str] = &["upstream.port", "upstream.sni"];
+
+#[tokio::test]
+async fn every_case_holds_over_the_wire() {
+    let mut by_fixture: BTreeMap<String, Vec<Case>> = BTreeMap::new();
+    for case in corpus::load().into_iter().filter(|case| case.now.is_none()) {
+        by_fixture.entry(case.fixture.name.clone()).or_default().push(case);
+    }
+    let authority = Authority::new();
+    let mut reports = Vec::new();
+    let mut count = 0;
+    for cases in by_fixture.values() {
+        let live = Live::start(&authority, &cases[0].fixture).await;
+        for case in cases {
+            count += 1;
+            let differences = case.differences(&live.run(case).await);
+            if !differences.is_empty() {
+                reports.push(case.report(&differences));
+            }
+        }
+    }
+    assert!(reports.is_empty(), "{} of {count} cases differ:\n{}", reports.len(), reports.join("\n"));
+    assert!(count > 100, "only {count} cases were found");
+}
+
+/// A node that serves a fixture, and the origins behind it.
+struct Live<'a> {
+    authority: &'a Authority,
+    node: Node,
+    secure: Origin,
+    clear: Origin,
+}
+
+impl<'a> Live<'a> {
+    async fn start(authority: &'a Authority, fixture: &Arc<Fixture>) -> Self {
+        let (secure, clear) = domains(fixture);
+        let as_strs = |domains: &BTreeSet<String>| domains.iter().cloned().collect::<Vec<_>>();
+        let (secure, clear) = (as_strs(&secure), as_strs(&clear));
+        let secure: Vec<&str> = secure.iter().map(String::as_str).collect();
+        let clear: Vec<&str> = clear.iter().map(String::as_str).collect();
+        let secure = Origin::start(authority, &secure).await;
+        let clear = Origin::in_the_clear(&clear).await;
+        let first = if fixture.before.is_empty() { &fixture.items } else { &fixture.before };
+        let setup = Setup::new()
+            .document(&fixture.config)
+            .rows(first.clone().into())
+            .limits("head = \"1MiB\"\nfields = 256")
+            .trusting(authority)
+            .dialling(&secure)
+            .dialling(&clear)
+            .tls(authority, "listener.example.com");
+        let config = Config::parse(&fixture.document()).unwrap();
+        for api in &config.apis {
+            if let Some(TableSource::File { path }) = api.table.as_ref().map(|table| &table.source)
+                && !fixture.unread.contains(&api.name)
+            {
+                let items = fixture.own.get(&api.name).cloned().unwrap_or_default();
+                setup.scratch().write(path, Json::from(items).to_string());
+            }
+        }
+        let node = setup.start().await;
+        if !fixture.before.is_empty() {
+            let before = node.metric("verge_table_refreshes_total").await;
+            node.scratch().write("table.json", Json::from(fixture.items.clone()).to_string());
+            let read = async || node.metric("verge_table_refreshes_total").await > before;
+            eventually("the second reading", read).await;
+        }
+        Self { authority, node, secure, clear }
+    }
+
+    async fn run(&self, case: &Case) -> Observed {
+        let fields: Vec<(&str, &str)> =
+            case.answer.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        for origin in [&self.secure, &self.clear] {
+            origin.now_on("", Behaviour::answer(case.answer.status, &fields, ""));
+        }
+        let (secure, clear) = (self.secure.seen().len(), self.clear.seen().len());
+        let logged = self.node.log().len();
+        let mut connection = if case.tls {
+            let config = self.authority.client_config(&["http/1.1"]);
+            Connection::open_tls(self.node.https(), "listener.example.com", config).await.unwrap().0
+        } else {
+            self.node.connect().await
+        };
+        connection.send(bytes(case)).await;
+        let Some(answer) = connection.answer_to(case.method.as_str()).await else { return Observed::default() };
+        let mut seen = self.secure.seen().split_off(secure);
+        let over_tls = !seen.is_empty();
+        seen.extend(self.clear.seen().split_off(clear));
+        assert!(seen.len() <= 1, "{}: sent {} times", case.name, seen.len());
+        let mut observed = look(&answer);
+        if let Some(seen) = seen.pop() {
+            observed.outcome = Outcome::Forward;
+            observed.upstream = Some(Upstream {
+                scheme: if over_tls { "https" } else { "http" }.to_owned(),
+                host: seen.host.clone(),
+                port: 0,
+                sni: seen.sni.clone().unwrap_or_default(),
+                path: seen.target.clone(),
+            });
+            observed.request = map(&seen.fields);
+            observed.blind = if over_tls { BLIND_TLS } else { BLIND_CLEAR };
+            self.node.log_of(logged + 1).await;
+            observed.source = self.node.log().last().and_then(|line| Some(line["source"].as_str()?.to_owned()));
+        }
+        observed
+    }
+}
+
+/// What the client saw.
+fn look(answer: &Answer) -> Observed {
+    let response = map(&answer.fields);
+    let text = |name: &str| Some(response.get(name)?.to_str().unwrap().to_owned());
+    let mut observed = Observed {
+        outcome: Outcome::Reject,
+        status: answer.status,
+        code: text("verge-reason"),
+        version: text("api-version"),
+        client: "127.0.0.1".to_owned(),
+        ..Observed::default()
+    };
+    if let Ok(problem) = serde_json::from_slice::<Json>(&answer.body) {
+        observed.requested = problem["requested"].as_str().map(str::to_owned);
+        let supported = problem["supported"].as_array().cloned().unwrap_or_default();
+        observed.supported = supported.iter().filter_map(|version| Some(version.as_str()?.to_owned())).collect();
+    }
+    observed.response = response;
+    observed
+}
+
+/// The request as it goes over the wire.
+fn bytes(case: &Case) -> Vec<u8> {
+    let mut out = format!("{} {} HTTP/1.1\r\nHost: {}\r\n", case.method, case.target(), case.authority).into_bytes();
+    for (name, value) in &case.fields {
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+fn map(fields: &[(String, String)]) -> http::HeaderMap {
+    fields
+        .iter()
+        .filter_map(|(name, value)| Some((name.parse::<http::HeaderName>().ok()?, value.parse().ok()?)))
+        .collect()
+}
+
+/// Every domain a fixture's rows name: those spoken to over TLS, and those in the clear.
+fn domains(fixture: &Fixture) -> (BTreeSet<String>, BTreeSet<String>) {
+    let rows = fixture.items.iter().chain(&fixture.before).chain(fixture.own.values().flatten());
+    let (mut secure, mut clear) = (BTreeSet::new(), BTreeSet::new());
+    for row in rows {
+        let domain = row.get("domain").or(row.get("dn")).and_then(Json::as_str);
+        let Some(domain) = domain.and_then(|domain| Domain::parse(domain).ok()) else { continue };
+        let plain = row.get("scheme").and_then(Json::as_str) == Some("http");
+        if plain {
+            clear.insert(domain.to_string())
+        } else {
+            secure.insert(domain.to_string())
+        };
+    }
+    (secure, clear)
+}

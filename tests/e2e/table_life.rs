@@ -1,0 +1,251 @@
+//! The table while it changes, breaks, shrinks and goes away.
+
+use crate::stages::{Stages, V1, V2, assert_problem, row, rows};
+use serde_json::json;
+use verge_tests::{
+    message::Request,
+    node::Node,
+    patience::eventually,
+    store::{Door, Layout, Store},
+};
+
+fn store_of(rows: serde_json::Value) -> Store {
+    let store = Store::start(Layout::Verge);
+    for row in rows.as_array().unwrap() {
+        store.put(row);
+    }
+    store
+}
+
+/// Waits until the whole table has been read again from now on.
+async fn read_again(node: &Node) {
+    let before = node.metric("verge_table_refreshes_total").await;
+    // The first one to end may have begun before now.
+    eventually("another read of the table", async || node.metric("verge_table_refreshes_total").await >= before + 2.0)
+        .await;
+}
+
+async fn failed_again(node: &Node) {
+    let failures = async || {
+        let page = node.ask_admin("/metrics").await;
+        let text = String::from_utf8_lossy(&page.body).into_owned();
+        let counts = text.lines().filter(|line| line.starts_with("verge_table_refresh_failures_total{"));
+        counts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>()
+    };
+    let before = failures().await;
+    eventually("a failed read of the table", async || failures().await >= before + 1.0).await;
+}
+
+#[tokio::test]
+async fn rows_come_and_go_within_a_refresh() {
+    let stages = Stages::start().await;
+    let store = store_of(json!([row("v1", V1), row("v3", V1), row("v4", V1)]));
+    let node = stages.reachable().store(&store).start().await;
+    let v2 = Request::get("/").version("v2");
+    assert_problem(&node.ask(&v2).await, 403, "unknown_version");
+
+    store.put(&row("v2", V2));
+    eventually("the new row", async || node.ask(&v2).await.status == 200).await;
+    store.put(&row("v2", V1));
+    eventually("the changed row", async || node.ask(&v2).await.json()["host"] == V1).await;
+    store.delete(&json!({"api": "orders", "version": "v2"}));
+    eventually("the row's end", async || node.ask(&v2).await.status == 403).await;
+    assert_problem(&node.ask(&v2).await, 403, "unknown_version");
+    store.put(&row("v2", V2));
+    eventually("the row's return", async || node.ask(&v2).await.status == 200).await;
+}
+
+#[tokio::test]
+async fn a_bumped_generation_is_seen_long_before_the_refresh() {
+    let stages = Stages::start().await;
+    let store = store_of(json!([row("v1", V1), {"api": "#verge", "version": "#generation", "generation": 1}]));
+    let slow = format!("{}refresh = \"1h\"\npoll = \"100ms\"\n", store.config());
+    let node = stages.reachable().table(&slow).start().await;
+    store.put(&row("v2", V2));
+    store.put(&json!({"api": "#verge", "version": "#generation", "generation": 2}));
+    eventually("the new row", async || node.ask(&Request::get("/").version("v2")).await.status == 200).await;
+}
+
+#[tokio::test]
+async fn a_bad_row_keeps_its_last_good_value_and_harms_no_other() {
+    let stages = Stages::start().await;
+    let store = store_of(rows());
+    let node = stages.reachable().store(&store).start().await;
+    assert_eq!(node.ask(&Request::get("/").version("v1")).await.status, 200);
+
+    store.put(&json!({"api": "orders", "version": "v1", "domain": "127.0.0.1"}));
+    store.put(&json!({"api": "orders", "version": "v3", "domain": "evil.example.com"}));
+    store.put(&json!({"api": "orders", "version": "v4", "domain": V2, "port": "https"}));
+    store.put(&row("v5", V2));
+    eventually("the good row", async || node.ask(&Request::get("/").version("v5")).await.status == 200).await;
+    let kept = node.ask(&Request::get("/").version("v1")).await;
+    assert_eq!((kept.status, &kept.json()["host"]), (200, &json!(V1)), "{kept:?}");
+    for never_good in ["v3", "v4"] {
+        assert_problem(&node.ask(&Request::get("/").version(never_good)).await, 503, "invalid_mapping");
+    }
+    assert_eq!(node.metric("verge_table_invalid_rows").await, 3.0);
+    assert!(node.is_ready().await);
+}
+
+#[tokio::test]
+async fn two_rows_with_one_name_are_both_quarantined() {
+    let stages = Stages::start().await;
+    let store = store_of(json!([row("v1", V1), row("v2", V1), row("V2", V2), row("3", V1)]));
+    let node = stages.reachable().store(&store).start().await;
+    assert_problem(&node.ask(&Request::get("/").version("v2")).await, 503, "invalid_mapping");
+    assert_eq!(node.ask(&Request::get("/").version("v1")).await.status, 200);
+    assert_eq!(node.ask(&Request::get("/").version("v3")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_store_that_goes_away_takes_no_request_with_it() {
+    let stages = Stages::start().await;
+    let mut store = store_of(rows());
+    let node = stages.reachable().store(&store).start().await;
+    store.stop();
+    failed_again(&node).await;
+    for _ in 0..20 {
+        assert_eq!(node.ask(&Request::get("/").version("v1")).await.status, 200);
+    }
+    assert!(node.is_ready().await, "a stale table beats none");
+    assert!(node.metric("verge_table_age_seconds").await > 0.0);
+
+    store.put(&row("v3", V2));
+    store.restart().await;
+    eventually("recovery", async || node.ask(&Request::get("/").version("v3")).await.status == 200).await;
+}
+
+#[tokio::test]
+async fn a_store_that_fails_or_hangs_changes_nothing() {
+    let stages = Stages::start().await;
+    let store = store_of(rows());
+    let node = stages.reachable().store(&store).start().await;
+    for door in [
+        Door::Failing { status: 400, error: "ResourceNotFoundException" },
+        Door::Failing { status: 400, error: "AccessDeniedException" },
+        Door::Failing { status: 400, error: "ProvisionedThroughputExceededException" },
+        Door::Silent,
+    ] {
+        store.set_door(door.clone());
+        failed_again(&node).await;
+        let answer = node.ask(&Request::get("/").version("v1")).await;
+        assert_eq!(answer.status, 200, "{door:?}: {answer:?}");
+        assert!(node.is_ready().await, "{door:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_at_the_start_is_found_later() {
+    let stages = Stages::start().await;
+    let mut store = store_of(rows());
+    store.stop();
+    let node = stages.reachable().store(&store).start_unready().await;
+    assert_problem(&node.ask(&Request::get("/").version("v1")).await, 503, "no_table");
+    assert!(!node.is_ready().await);
+    store.restart().await;
+    eventually("readiness", async || node.is_ready().await).await;
+    assert_eq!(node.ask(&Request::get("/").version("v1")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_snapshot_serves_while_the_store_is_away() {
+    let stages = Stages::start().await;
+    let mut store = store_of(rows());
+    let kept = verge_tests::scratch::Scratch::new();
+    let snapshot = kept.path().join("table.snapshot");
+    let table = format!("{}refresh = \"1s\"\nsnapshot = \"{}\"\n", store.config(), snapshot.display());
+    let first = stages.reachable().table(&table).start().await;
+    eventually("the snapshot", async || snapshot.exists()).await;
+    drop(first);
+    store.stop();
+
+    let second = stages.reachable().table(&table).start_unready().await;
+    assert!(second.is_ready().await, "the snapshot is loaded before the listener opens");
+    assert_eq!(second.ask(&Request::get("/").version("v1")).await.status, 200);
+    assert!(second.metric("verge_table_age_seconds").await > 0.0);
+    drop(second);
+
+    // A damaged one is worth nothing, and says so.
+    let mut bytes = std::fs::read(&snapshot).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&snapshot, bytes).unwrap();
+    let third = stages.reachable().table(&table).start_unready().await;
+    assert_problem(&third.ask(&Request::get("/").version("v1")).await, 503, "no_table");
+    third.has_said("snapshot").await;
+}
+
+#[tokio::test]
+async fn a_table_that_lost_most_of_its_rows_is_held_back() {
+    let stages = Stages::start().await;
+    let store = store_of(json!([row("v1", V1), row("v2", V2), row("v3", V1), row("v4", V2)]));
+    let node = stages.reachable().store(&store).start().await;
+    for version in ["v2", "v3", "v4"] {
+        store.delete(&json!({"api": "orders", "version": version}));
+    }
+    read_again(&node).await;
+    assert_eq!(node.ask(&Request::get("/").version("v4")).await.status, 200);
+    store.delete(&json!({"api": "orders", "version": "v1"}));
+    read_again(&node).await;
+    assert_eq!(node.ask(&Request::get("/").version("v1")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_shrunken_table_is_served_once_its_time_has_passed() {
+    let stages = Stages::start().await;
+    let store = store_of(json!([row("v1", V1), row("v2", V2), row("v3", V1), row("v4", V2)]));
+    let table = format!("{}refresh = \"1s\"\nshrink_hold = \"1s\"\n", store.config());
+    let node = stages.reachable().table(&table).start().await;
+    for version in ["v2", "v3", "v4"] {
+        store.delete(&json!({"api": "orders", "version": version}));
+    }
+    eventually("the smaller table", async || node.ask(&Request::get("/").version("v4")).await.status == 403).await;
+    assert_eq!(node.ask(&Request::get("/").version("v1")).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_empty_first_table_is_not_published() {
+    let stages = Stages::start().await;
+    let store = Store::start(Layout::Verge);
+    let node = stages.reachable().store(&store).start_unready().await;
+    eventually("a first read", async || store.count("Scan") > 0).await;
+    assert_problem(&node.ask(&Request::get("/").version("v1")).await, 503, "no_table");
+    let ready = node.ask_admin("/readyz").await;
+    assert_eq!(ready.status, 503);
+    assert!(ready.json()["why"].as_str().is_some_and(|why| !why.is_empty()), "{ready:?}");
+    store.put(&row("v1", V1));
+    eventually("readiness", async || node.is_ready().await).await;
+}
+
+#[tokio::test]
+async fn a_missing_table_is_named_in_the_log() {
+    let stages = Stages::start().await;
+    let store = Store::start_without_table(Layout::Verge);
+    let node = stages.reachable().store(&store).start_unready().await;
+    node.has_said(Store::TABLE).await;
+    assert_problem(&node.ask(&Request::get("/").version("v1")).await, 503, "no_table");
+    store.create_table();
+    store.put(&row("v1", V1));
+    eventually("readiness", async || node.is_ready().await).await;
+}
+
+#[tokio::test]
+async fn a_read_that_fails_on_a_later_page_publishes_nothing() {
+    let stages = Stages::start().await;
+    let store = Store::start(Layout::Verge);
+    // A page of DynamoDB's holds a megabyte.
+    let padding = "x".repeat(380_000);
+    let padded = |version: &str| json!({"api": "orders", "version": version, "domain": V1, "note": padding});
+    for n in 1..=8 {
+        store.put(&padded(&format!("v{n}")));
+    }
+    let node = stages.reachable().store(&store).start().await;
+    assert_eq!(node.ask(&Request::get("/").version("v8")).await.status, 200, "all pages are read");
+    store.set_door(Door::FailingOnPage(2));
+    store.put(&row("v0", V2));
+    failed_again(&node).await;
+    for n in 1..=8 {
+        assert_eq!(node.ask(&Request::get("/").version(&format!("v{n}"))).await.status, 200);
+    }
+    assert_problem(&node.ask(&Request::get("/").version("v0")).await, 403, "unknown_version");
+}

@@ -1,0 +1,75 @@
+//! The TLS listener.
+
+use crate::stages::Stages;
+use verge_tests::{
+    certs::Authority,
+    client::{Connection, Http2},
+    message::Request,
+};
+
+const NAME: &str = "api.example.com";
+
+#[tokio::test]
+async fn the_protocol_is_agreed_on_in_the_handshake() {
+    let stages = Stages::start().await;
+    let node = stages.setup().tls(&stages.authority, NAME).start().await;
+    for (offered, agreed) in
+        [(&["http/1.1"][..], Some(&b"http/1.1"[..])), (&["h2", "http/1.1"], Some(b"h2")), (&[], None)]
+    {
+        let config = stages.authority.client_config(offered);
+        let (mut connection, protocol) = Connection::open_tls(node.https(), NAME, config).await.unwrap();
+        assert_eq!(protocol.as_deref(), agreed, "{offered:?}");
+        if agreed != Some(b"h2") {
+            let answer = connection.ask(&Request::get("/").version("v1")).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            assert_eq!(stages.v1.last_seen().field("x-forwarded-proto"), Some("https"));
+            assert_eq!(connection.ask(&Request::get("/2").version("v1")).await.status, 200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn many_streams_share_a_connection() {
+    let stages = Stages::start().await;
+    let node = stages.setup().tls(&stages.authority, NAME).start().await;
+    let client = Http2::open(node.https(), NAME, stages.authority.client_config(&["h2"])).await;
+    let mut streams = tokio::task::JoinSet::new();
+    for n in 0..50 {
+        let mut client = client.clone();
+        streams.spawn(async move {
+            let version = if n % 2 == 0 { "v1" } else { "v2" };
+            let answer = client.ask(&Request::post(&format!("/{n}"), format!("body {n}")).version(version)).await;
+            assert_eq!((answer.status, answer.field("api-version")), (200, Some(version)));
+            assert_eq!(answer.json()["body"], format!("body {n}"));
+        });
+    }
+    while let Some(stream) = streams.join_next().await {
+        stream.unwrap();
+    }
+    assert_eq!(stages.v1.seen().len() + stages.v2.seen().len(), 50);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_trust_us_hears_nothing() {
+    let stages = Stages::start().await;
+    let node = stages.setup().tls(&stages.authority, NAME).start().await;
+    let stranger = Authority::new();
+    assert!(Connection::open_tls(node.https(), NAME, stranger.client_config(&["h2"])).await.is_err());
+    let mut plain = Connection::open(node.https()).await;
+    plain.send(Request::get("/").version("v1").to_http1()).await;
+    assert!(plain.is_closed().await);
+    stages.saw_nothing();
+    let config = stages.authority.client_config(&["http/1.1"]);
+    let (mut connection, _) = Connection::open_tls(node.https(), NAME, config).await.unwrap();
+    assert_eq!(connection.ask(&Request::get("/").version("v1")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_used_is_named_at_the_start() {
+    let stages = Stages::start().await;
+    let setup = stages.setup().tls(&stages.authority, NAME);
+    setup.scratch().write("listener.pem", "this is no certificate");
+    let (code, out, err) = setup.run(&["serve"]);
+    assert_eq!(code, Some(78), "{out}{err}");
+    assert!(err.contains("listener.pem"), "{err}");
+}
