@@ -48,7 +48,7 @@ fmt: ## Formatting, checked only
 
 .PHONY: clippy
 clippy: need ## Clippy on everything, warnings are errors
-	$(CARGO) clippy --workspace --all-targets $(LOCKED) -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --features verge-benches/bare $(LOCKED) -- -D warnings
 
 .PHONY: walls
 walls: need ## Who may use what: the rules of ARCHITECTURE.md, and the router without an operating system

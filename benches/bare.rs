@@ -1,0 +1,90 @@
+//! The least that pingora can do for a version: a header, a map, an origin. What Verge costs beyond this is Verge.
+//!
+//! `bare-pingora LISTEN ORIGIN plain` or `bare-pingora LISTEN ORIGIN tls CA`: versions `v1` to `v16` are served by
+//! `v1.example.com` to `v16.example.com`, all of them at `ORIGIN`, under `/prod`.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a bench that cannot be set up stops")]
+
+use async_trait::async_trait;
+use http::{HeaderValue, Uri};
+use pingora_core::{
+    protocols::ALPN,
+    server::{Server, configuration::ServerConf},
+    upstreams::peer::HttpPeer,
+};
+use pingora_error::{Error, ErrorType, Result};
+use pingora_http::RequestHeader;
+use pingora_proxy::{ProxyHttp, Session, http_proxy_service};
+use std::{collections::HashMap, env, net::SocketAddr, sync::Arc, time::Duration};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+struct Bare {
+    domains: HashMap<HeaderValue, HeaderValue>,
+    origin: SocketAddr,
+    tls: bool,
+}
+
+#[async_trait]
+impl ProxyHttp for Bare {
+    type CTX = Option<HeaderValue>;
+
+    fn new_ctx(&self) -> Self::CTX {
+        None
+    }
+
+    fn init_downstream_modules(&self, _: &mut pingora_core::modules::http::HttpModules) {}
+
+    async fn upstream_peer(&self, session: &mut Session, domain: &mut Self::CTX) -> Result<Box<HttpPeer>> {
+        let version = session.req_header().headers.get("apiver");
+        *domain = version.and_then(|version| self.domains.get(version)).cloned();
+        let Some(domain) = domain else {
+            return Error::e_explain(ErrorType::HTTPStatus(403), "unknown version");
+        };
+        let mut peer = HttpPeer::new(self.origin, self.tls, domain.to_str().unwrap_or_default().to_owned());
+        peer.options.connection_timeout = Some(Duration::from_secs(5));
+        peer.options.read_timeout = Some(Duration::from_secs(35));
+        peer.options.idle_timeout = Some(Duration::from_secs(60));
+        peer.options.alpn = ALPN::H1;
+        Ok(Box::new(peer))
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        upstream: &mut RequestHeader,
+        domain: &mut Self::CTX,
+    ) -> Result<()> {
+        if let Some(domain) = domain {
+            upstream.insert_header(http::header::HOST, domain.clone())?;
+        }
+        let target = session.req_header().uri.path_and_query().map_or("/", |target| target.as_str());
+        upstream.set_uri(Uri::try_from(format!("/prod{target}")).unwrap_or_default());
+        Ok(())
+    }
+}
+
+fn main() {
+    let mut arguments = env::args().skip(1);
+    let mut next = |what: &str| arguments.next().unwrap_or_else(|| panic!("missing argument: {what}"));
+    let (listen, origin) = (next("LISTEN"), next("ORIGIN").parse().unwrap());
+    let tls = next("plain or tls") == "tls";
+    let conf = ServerConf {
+        threads: 1,
+        work_stealing: false,
+        ca_file: tls.then(|| next("CA")),
+        upstream_keepalive_pool_size: 512,
+        ..ServerConf::default()
+    };
+    let text = |text: String| HeaderValue::try_from(text).unwrap();
+    let domains = (1..=16).map(|n| (text(format!("v{n}")), text(format!("v{n}.example.com")))).collect();
+
+    let mut server = Server::new_with_opt_and_conf(None, conf);
+    server.bootstrap();
+    let configuration: Arc<ServerConf> = server.configuration.clone();
+    let mut service = http_proxy_service(&configuration, Bare { domains, origin, tls });
+    service.add_tcp(&listen);
+    server.add_service(service);
+    server.run_forever();
+}
