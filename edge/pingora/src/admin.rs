@@ -30,7 +30,7 @@ pub(crate) struct Admin {
     pub(crate) table: Arc<LiveTable>,
     pub(crate) threads: Vec<Arc<Metrics>>,
     pub(crate) open: Arc<OpenConnections>,
-    pub(crate) log_dropped: telemetry::access::Dropped,
+    pub(crate) access_log: telemetry::access::AccessLog,
     /// Set when the process has been told to go.
     pub(crate) leaving: Arc<AtomicBool>,
 }
@@ -88,7 +88,7 @@ impl Admin {
             }
             ("/metrics", Access::Admin(_)) => {
                 let page =
-                    telemetry::render(&self.threads, &self.gauges(), self.open.count(), self.log_dropped.count());
+                    telemetry::render(&self.threads, &self.gauges(), self.open.count(), self.access_log.dropped());
                 let mut answer = text(StatusCode::OK, page);
                 answer
                     .headers_mut()

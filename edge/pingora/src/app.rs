@@ -1,27 +1,23 @@
-//! All the wiring: from a configuration to a running proxy, and to its end.
+//! All the wiring: from a configuration to a running proxy, through its reloads, to its end.
 
+mod generation;
+mod logs;
 pub(crate) mod sources;
 
 use crate::{
     admin::{Access, Admin},
-    cli::{Exit, Failure, config::secret},
-    dial::{DialRules, DialTimeouts, Dialer},
-    ingress::{HeadLimits, IngressLimits},
-    listen::{self, Listener, OpenConnections, Serving},
-    proxy::{self, Verge},
-    telemetry::{
-        self, Metrics,
-        access::{self, AccessLayer, Dropped},
-    },
-    trust::Bundle,
+    cli::{Exit, Failure, config},
+    listen::{self, Lane, Listener, OpenConnections, Serving},
+    telemetry::{self, Metrics, access},
 };
-use pingora_core::server::configuration::ServerConf;
+use generation::Generation;
+use logs::Logs;
 use sources::Sources;
 use std::{
-    fs::OpenOptions,
-    io::{self, IsTerminal, Write},
+    io,
+    net::SocketAddr,
     num::NonZeroUsize,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -31,11 +27,10 @@ use std::{
 };
 use tokio::{
     runtime::Runtime,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
-use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
-use verge_config::{AccessLog, Config, Format};
+use verge_config::Config;
 use verge_mappings::{Held, LiveTable, Store};
 
 /// Threads beside the serving ones: table refresh, DNS, the operator's listeners.
@@ -44,36 +39,57 @@ const BACKGROUND_THREADS: usize = 2;
 /// How long the listeners wait for a table that is on this machine.
 const LOCAL_TABLE: Duration = Duration::from_secs(10);
 
-/// Idle upstream connections kept by each serving thread.
-const UPSTREAM_POOL: usize = 512;
+/// How often the configuration file is looked at.
+const CONFIG_POLL: Duration = Duration::from_secs(1);
 
 /// A running proxy.
 pub(crate) struct App {
     background: Runtime,
+    config: Config,
+    signals: Signals,
+    logs: Logs,
+    sources: Sources,
+    table: Arc<LiveTable>,
+    metrics: Vec<Arc<Metrics>>,
+    generation: Generation,
+    lanes: Vec<Arc<Lane>>,
     threads: Vec<JoinHandle<()>>,
     down: watch::Sender<bool>,
     leaving: Arc<AtomicBool>,
     open: Arc<OpenConnections>,
-    drain_wait: Duration,
-    drain: Duration,
-    addresses: Vec<(&'static str, std::net::SocketAddr)>,
-    table: Arc<LiveTable>,
-    sources: Sources,
+    addresses: Vec<(&'static str, SocketAddr)>,
+}
+
+/// What the process is told from outside; heard from the first moment on.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+/// What to do next.
+enum Told {
+    Stop,
+    Reload,
 }
 
 impl App {
     /// Opens everything and begins to serve.
     pub(crate) fn start(config: Config) -> Result<Self, Failure> {
-        let dropped = start_logs(&config)?;
+        let background = runtime()?;
+        let signals = {
+            let _guard = background.enter();
+            Signals::listen()?
+        };
+        let logs = Logs::start(&config)?;
         telemetry::watch_panics();
         for warning in config.warnings() {
             tracing::warn!("{warning}");
         }
-        let background = runtime()?;
-        let sources = Sources::open(&config, &background)?;
+        let sources = Sources::open(&config, &background, None)?;
         let table = Arc::new(sources.live_table(&config));
-        let leaving = Arc::new(AtomicBool::new(false));
         let open = Arc::new(OpenConnections::default());
+        let leaving = Arc::new(AtomicBool::new(false));
         let (down, shutdown) = watch::channel(false);
 
         // What is on this machine is read before the listeners open; a store elsewhere never delays them.
@@ -91,64 +107,49 @@ impl App {
         }));
 
         let listeners = public_listeners(&config)?;
-        let mut addresses = Vec::new();
-        for listener in &listeners {
-            addresses.push((listener.scheme(), listener.address().map_err(|error| Failure::new(Exit::Failed, error))?));
-        }
+        let addresses = listeners
+            .iter()
+            .map(|listener| Ok((listener.scheme(), listener.address()?)))
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(|error| Failure::new(Exit::Failed, error))?;
         let threads = config.listen.threads.map_or_else(cores, NonZeroUsize::get);
         let metrics: Vec<Arc<Metrics>> = (0..threads).map(|_| Arc::default()).collect();
-        let dialer = Arc::new(dialer(&config, &background)?);
-        let logs_access = config.log.access != AccessLog::Off;
-        let proxies: Vec<Verge> = metrics
-            .iter()
-            .map(|metrics| Verge {
-                table: table.clone(),
-                dialer: dialer.clone(),
-                max_body: config.limits.body,
-                logs_access,
-                metrics: metrics.clone(),
-            })
-            .collect();
-        let roots = Bundle::gather(config.origins.ca.as_deref().map(Path::new))
-            .map_err(|error| Failure::new(Exit::Config, error))?;
-        let serving = Serving {
-            listeners,
-            limits: ingress_limits(&config),
-            max_connections: config.limits.connections,
-            open: open.clone(),
-            conf: Arc::new(server_conf(&roots)),
-            shutdown,
-        };
-        let threads = serving.start(proxies).map_err(|error| Failure::new(Exit::Failed, error))?;
-        drop(roots);
+        let generation = Generation::new(&config, &table, &metrics, &background)?;
+        let lanes: Vec<Arc<Lane>> = generation.ingresses().iter().cloned().map(Lane::new).collect();
+        let serving = Serving { listeners, open: open.clone(), shutdown };
+        let threads = serving.start(&lanes).map_err(|error| Failure::new(Exit::Failed, error))?;
 
-        let admin = Arc::new(Admin {
-            table: table.clone(),
-            threads: metrics,
-            open: open.clone(),
-            log_dropped: dropped,
-            leaving: leaving.clone(),
-        });
         for (scheme, address) in &addresses {
             eprintln!("listening on {scheme}://{address}");
         }
+        let admin = Arc::new(Admin {
+            table: table.clone(),
+            threads: metrics.clone(),
+            open: open.clone(),
+            access_log: logs.access().clone(),
+            leaving: leaving.clone(),
+        });
         operator_listeners(&config, &admin, &background)?;
         Ok(Self {
             background,
+            config,
+            signals,
+            logs,
+            sources,
+            table,
+            metrics,
+            generation,
+            lanes,
             threads,
             down,
             leaving,
             open,
-            drain_wait: config.listen.drain_wait,
-            drain: config.listen.drain,
             addresses,
-            table,
-            sources,
         })
     }
 
     /// Where it listens, with the scheme.
-    pub(crate) fn addresses(&self) -> &[(&'static str, std::net::SocketAddr)] {
+    pub(crate) fn addresses(&self) -> &[(&'static str, SocketAddr)] {
         &self.addresses
     }
 
@@ -167,30 +168,65 @@ impl App {
         self.table.wake();
     }
 
-    /// Serves until SIGTERM or SIGINT, then drains.
-    pub(crate) fn run_until_told(self) -> Result<Exit, Failure> {
-        let told = self.background.block_on(async {
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut interrupt = signal(SignalKind::interrupt())?;
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+    /// Serves until SIGTERM or SIGINT, then drains. Follows its configuration file, where it has one: on SIGHUP, and
+    /// when the file changes.
+    pub(crate) fn run_until_told(mut self, file: Option<&Path>) -> Exit {
+        let mut watched = file.map(Watched::new);
+        loop {
+            let told = self.background.block_on(self.signals.told(watched.as_mut()));
+            match (told, file) {
+                (Told::Stop, _) => break,
+                (Told::Reload, Some(file)) => match self.reload(file) {
+                    Ok(()) => tracing::info!(file = %file.display(), "the configuration is reloaded"),
+                    Err(failure) => tracing::error!("the configuration stays as it was: {}", failure.message),
+                },
+                (Told::Reload, None) => {}
             }
-            Ok::<_, io::Error>(())
-        });
-        told.map_err(|error| Failure::new(Exit::Failed, format!("signals cannot be received: {error}")))?;
+        }
         self.stop();
-        Ok(Exit::Ok)
+        Exit::Ok
+    }
+
+    /// Takes another configuration, whole or not at all. `[listen]`, `[admin]` and `[health]` stay as they were.
+    fn reload(&mut self, file: &Path) -> Result<(), Failure> {
+        let config = config::load(file)?;
+        for warning in config.warnings() {
+            tracing::warn!("{warning}");
+        }
+        if config.listen != self.config.listen
+            || config.admin != self.config.admin
+            || config.health != self.config.health
+        {
+            tracing::warn!("[listen], [admin] and [health] change with a restart only");
+        }
+        let sources = Sources::open(&config, &self.background, Some(&self.sources))?;
+        let generation = Generation::new(&config, &self.table, &self.metrics, &self.background)?;
+        self.logs.reload(&config)?;
+        // From here on nothing fails: a table that cannot be read yet leaves the old one serving.
+        let outcome = self.background.block_on(sources.replace(&self.table, &config));
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "the new table is not read yet; the old one goes on serving");
+        }
+        for (lane, ingress) in self.lanes.iter().zip(generation.ingresses()) {
+            lane.switch(ingress.clone());
+        }
+        let old = std::mem::replace(&mut self.generation, generation);
+        self.background.block_on(old.retire());
+        self.sources = sources;
+        self.config = config;
+        Ok(())
     }
 
     /// Readiness red, wait, finish what is in flight, go.
     pub(crate) fn stop(self) {
         self.leaving.store(true, Ordering::Release);
         tracing::info!(open = self.open.count(), "told to stop");
+        let listen = &self.config.listen;
         self.background.block_on(async {
-            tokio::time::sleep(self.drain_wait).await;
+            tokio::time::sleep(listen.drain_wait).await;
             let _ = self.down.send(true);
-            if tokio::time::timeout(self.drain, self.open.drained()).await.is_err() {
+            self.generation.retire().await;
+            if tokio::time::timeout(listen.drain, self.open.drained()).await.is_err() {
                 tracing::warn!(open = self.open.count(), "connections were still open at the end of `drain`");
             }
         });
@@ -204,10 +240,64 @@ impl App {
     }
 }
 
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let open = || {
+            Ok(Self {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                hangup: signal(SignalKind::hangup())?,
+            })
+        };
+        open().map_err(|error: io::Error| Failure::new(Exit::Failed, format!("signals cannot be received: {error}")))
+    }
+
+    async fn told(&mut self, watched: Option<&mut Watched>) -> Told {
+        let changed = async {
+            match watched {
+                Some(watched) => watched.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.hangup.recv() => Told::Reload,
+            () = changed => Told::Reload,
+        }
+    }
+}
+
+/// A file and what it looked like when it was last read.
+struct Watched {
+    path: PathBuf,
+    seen: Option<Vec<u8>>,
+}
+
+impl Watched {
+    fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), seen: std::fs::read(path).ok() }
+    }
+
+    /// Returns when the file says something else than before. A file that cannot be read, as in the middle of being
+    /// replaced, has not changed yet.
+    async fn changed(&mut self) {
+        loop {
+            tokio::time::sleep(CONFIG_POLL).await;
+            if let Ok(text) = std::fs::read(&self.path)
+                && self.seen.as_ref() != Some(&text)
+            {
+                self.seen = Some(text);
+                return;
+            }
+        }
+    }
+}
+
 /// Reads the table once, for the commands that look at it without serving.
 pub(crate) fn read_table_once(config: &Config) -> Result<Arc<Held>, Failure> {
     let background = runtime()?;
-    let sources = Sources::open(config, &background)?;
+    let sources = Sources::open(config, &background, None)?;
     let table = sources.live_table(config);
     let outcome = background.block_on(table.refresh_once());
     let held = table.load_full();
@@ -230,44 +320,6 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
-}
-
-/// The program's own log on stderr, and the access log where the configuration says.
-fn start_logs(config: &Config) -> Result<Dropped, Failure> {
-    // Libraries speak up only when something is wrong; what they say of requests is ours to say.
-    let own = Targets::new()
-        .with_default(tracing::Level::WARN)
-        .with_target("verge", level(config))
-        .with_target("verge_mappings", level(config))
-        .with_target(access::TARGET, tracing_subscriber::filter::LevelFilter::OFF);
-    let stderr = tracing_subscriber::fmt::layer().with_writer(io::stderr);
-    let program = match config.log.format {
-        Format::Json => stderr.json().with_filter(own).boxed(),
-        Format::Text => stderr.with_ansi(io::stderr().is_terminal()).with_target(false).with_filter(own).boxed(),
-    };
-    let out: Option<Box<dyn Write + Send>> = match &config.log.access {
-        AccessLog::Off => None,
-        AccessLog::Stdout => Some(Box::new(io::stdout())),
-        AccessLog::Path(path) => {
-            let file = OpenOptions::new().create(true).append(true).open(path);
-            Some(Box::new(file.map_err(|error| Failure::new(Exit::Config, format!("[log] access: {path}: {error}")))?))
-        }
-    };
-    let (access, dropped) = match out {
-        None => (None, Dropped::default()),
-        Some(out) => {
-            let (layer, dropped) = AccessLayer::start(out).map_err(|error| Failure::new(Exit::Failed, error))?;
-            let only = Targets::new().with_target(access::TARGET, tracing::Level::INFO);
-            (Some(layer.with_filter(only)), dropped)
-        }
-    };
-    // A second subscriber in one process means a test; the first one goes on.
-    let _ = tracing_subscriber::registry().with(program).with(access).try_init();
-    Ok(dropped)
-}
-
-fn level(config: &Config) -> tracing::Level {
-    config.log.level.as_str().parse().unwrap_or(tracing::Level::INFO)
 }
 
 fn public_listeners(config: &Config) -> Result<Vec<Listener>, Failure> {
@@ -293,48 +345,11 @@ fn operator_listeners(config: &Config, admin: &Arc<Admin>, background: &Runtime)
         Ok::<_, Failure>(())
     };
     if let Some(settings) = &config.admin {
-        let token = settings.token.as_ref().map(|token| secret(token, "[admin] token")).transpose()?;
+        let token = settings.token.as_ref().map(|token| config::secret(token, "[admin] token")).transpose()?;
         open("admin", settings.address, Access::Admin(token.map(Into::into)))?;
     }
     if let Some(settings) = &config.health {
         open("health", settings.address, Access::Health)?;
     }
     Ok(())
-}
-
-fn ingress_limits(config: &Config) -> IngressLimits {
-    let limits = &config.limits;
-    IngressLimits {
-        head: HeadLimits { head: limits.head, fields: limits.fields, target: limits.target },
-        head_timeout: limits.head_timeout,
-        idle_timeout: limits.idle_timeout,
-        body_timeout: limits.body_timeout,
-    }
-}
-
-fn dialer(config: &Config, background: &Runtime) -> Result<Dialer, Failure> {
-    let timeouts = &config.origins.timeouts;
-    let rules = DialRules {
-        connect: config.origins.connect.iter().cloned().collect(),
-        loopback: config.origins.rules.loopback,
-        timeouts: DialTimeouts {
-            connect: timeouts.connect,
-            read: timeouts.read,
-            write: timeouts.write,
-            idle: timeouts.idle,
-        },
-    };
-    Dialer::new(rules, background.handle().clone()).map_err(|error| Failure::new(Exit::Failed, error))
-}
-
-/// What pingora is told; its server, its signals and its files are not used.
-fn server_conf(roots: &Bundle) -> ServerConf {
-    ServerConf {
-        threads: 1,
-        work_stealing: false,
-        ca_file: Some(roots.path()),
-        upstream_keepalive_pool_size: UPSTREAM_POOL,
-        max_retries: proxy::MAX_ATTEMPTS,
-        ..ServerConf::default()
-    }
 }

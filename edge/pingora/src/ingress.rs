@@ -36,6 +36,8 @@ pub(crate) struct IngressLimits {
     pub(crate) idle_timeout: Duration,
     /// Between two reads of a body, or two writes of an answer.
     pub(crate) body_timeout: Duration,
+    /// Connections open at a time, over all threads.
+    pub(crate) connections: usize,
 }
 
 /// Takes connections to the proxy.
@@ -43,6 +45,8 @@ pub(crate) struct Ingress {
     proxy: Arc<HttpProxy<Verge>>,
     limits: IngressLimits,
     metrics: Arc<Metrics>,
+    /// True when this configuration, or the process, is over.
+    over: ShutdownWatch,
 }
 
 /// What reading a head came to.
@@ -54,24 +58,42 @@ enum Head {
 }
 
 impl Ingress {
-    pub(crate) fn new(proxy: Arc<HttpProxy<Verge>>, limits: IngressLimits, metrics: Arc<Metrics>) -> Self {
-        Self { proxy, limits, metrics }
+    pub(crate) fn new(
+        proxy: Arc<HttpProxy<Verge>>,
+        limits: IngressLimits,
+        metrics: Arc<Metrics>,
+        over: ShutdownWatch,
+    ) -> Self {
+        Self { proxy, limits, metrics, over }
+    }
+
+    pub(crate) fn limits(&self) -> &IngressLimits {
+        &self.limits
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Serves one connection to its end.
-    pub(crate) async fn serve(&self, wire: Wire, shutdown: &ShutdownWatch) {
+    pub(crate) async fn serve(&self, wire: Wire) {
         if wire.selected_alpn_proto() == Some(ALPN::H2) {
-            self.proxy.process_new(Box::new(wire), shutdown).await;
+            self.proxy.process_new(Box::new(wire), &self.over).await;
         } else {
-            self.serve_http1(Box::new(wire), shutdown).await;
+            self.serve_http1(Box::new(wire)).await;
         }
     }
 
-    async fn serve_http1(&self, mut stream: Stream, shutdown: &ShutdownWatch) {
+    /// Has pingora let go of connections that wait for a request.
+    pub(crate) async fn retire(&self) {
+        self.proxy.http_cleanup().await;
+    }
+
+    async fn serve_http1(&self, mut stream: Stream) {
         let mut first = true;
         loop {
             let mut head = BytesMut::new();
-            match self.read_head(&mut stream, &mut head, first, shutdown).await {
+            match self.read_head(&mut stream, &mut head, first).await {
                 Head::Whole => {}
                 Head::Gone => break,
                 Head::Refused(reason) => {
@@ -85,8 +107,8 @@ impl Ingress {
             session.set_read_timeout(Some(self.limits.body_timeout));
             session.set_write_timeout(Some(self.limits.body_timeout));
             session.set_total_drain_timeout(Some(LINGER));
-            session.set_keepalive((!*shutdown.borrow()).then_some(self.limits.idle_timeout.as_secs()));
-            match self.proxy.process_new_http(session, shutdown).await {
+            session.set_keepalive((!*self.over.borrow()).then_some(self.limits.idle_timeout.as_secs()));
+            match self.proxy.process_new_http(session, &self.over).await {
                 Some(reused) => stream = reused.consume().0,
                 None => return,
             }
@@ -95,17 +117,17 @@ impl Ingress {
     }
 
     /// Reads one head into `head`, whole.
-    async fn read_head(&self, stream: &mut Stream, head: &mut BytesMut, first: bool, shutdown: &ShutdownWatch) -> Head {
+    async fn read_head(&self, stream: &mut Stream, head: &mut BytesMut, first: bool) -> Head {
         head.reserve(HEAD_BUFFER);
         let patience = if first { self.limits.head_timeout } else { self.limits.idle_timeout };
-        let mut going_down = shutdown.clone();
+        let mut over = self.over.clone();
         tokio::select! {
             biased;
             read = timeout(patience, stream.read_buf(head)) => match read {
                 Ok(Ok(n)) if n > 0 => {}
                 _ => return Head::Gone,
             },
-            _ = going_down.wait_for(|down| *down) => return Head::Gone,
+            _ = over.wait_for(|over| *over) => return Head::Gone,
         }
         let mut scan = HeadScan::default();
         match scan.scan(head, &self.limits.head) {

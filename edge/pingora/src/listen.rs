@@ -4,16 +4,9 @@
 //! the thread that accepted it, and nothing on its way is shared but what is only read. All threads accept from the
 //! same sockets. See docs/decisions/0001-own-accept-loop.md.
 
-use crate::{
-    ingress::{Ingress, IngressLimits, Wire},
-    proxy::Verge,
-    telemetry::Metrics,
-};
-use pingora_core::{
-    apps::HttpServerApp,
-    server::{ShutdownWatch, configuration::ServerConf},
-};
-use pingora_proxy::{HttpProxy, http_proxy};
+use crate::ingress::{Ingress, Wire};
+use arc_swap::ArcSwap;
+use pingora_core::server::ShutdownWatch;
 use pingora_timeout::timeout;
 use rustls::{
     ServerConfig,
@@ -33,7 +26,6 @@ use std::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    runtime::Runtime,
     sync::Notify,
 };
 use tokio_rustls::TlsAcceptor;
@@ -175,95 +167,82 @@ impl Drop for Place {
     }
 }
 
-/// What each serving thread is made of.
+/// The way from one serving thread's sockets to its proxy, which a reload switches.
+pub(crate) struct Lane {
+    ingress: ArcSwap<Ingress>,
+}
+
+impl Lane {
+    pub(crate) fn new(ingress: Arc<Ingress>) -> Arc<Self> {
+        Arc::new(Self { ingress: ArcSwap::new(ingress) })
+    }
+
+    /// Leads new connections there.
+    pub(crate) fn switch(&self, ingress: Arc<Ingress>) {
+        self.ingress.store(ingress);
+    }
+}
+
+/// What all serving threads are made of.
 pub(crate) struct Serving {
     pub(crate) listeners: Vec<Listener>,
-    pub(crate) limits: IngressLimits,
-    pub(crate) max_connections: usize,
     pub(crate) open: Arc<OpenConnections>,
-    pub(crate) conf: Arc<ServerConf>,
     pub(crate) shutdown: ShutdownWatch,
 }
 
 impl Serving {
-    /// Starts one thread for each of these proxies, which differ only in what they count.
+    /// Starts one thread for each lane.
     ///
     /// # Errors
     /// A thread or its runtime cannot be made.
-    pub(crate) fn start(&self, proxies: Vec<Verge>) -> io::Result<Vec<JoinHandle<()>>> {
-        proxies
-            .into_iter()
-            .enumerate()
-            .map(|(number, verge)| {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                let thread = Thread {
-                    metrics: verge.metrics.clone(),
-                    // Made here, so that the trust roots have been read when this returns.
-                    proxy: Arc::new(http_proxy(&self.conf, verge)),
-                    listeners: self.listeners.clone(),
-                    limits: self.limits,
-                    max_connections: self.max_connections,
-                    open: self.open.clone(),
-                    shutdown: self.shutdown.clone(),
-                };
-                std::thread::Builder::new().name(format!("verge-serve-{number}")).spawn(move || thread.run(&runtime))
-            })
-            .collect()
+    pub(crate) fn start(&self, lanes: &[Arc<Lane>]) -> io::Result<Vec<JoinHandle<()>>> {
+        let start = |(number, lane): (usize, &Arc<Lane>)| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let acceptors = self
+                .listeners
+                .iter()
+                .map(|listener| {
+                    let acceptor = Acceptor {
+                        tls: listener.tls.clone(),
+                        lane: lane.clone(),
+                        open: self.open.clone(),
+                        shutdown: self.shutdown.clone(),
+                    };
+                    Ok((listener.socket.try_clone()?, acceptor))
+                })
+                .collect::<io::Result<Vec<_>>>()?;
+            let (open, shutdown) = (self.open.clone(), self.shutdown.clone());
+            std::thread::Builder::new()
+                .name(format!("verge-serve-{number}"))
+                .spawn(move || runtime.block_on(serve(acceptors, open, shutdown)))
+        };
+        lanes.iter().enumerate().map(start).collect()
     }
 }
 
-struct Thread {
-    proxy: Arc<HttpProxy<Verge>>,
-    metrics: Arc<Metrics>,
-    listeners: Vec<Listener>,
-    limits: IngressLimits,
-    max_connections: usize,
-    open: Arc<OpenConnections>,
-    shutdown: ShutdownWatch,
-}
-
-impl Thread {
-    fn run(self, runtime: &Runtime) {
-        runtime.block_on(async {
-            let ingress = Arc::new(Ingress::new(self.proxy.clone(), self.limits, self.metrics.clone()));
-            for listener in self.listeners {
-                let accepting = Accepting {
-                    tls: listener.tls,
-                    ingress: ingress.clone(),
-                    metrics: self.metrics.clone(),
-                    open: self.open.clone(),
-                    max_connections: self.max_connections,
-                    handshake: self.limits.head_timeout,
-                    shutdown: self.shutdown.clone(),
-                };
-                match listener.socket.try_clone().and_then(TcpListener::from_std) {
-                    Ok(socket) => drop(tokio::spawn(accepting.run(socket))),
-                    Err(error) => tracing::error!(%error, "a listener could not be shared with a serving thread"),
-                }
-            }
-            let mut shutdown = self.shutdown;
-            let _ = shutdown.wait_for(|down| *down).await;
-            self.proxy.http_cleanup().await;
-            self.open.drained().await;
-        });
+/// One serving thread, from its start until the last connection of the process is closed.
+async fn serve(acceptors: Vec<(StdListener, Acceptor)>, open: Arc<OpenConnections>, mut shutdown: ShutdownWatch) {
+    for (socket, acceptor) in acceptors {
+        match TcpListener::from_std(socket) {
+            Ok(socket) => drop(tokio::spawn(Arc::new(acceptor).run(socket))),
+            Err(error) => tracing::error!(%error, "a listener could not be shared with a serving thread"),
+        }
     }
+    let _ = shutdown.wait_for(|down| *down).await;
+    open.drained().await;
 }
 
 /// Accepts from one socket on one thread.
-struct Accepting {
+struct Acceptor {
     tls: Option<TlsAcceptor>,
-    ingress: Arc<Ingress>,
-    metrics: Arc<Metrics>,
+    lane: Arc<Lane>,
     open: Arc<OpenConnections>,
-    max_connections: usize,
-    handshake: Duration,
     shutdown: ShutdownWatch,
 }
 
-impl Accepting {
-    async fn run(self, socket: TcpListener) {
-        let this = Arc::new(self);
-        let mut shutdown = this.shutdown.clone();
+impl Acceptor {
+    async fn run(self: Arc<Self>, socket: TcpListener) {
+        let mut shutdown = self.shutdown.clone();
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -272,13 +251,14 @@ impl Accepting {
             };
             match accepted {
                 Ok((stream, peer)) => {
+                    let ingress = self.lane.ingress.load_full();
                     // Over the limit: closing at once costs the least and says the most.
-                    let Some(place) = this.open.enter(this.max_connections) else { continue };
-                    let this = this.clone();
+                    let Some(place) = self.open.enter(ingress.limits().connections) else { continue };
+                    let this = self.clone();
                     tokio::spawn(async move {
                         let _place = place;
-                        this.metrics.connected();
-                        this.serve(stream, peer).await;
+                        ingress.metrics().connected();
+                        this.serve(stream, peer, &ingress).await;
                     });
                 }
                 // The peer gave up before we got to it.
@@ -292,19 +272,19 @@ impl Accepting {
         }
     }
 
-    async fn serve(&self, stream: TcpStream, peer: SocketAddr) {
+    async fn serve(&self, stream: TcpStream, peer: SocketAddr, ingress: &Ingress) {
         // An answer leaves when it is flushed; Nagle would only delay the last segment.
         let _ = stream.set_nodelay(true);
         let wire = match &self.tls {
             None => Wire::tcp(stream, peer),
-            Some(acceptor) => match timeout(self.handshake, acceptor.accept(stream)).await {
+            Some(acceptor) => match timeout(ingress.limits().head_timeout, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => Wire::tls(stream, peer),
                 _ => {
-                    self.metrics.handshake_failed();
+                    ingress.metrics().handshake_failed();
                     return;
                 }
             },
         };
-        self.ingress.serve(wire, &self.shutdown).await;
+        ingress.serve(wire).await;
     }
 }

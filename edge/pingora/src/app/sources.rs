@@ -1,16 +1,20 @@
 //! The configured tables, as sources.
 
 use crate::cli::{Exit, Failure};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::runtime::Runtime;
 use verge_config::{Config, Table, TableSource};
-use verge_mappings::{DynamoSettings, DynamoStore, FileSource, LiveTable, Scope, Source, Store};
+use verge_mappings::{DynamoSettings, DynamoStore, FileSource, LiveTable, LoadError, Scope, Source, Store};
 #[cfg(feature = "embedded")]
 use verge_mappings::{Embedded, Keep};
+use verge_router::ApiDraft;
 
 /// One table of the configuration, opened.
+#[derive(Clone)]
 pub(crate) struct Opened {
     scope: Scope,
+    /// As configured.
+    table: Table,
     source: Arc<dyn Source>,
     /// The same, where it can be written.
     store: Option<Arc<dyn Store>>,
@@ -24,13 +28,20 @@ pub(crate) struct Sources {
 
 impl Sources {
     /// Opens what is configured; nothing is read yet, and an unreachable store is no error.
-    pub(crate) fn open(config: &Config, background: &Runtime) -> Result<Self, Failure> {
+    ///
+    /// What `old` has open under the same configuration stays open: an embedded engine owns its file.
+    pub(crate) fn open(config: &Config, background: &Runtime, old: Option<&Self>) -> Result<Self, Failure> {
         let own = config.apis.iter().filter_map(|api| Some((Scope::Api(api.name.clone()), api.table.as_ref()?)));
         let tables = config.table.iter().map(|table| (Scope::All, table)).chain(own);
         let mut sources = Self { opened: Vec::new(), local: true };
         for (scope, table) in tables {
             sources.local &= !matches!(table.source, TableSource::Dynamodb { .. });
-            sources.opened.push(open(scope, table, background)?);
+            let same = |opened: &&Opened| opened.scope == scope && opened.table.source == table.source;
+            let opened = match old.and_then(|old| old.opened.iter().find(same)) {
+                Some(opened) => opened.clone(),
+                None => open(scope, table, background)?,
+            };
+            sources.opened.push(opened);
         }
         Ok(sources)
     }
@@ -42,18 +53,19 @@ impl Sources {
 
     /// The table in memory, not read yet.
     pub(crate) fn live_table(&self, config: &Config) -> LiveTable {
-        let refresh = config
-            .table
-            .iter()
-            .chain(config.apis.iter().filter_map(|api| api.table.as_ref()))
-            .map(|table| table.refresh)
-            .min();
-        LiveTable::new(
-            self.opened.iter().map(|opened| (opened.scope.clone(), opened.source.clone())).collect(),
-            config.apis.iter().map(|api| (api.name.clone(), api.draft.clone())).collect(),
-            config.origins.rules.clone(),
-            refresh.unwrap_or_default(),
-        )
+        LiveTable::new(self.scoped(), drafts(config), config.origins.rules.clone(), refresh(config))
+    }
+
+    /// Has a table that is live follow these sources and this configuration.
+    ///
+    /// # Errors
+    /// The new table could not be built; the old one goes on.
+    pub(crate) async fn replace(&self, table: &LiveTable, config: &Config) -> Result<(), LoadError> {
+        table.replace(self.scoped(), drafts(config), config.origins.rules.clone(), refresh(config)).await.map(|_| ())
+    }
+
+    fn scoped(&self) -> Vec<(Scope, Arc<dyn Source>)> {
+        self.opened.iter().map(|opened| (opened.scope.clone(), opened.source.clone())).collect()
     }
 
     /// The table an API's rows are written to; the common one for an API that has none of its own.
@@ -61,6 +73,16 @@ impl Sources {
         let own = self.opened.iter().find(|opened| opened.scope == Scope::Api(api.to_owned()));
         own.or_else(|| self.opened.iter().find(|opened| opened.scope == Scope::All))?.store.clone()
     }
+}
+
+fn drafts(config: &Config) -> Vec<(String, ApiDraft)> {
+    config.apis.iter().map(|api| (api.name.clone(), api.draft.clone())).collect()
+}
+
+/// Tables are read together, as often as the most eager of them asks.
+fn refresh(config: &Config) -> Duration {
+    let own = config.apis.iter().filter_map(|api| api.table.as_ref());
+    config.table.iter().chain(own).map(|table| table.refresh).min().unwrap_or_default()
 }
 
 fn open(scope: Scope, table: &Table, background: &Runtime) -> Result<Opened, Failure> {
@@ -73,16 +95,18 @@ fn open(scope: Scope, table: &Table, background: &Runtime) -> Result<Opened, Fai
                 profile: profile.clone(),
             };
             let store = Arc::new(DynamoStore::new(settings));
-            Ok(Opened { scope, source: store.clone(), store: Some(store) })
+            Ok(Opened { scope, table: table.clone(), source: store.clone(), store: Some(store) })
         }
-        TableSource::File { path } => Ok(Opened { scope, source: Arc::new(FileSource::new(path)), store: None }),
+        TableSource::File { path } => {
+            Ok(Opened { scope, table: table.clone(), source: Arc::new(FileSource::new(path)), store: None })
+        }
         #[cfg(feature = "embedded")]
         TableSource::Embedded { path, name } => {
             let engine = background
                 .block_on(Embedded::start(Keep::File(path.into()), name))
                 .map_err(|error| Failure::new(Exit::Unavailable, error))?;
             let engine = Arc::new(engine);
-            Ok(Opened { scope, source: engine.clone(), store: Some(engine) })
+            Ok(Opened { scope, table: table.clone(), source: engine.clone(), store: Some(engine) })
         }
         #[cfg(not(feature = "embedded"))]
         TableSource::Embedded { .. } => {

@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         return Ok(exit);
     }
     print(welcome(proxy, args.admin_port));
-    app.run_until_told()
+    Ok(app.run_until_told(None))
 }
 
 fn fill_in(config: &mut Config, args: &Args, directory: &Path, ca: &Path) -> Result<(), Failure> {

@@ -7,7 +7,8 @@ use crate::app::App;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "SIGTERM and SIGINT: readiness turns red, `drain_wait` passes, then requests in flight are finished
-(at most `drain`) and the process exits; at once when idle.
+(at most `drain`) and the process exits; at once when idle. SIGHUP, or a change of the file, reloads the configuration
+but for [listen], [admin] and [health]; where the new one is wrong, the old one stays.
 
 Example:
   verge serve -c verge.toml"
@@ -19,5 +20,5 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Outcome {
     let config = config::load(&args.config.config)?;
-    App::start(config)?.run_until_told()
+    Ok(App::start(config)?.run_until_told(Some(&args.config.config)))
 }

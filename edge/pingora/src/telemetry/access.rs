@@ -29,17 +29,33 @@ const QUEUE: usize = 8192;
 
 /// Turns access events into lines.
 pub(crate) struct AccessLayer {
-    lines: SyncSender<Vec<u8>>,
+    queue: SyncSender<Order>,
+    log: AccessLog,
+}
+
+/// What the writing thread is told.
+enum Order {
+    Write(Vec<u8>),
+    /// Lines from here on go there.
+    Switch(Box<dyn Write + Send>),
+}
+
+/// The log from outside: where it goes, and what it lost.
+#[derive(Clone)]
+pub(crate) struct AccessLog {
+    queue: SyncSender<Order>,
     dropped: Arc<AtomicU64>,
 }
 
-/// Counts lines that found no place in the queue.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Dropped(Arc<AtomicU64>);
+impl AccessLog {
+    /// Lines that found no place in the queue.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
 
-impl Dropped {
-    pub(crate) fn count(&self) -> u64 {
-        self.0.load(Relaxed)
+    /// Has what is logged from here on written there; `false` where the log is so far behind that it cannot be told.
+    pub(crate) fn write_to(&self, out: Box<dyn Write + Send>) -> bool {
+        self.queue.try_send(Order::Switch(out)).is_ok()
     }
 }
 
@@ -48,11 +64,11 @@ impl AccessLayer {
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub(crate) fn start(out: impl Write + Send + 'static) -> std::io::Result<(Self, Dropped)> {
-        let (lines, waiting) = sync_channel(QUEUE);
-        std::thread::Builder::new().name("verge-log".into()).spawn(move || write_lines(&waiting, out))?;
-        let dropped = Dropped::default();
-        Ok((Self { lines, dropped: dropped.0.clone() }, dropped))
+    pub(crate) fn start(out: Box<dyn Write + Send>) -> std::io::Result<(Self, AccessLog)> {
+        let (queue, orders) = sync_channel(QUEUE);
+        std::thread::Builder::new().name("verge-log".into()).spawn(move || write_lines(&orders, out))?;
+        let log = AccessLog { queue: queue.clone(), dropped: Arc::default() };
+        Ok((Self { queue, log: log.clone() }, log))
     }
 }
 
@@ -67,24 +83,32 @@ pub(crate) fn flush() {
 /// Lines handed over and not written yet.
 static WAITING: AtomicU64 = AtomicU64::new(0);
 
-fn write_lines(waiting: &Receiver<Vec<u8>>, mut out: impl Write) {
-    let mut batch = Vec::with_capacity(64 * 1024);
-    while let Ok(line) = waiting.recv() {
-        batch.extend_from_slice(&line);
-        let mut lines = 1;
-        while batch.len() < 60 * 1024 {
-            match waiting.try_recv() {
-                Ok(line) => {
-                    batch.extend_from_slice(&line);
-                    lines += 1;
-                }
-                Err(_) => break,
+/// Lines are written together, up to this many bytes.
+const BATCH: usize = 64 * 1024;
+
+fn write_lines(orders: &Receiver<Order>, mut out: Box<dyn Write + Send>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut lines = 0;
+    let mut next = orders.recv().ok();
+    while let Some(order) = next {
+        let switch = match order {
+            Order::Write(line) => {
+                batch.extend_from_slice(&line);
+                lines += 1;
+                None
             }
+            Order::Switch(out) => Some(out),
+        };
+        next = if switch.is_none() && batch.len() < BATCH { orders.try_recv().ok() } else { None };
+        if next.is_none() {
+            // A full disk or a closed pipe loses lines, not requests; the next batch tries again.
+            let _ = out.write_all(&batch).and_then(|()| out.flush());
+            batch.clear();
+            WAITING.fetch_sub(lines, Relaxed);
+            lines = 0;
+            out = switch.unwrap_or(out);
+            next = orders.recv().ok();
         }
-        // A full disk or a closed pipe loses lines, not requests; the next batch tries again.
-        let _ = out.write_all(&batch).and_then(|()| out.flush());
-        batch.clear();
-        WAITING.fetch_sub(lines, Relaxed);
     }
 }
 
@@ -96,9 +120,9 @@ impl<S: Subscriber> Layer<S> for AccessLayer {
         let mut line = Line::begin();
         event.record(&mut line);
         WAITING.fetch_add(1, Relaxed);
-        if self.lines.try_send(line.end()).is_err() {
+        if self.queue.try_send(Order::Write(line.end())).is_err() {
             WAITING.fetch_sub(1, Relaxed);
-            self.dropped.fetch_add(1, Relaxed);
+            self.log.dropped.fetch_add(1, Relaxed);
         }
     }
 }
@@ -198,7 +222,7 @@ mod tests {
     #[test]
     fn a_line_is_json_whatever_the_client_sends() {
         let (sender, receiver) = mpsc::channel();
-        let (layer, _) = AccessLayer::start(Capture(sender)).unwrap();
+        let (layer, _) = AccessLayer::start(Box::new(Capture(sender))).unwrap();
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             tracing::info!(target: TARGET, path = "/a\"\\\r\n\u{1b}[31m\u{2028}", status = 200_u64, empty = "");
         });

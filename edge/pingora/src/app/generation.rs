@@ -1,0 +1,109 @@
+//! What one configuration makes of the serving threads: limits, dialling rules, trust. A reload makes another
+//! generation; connections of the old one finish the request they carry and close.
+
+use crate::{
+    cli::{Exit, Failure},
+    dial::{DialRules, DialTimeouts, Dialer},
+    ingress::{HeadLimits, Ingress, IngressLimits},
+    proxy::{self, Verge},
+    telemetry::Metrics,
+    trust::Bundle,
+};
+use pingora_core::server::configuration::ServerConf;
+use pingora_proxy::http_proxy;
+use std::{path::Path, sync::Arc};
+use tokio::{runtime::Runtime, sync::watch};
+use verge_config::{AccessLog, Config};
+use verge_mappings::LiveTable;
+
+/// Idle upstream connections kept by each serving thread.
+const UPSTREAM_POOL: usize = 512;
+
+/// The serving side of one configuration.
+pub(crate) struct Generation {
+    /// One for each serving thread, in their order.
+    ingresses: Vec<Arc<Ingress>>,
+    over: watch::Sender<bool>,
+}
+
+impl Generation {
+    /// Prepares everything; nothing is served by it yet.
+    pub(crate) fn new(
+        config: &Config,
+        table: &Arc<LiveTable>,
+        metrics: &[Arc<Metrics>],
+        background: &Runtime,
+    ) -> Result<Self, Failure> {
+        let (over, shutdown) = watch::channel(false);
+        let dialer = Arc::new(dialer(config, background)?);
+        let roots = Bundle::gather(config.origins.ca.as_deref().map(Path::new))
+            .map_err(|error| Failure::new(Exit::Config, error))?;
+        let conf = Arc::new(server_conf(&roots));
+        let ingresses = metrics
+            .iter()
+            .map(|metrics| {
+                let verge = Verge {
+                    table: table.clone(),
+                    dialer: dialer.clone(),
+                    max_body: config.limits.body,
+                    logs_access: config.log.access != AccessLog::Off,
+                    metrics: metrics.clone(),
+                };
+                let proxy = Arc::new(http_proxy(&conf, verge));
+                Arc::new(Ingress::new(proxy, limits(config), metrics.clone(), shutdown.clone()))
+            })
+            .collect();
+        Ok(Self { ingresses, over })
+    }
+
+    /// The threads' parts, in their order.
+    pub(crate) fn ingresses(&self) -> &[Arc<Ingress>] {
+        &self.ingresses
+    }
+
+    /// Ends its connections, each after the request it carries.
+    pub(crate) async fn retire(&self) {
+        let _ = self.over.send(true);
+        for ingress in &self.ingresses {
+            ingress.retire().await;
+        }
+    }
+}
+
+fn limits(config: &Config) -> IngressLimits {
+    let limits = &config.limits;
+    IngressLimits {
+        head: HeadLimits { head: limits.head, fields: limits.fields, target: limits.target },
+        head_timeout: limits.head_timeout,
+        idle_timeout: limits.idle_timeout,
+        body_timeout: limits.body_timeout,
+        connections: limits.connections,
+    }
+}
+
+fn dialer(config: &Config, background: &Runtime) -> Result<Dialer, Failure> {
+    let timeouts = &config.origins.timeouts;
+    let rules = DialRules {
+        connect: config.origins.connect.iter().cloned().collect(),
+        loopback: config.origins.rules.loopback,
+        timeouts: DialTimeouts {
+            connect: timeouts.connect,
+            read: timeouts.read,
+            write: timeouts.write,
+            idle: timeouts.idle,
+        },
+    };
+    Dialer::new(rules, background.handle().clone()).map_err(|error| Failure::new(Exit::Failed, error))
+}
+
+/// What pingora is told; its server, its signals and its files are not used.
+fn server_conf(roots: &Bundle) -> ServerConf {
+    ServerConf {
+        threads: 1,
+        work_stealing: false,
+        ca_file: Some(roots.path()),
+        upstream_keepalive_pool_size: UPSTREAM_POOL,
+        max_retries: proxy::MAX_ATTEMPTS,
+        ..ServerConf::default()
+    }
+}

@@ -1,0 +1,80 @@
+//! The program's own log, on stderr, and the access log where the configuration says. Both follow a reload.
+
+use crate::{
+    cli::{Exit, Failure},
+    telemetry::access::{self, AccessLayer, AccessLog as AccessHandle},
+};
+use std::{
+    fs::OpenOptions,
+    io::{self, IsTerminal, Write},
+};
+use tracing_subscriber::{Layer, Registry, filter::Targets, layer::SubscriberExt, reload, util::SubscriberInitExt};
+use verge_config::{AccessLog, Config, Format};
+
+/// The logs of this process.
+pub(crate) struct Logs {
+    filter: reload::Handle<Targets, Registry>,
+    access: AccessHandle,
+}
+
+impl Logs {
+    /// Begins to log.
+    ///
+    /// # Errors
+    /// The access log cannot be opened, or its thread not be started.
+    pub(crate) fn start(config: &Config) -> Result<Self, Failure> {
+        let (filter, handle) = reload::Layer::new(filter(config));
+        let stderr = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+        let program = match config.log.format {
+            Format::Json => stderr.json().with_filter(filter).boxed(),
+            Format::Text => stderr.with_ansi(io::stderr().is_terminal()).with_target(false).with_filter(filter).boxed(),
+        };
+        let (layer, access) = AccessLayer::start(open(config)?)
+            .map_err(|error| Failure::new(Exit::Failed, format!("the log's thread cannot be started: {error}")))?;
+        let requests = layer.with_filter(Targets::new().with_target(access::TARGET, tracing::Level::INFO));
+        // A second subscriber in one process means a test; the first one goes on.
+        let _ = tracing_subscriber::registry().with(program).with(requests).try_init();
+        Ok(Self { filter: handle, access })
+    }
+
+    /// Follows another configuration; a file is opened anew, so that a rotated one is let go.
+    ///
+    /// # Errors
+    /// The access log cannot be opened; the old one goes on.
+    pub(crate) fn reload(&self, config: &Config) -> Result<(), Failure> {
+        if !self.access.write_to(open(config)?) {
+            return Err(Failure::new(Exit::Failed, "[log] access: the log is not read fast enough to be switched"));
+        }
+        // It fails only where this process has another subscriber, which then is not ours to change.
+        let _ = self.filter.reload(filter(config));
+        Ok(())
+    }
+
+    /// Lines that found no place.
+    pub(crate) fn access(&self) -> &AccessHandle {
+        &self.access
+    }
+}
+
+/// Libraries speak up only when something is wrong; what they say of requests is ours to say.
+fn filter(config: &Config) -> Targets {
+    let level: tracing::Level = config.log.level.as_str().parse().unwrap_or(tracing::Level::INFO);
+    Targets::new()
+        .with_default(tracing::Level::WARN)
+        .with_target("verge", level)
+        .with_target("verge_mappings", level)
+        // A store that answers with an error is reported by us, with the remedy.
+        .with_target("aws_smithy_runtime", tracing::Level::ERROR)
+        .with_target(access::TARGET, tracing_subscriber::filter::LevelFilter::OFF)
+}
+
+fn open(config: &Config) -> Result<Box<dyn Write + Send>, Failure> {
+    Ok(match &config.log.access {
+        AccessLog::Off => Box::new(io::sink()),
+        AccessLog::Stdout => Box::new(io::stdout()),
+        AccessLog::Path(path) => {
+            let file = OpenOptions::new().create(true).append(true).open(path);
+            Box::new(file.map_err(|error| Failure::new(Exit::Config, format!("[log] access: {path}: {error}")))?)
+        }
+    })
+}
