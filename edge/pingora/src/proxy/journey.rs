@@ -1,0 +1,102 @@
+//! One request from its head to its log line.
+
+use super::identity::fresh_id;
+use crate::telemetry::access;
+use http::{HeaderValue, header};
+use pingora_error::Error;
+use pingora_proxy::Session;
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use verge_router::{Api, Forward, Reason};
+
+/// One request on its way.
+pub(crate) struct Journey {
+    pub(super) started: Instant,
+    pub(super) id: Option<HeaderValue>,
+    pub(super) forward: Option<Forward>,
+    /// Why the answer is ours, where it is.
+    pub(super) reason: Option<Reason>,
+    /// The API that rejected, for the log.
+    pub(super) api: Option<Arc<Api>>,
+    pub(super) requested: Option<Box<str>>,
+    pub(super) attempts: usize,
+    pub(super) upstream: Option<SocketAddr>,
+    pub(super) connected: Option<Instant>,
+    pub(super) answered: Option<Instant>,
+    pub(super) body: u64,
+    pub(super) fault: Option<String>,
+}
+
+impl Journey {
+    pub(super) fn begin() -> Self {
+        Self {
+            started: Instant::now(),
+            id: None,
+            forward: None,
+            reason: None,
+            api: None,
+            requested: None,
+            attempts: 0,
+            upstream: None,
+            connected: None,
+            answered: None,
+            body: 0,
+            fault: None,
+        }
+    }
+
+    /// The id, made when it is first needed.
+    pub(super) fn id(&mut self) -> HeaderValue {
+        self.id.get_or_insert_with(fresh_id).clone()
+    }
+
+    /// Writes the access log's line.
+    pub(super) fn log(&mut self, session: &Session, status: u16, duration: Duration, error: Option<&Error>) {
+        let head = session.req_header();
+        let id = self.id();
+        let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
+        let upstream_ms = match (self.connected, self.answered) {
+            (Some(connected), Some(answered)) => millis(answered.saturating_duration_since(connected)),
+            _ => 0.0,
+        };
+        let forward = self.forward.as_ref();
+        let api = forward.map(|forward| forward.api()).or(self.api.as_ref());
+        let fault = match (&self.fault, error) {
+            (Some(fault), _) => fault.clone(),
+            (None, Some(error)) => error.to_string(),
+            (None, None) => String::new(),
+        };
+        // The query is left out: it is where clients put what they should not.
+        tracing::info!(
+            target: access::TARGET,
+            request_id = id.to_str().unwrap_or_default(),
+            client = %client(session).map(|address| address.to_string()).unwrap_or_default(),
+            method = head.method.as_str(),
+            host = head.uri.authority().map(|authority| authority.as_str())
+                .or_else(|| head.headers.get(header::HOST)?.to_str().ok()).unwrap_or_default(),
+            path = head.uri.path(),
+            protocol = match head.version { http::Version::HTTP_2 => "h2", http::Version::HTTP_10 => "http/1.0", _ => "http/1.1" },
+            status = u64::from(status),
+            reason = self.reason.map(Reason::code).unwrap_or_default(),
+            api = api.map(|api| api.name()).unwrap_or_default(),
+            version = forward.map(|forward| forward.mapping().version_str()).unwrap_or_default(),
+            source = forward.map(|forward| forward.source().as_str()).unwrap_or_default(),
+            requested = self.requested.as_deref().unwrap_or_default(),
+            origin = forward.map(|forward| forward.origin().domain().as_str()).unwrap_or_default(),
+            upstream = %self.upstream.map(|address| address.to_string()).unwrap_or_default(),
+            attempts = self.attempts as u64,
+            body_bytes = session.body_bytes_sent() as u64,
+            duration_ms = millis(duration),
+            upstream_ms = upstream_ms,
+            fault = %fault,
+        );
+    }
+}
+
+/// The address that connected.
+pub(super) fn client(session: &Session) -> Option<IpAddr> {
+    session.client_addr().and_then(|address| address.as_inet()).map(SocketAddr::ip)
+}
