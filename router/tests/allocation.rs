@@ -1,0 +1,57 @@
+//! What a decision allocates: the rewritten target, and nothing else.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "orders/table.rs"]
+mod orders;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use orders::table;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use std::{alloc::System, hint::black_box};
+use verge_router::{MappingTable, Request, route};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Allocations and reallocations of one decision. Everything that runs besides would count, so the best of some runs.
+fn allocations(table: &MappingTable, fields: &[(&'static str, &str)], path: &str) -> usize {
+    let value = |text| HeaderValue::from_str(text).unwrap();
+    let headers: HeaderMap = fields.iter().map(|(name, text)| (HeaderName::from_static(name), value(text))).collect();
+    let request =
+        Request { method: &Method::GET, host: "Api.Example.Com:8080", path, query: Some("a=1&b=2"), headers: &headers };
+    let once = || {
+        let region = Region::new(ALLOCATOR);
+        let decision = black_box(route(black_box(&request), table, 0, &mut ()));
+        let change = region.change();
+        drop(decision);
+        change.allocations + change.reallocations
+    };
+    (0..20).map(|_| once()).min().unwrap()
+}
+
+// One test, so that no other allocates beside it.
+#[test]
+fn a_forward_allocates_its_target_once() {
+    let table = table(["v1", "v2", "V10"], "/prod");
+    let long = format!("/{}", "orders/".repeat(500));
+    let heads: [&[(&str, &str)]; 6] = [
+        &[("accept", "application/vnd.example.v1+json")],
+        &[("apiver", "v1")],
+        &[("accept", "text/html, application/vnd.example+json;version=\"\\1\";q=0.5, */*;q=0.1"), ("apiver", "1")],
+        &[("accept", "application/vnd.example.v9+json, application/vnd.example.V10+json;q=0.2"), ("x-other", "1")],
+        &[("apiver", "v2"), ("via", "1.1 fred"), ("cdn-loop", "other"), ("connection", "close")],
+        &[("apiver", "v1, V1 ,1")],
+    ];
+    for fields in heads {
+        for path in ["/", "/orders/7", &long] {
+            assert_eq!(allocations(&table, fields, path), 1, "{fields:?} {path}");
+        }
+    }
+
+    // Up to the rewrite nothing is allocated: a decision that ends there costs none, but for what a rejection repeats.
+    let none: [&[(&str, &str)]; 2] = [&[("cdn-loop", "verge")], &[("via", "1.1 verge")]];
+    for fields in none {
+        assert_eq!(allocations(&table, fields, "/"), 0, "{fields:?}");
+    }
+    assert_eq!(allocations(&table, &[("apiver", "v1")], "*"), 0, "a target that is never written");
+}
