@@ -1,0 +1,165 @@
+"""Fills tables with boto3, serves them with moto, and asks `verge` what it sees. Run by dynamodb.sh."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
+
+VERGE = os.path.abspath(sys.argv[1])
+REGION = "us-east-1"
+ALLOW = "*.execute-api.us-east-1.amazonaws.com"
+# So many rows of so many bytes are more than one page of a scan (1 MB).
+ROWS, BALLAST = 300, "x" * 8_000
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_for(condition, what, patience=20):
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {patience} s for {what}"
+        time.sleep(0.05)
+
+
+def answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def moto():
+    port = free_port()
+    program = Path(sys.executable).with_name("moto_server")
+    server = subprocess.Popen([program, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: answers(port), "moto")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def verge(*arguments):
+    return subprocess.run([VERGE, *map(str, arguments)], env=os.environ | CREDENTIALS, capture_output=True, text=True)
+
+
+def expect(name, actual, expected):
+    assert actual == expected, f"{name}: expected {expected!r}, found {actual!r}"
+    print(f"ok: {name}")
+
+
+def create(client, table, hash_key, range_key=None):
+    keys = [(hash_key, "HASH")] + ([(range_key, "RANGE")] if range_key else [])
+    client.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
+    )
+
+
+def domain(number):
+    return f"a{number}.execute-api.{REGION}.amazonaws.com"
+
+
+def write_config(folder, endpoint, table, port):
+    path = Path(folder) / f"{table}.toml"
+    path.write_text(f"""
+[listen]
+http = "127.0.0.1:{port}"
+[log]
+access = "off"
+[table]
+source = "dynamodb"
+name = "{table}"
+region = "{REGION}"
+endpoint = "{endpoint}"
+poll = "200ms"
+[origins]
+allow = ["{ALLOW}"]
+[[api]]
+name = "orders"
+hosts = ["*"]
+[api.version]
+vendor = "example"
+""")
+    return path
+
+
+def check(config):
+    result = verge("check", "-c", config, "--table", "--json")
+    return result.returncode, (json.loads(result.stdout)["table"] if result.stdout else result.stderr)
+
+
+def explain(config, header):
+    result = verge("explain", "-c", config, "--json", "-H", header, "http://api.example.com/orders")
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def pages_are_read_to_the_last(client, config):
+    table = client.Table("versions-of-verge")
+    with table.batch_writer() as batch:
+        for number in range(1, ROWS + 1):
+            batch.put_item(Item={"api": "orders", "version": f"v{number}", "domain": domain(number), "note": BALLAST})
+    assert "LastEvaluatedKey" in table.scan(), "one page would prove nothing"
+    status, seen = check(config)
+    expect("check reads every page", (status, seen["rows"], seen["invalid"]), (0, ROWS, []))
+    found = explain(config, f"APIVER: v{ROWS}")
+    expect("explain finds a row", (found["outcome"], found["upstream"]["host"]), ("forward", domain(ROWS)))
+
+
+def a_bad_row_is_named(client, config):
+    client.Table("versions-of-verge").put_item(Item={"api": "orders", "version": "bad", "domain": "169.254.169.254"})
+    status, seen = check(config)
+    expect("a bad row is quarantined and named", (status, [row["key"] for row in seen["invalid"]]), (1, ["bad"]))
+
+
+def the_sample_layout_is_read(client, config):
+    table = client.Table("versions-of-the-sample")
+    table.put_item(Item={"hk": "application/vnd.example.v1+json", "dn": domain(1), "dp": "/prod"})
+    table.put_item(Item={"hk": "v2", "dn": domain(2), "dp": "/prod"})
+    status, seen = check(config)
+    expect("check reads the sample layout", (status, seen["rows"]), (0, 2))
+    by_accept = explain(config, "Accept: application/vnd.example.v1+json")
+    expect("by media type", (by_accept["upstream"]["host"], by_accept["upstream"]["path"]), (domain(1), "/prod/orders"))
+    expect("by header", explain(config, "APIVER: v2")["upstream"]["host"], domain(2))
+
+
+def a_missing_table_is_unreachable(config):
+    status, _ = check(config)
+    expect("a missing table is 69", status, 69)
+
+
+def main():
+    with moto() as endpoint, tempfile.TemporaryDirectory() as folder:
+        service = boto3.resource(
+            "dynamodb", endpoint_url=endpoint, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
+        )
+        create(service.meta.client, "versions-of-verge", "api", "version")
+        create(service.meta.client, "versions-of-the-sample", "hk")
+        config = {
+            table: write_config(folder, endpoint, table, free_port())
+            for table in ["versions-of-verge", "versions-of-the-sample", "versions-of-nobody"]
+        }
+        pages_are_read_to_the_last(service, config["versions-of-verge"])
+        a_bad_row_is_named(service, config["versions-of-verge"])
+        the_sample_layout_is_read(service, config["versions-of-the-sample"])
+        a_missing_table_is_unreachable(config["versions-of-nobody"])
+
+
+main()
