@@ -113,3 +113,19 @@ fn a_whole_media_type_is_looked_up_without_its_quality() {
     assert_eq!(whole("a/b;q=0.5;v=1").unwrap(), "a/b;v=1");
     assert_eq!(whole(&"x".repeat(257)), None);
 }
+
+#[test]
+fn a_delimiter_is_found_wherever_it_stands() {
+    // Neighbours that differ from the delimiters by one, by case, or by the high bit must not be taken for them.
+    let text: Vec<u8> = (0..40).map(|n| [b'+', b'-', b':', b'<', b'\0', 0xac, 0xbb, 0xff][n % 8]).collect();
+    for len in 0..text.len() {
+        for at in 0..=len {
+            let mut line = text[..len].to_vec();
+            line.insert(at, b';');
+            assert_eq!(position_of([b',', b';'], &line), at, "{len}");
+            line.insert(0, b',');
+            assert_eq!(position_of([b';', b'='], &line), at + 1, "{len}");
+        }
+        assert_eq!(position_of([b',', b';'], &text[..len]), len);
+    }
+}
