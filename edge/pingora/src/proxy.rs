@@ -27,7 +27,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 use verge_mappings::LiveTable;
-use verge_router::{Forward, Hop, Reason, Request, route};
+use verge_router::{Forward, Hop, Reason, Request, rewrite::CDN_LOOP, route};
 
 pub(crate) use identity::fresh_id;
 
@@ -55,6 +55,11 @@ fn view(head: &RequestHeader) -> Option<Request<'_>> {
         Some(authority) => authority.as_str(),
         None => head.headers.get(header::HOST).map_or(Some(""), |host| host.to_str().ok())?,
     };
+    // A host and a port hold nothing else (RFC 3986 §3.2.2); who reads more into it reads another host.
+    let in_host = |b: u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(&b);
+    if !host.bytes().all(in_host) {
+        return None;
+    }
     Some(Request { method: &head.method, host, path: head.uri.path(), query: head.uri.query(), headers: &head.headers })
 }
 
@@ -196,6 +201,14 @@ impl ProxyHttp for Verge {
         let traceparent = traceparent(request.headers, &id);
         let hop =
             Hop { client: client(session), tls: is_tls(session), request_id: &id, traceparent: traceparent.as_ref() };
+        // pingora drops whatever `Connection` nominates; what finds loops stays all the same (RFC 8586 §2).
+        for name in [header::VIA, CDN_LOOP] {
+            if !upstream.headers.contains_key(&name) {
+                for value in request.headers.get_all(&name) {
+                    upstream.append_header(name.clone(), value.clone())?;
+                }
+            }
+        }
         forward.edit_request(&request, &hop, &mut RequestEdits(upstream));
         upstream.set_uri(Uri::from(forward.target().clone()));
         Ok(())

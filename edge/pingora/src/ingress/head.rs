@@ -87,16 +87,29 @@ fn check_request_line(line: &[u8], limits: &HeadLimits) -> Option<Reason> {
     if target.len() > limits.target {
         return Some(Reason::TargetTooLong);
     }
-    let visible = target.iter().all(|&b| (0x21..0x7f).contains(&b) && b != b'#');
+    let mut in_query = false;
+    let visible = target.iter().all(|&b| {
+        in_query |= b == b'?';
+        match b {
+            b'#' | b'<' | b'>' => false,
+            // The URI type behind takes these on one side of the question mark only.
+            b'`' => in_query,
+            b'"' => !in_query,
+            _ => (0x21..0x7f).contains(&b),
+        }
+    });
     let known = matches!(version, b"HTTP/1.1" | b"HTTP/1.0");
     if method.is_empty() || !method.iter().all(|&b| is_token(b)) || target.is_empty() || !visible || !known {
         return Some(Reason::BadRequest);
     }
-    // Absolute form is left to the parser behind; what is neither is for CONNECT and OPTIONS only (RFC 9112 §3.2).
+    // The proxy behind would refuse it with an answer of its own.
+    if method == b"CONNECT" {
+        return Some(Reason::MethodNotAllowed);
+    }
+    // Absolute form is left to the parser behind; what is neither is for OPTIONS only (RFC 9112 §3.2).
     let fits = match target {
-        [b'/', ..] => method != b"CONNECT",
+        [b'/', ..] => true,
         b"*" => method == b"OPTIONS",
-        _ if method == b"CONNECT" => true,
         _ => target.windows(3).any(|part| part == b"://"),
     };
     (!fits).then_some(Reason::BadRequest)
@@ -160,6 +173,9 @@ mod tests {
             "GET / HTTP/2.0\r\n\r\n",
             "PRI * HTTP/2.0\r\n\r\n",
             "GET /\u{e4} HTTP/1.1\r\n\r\n",
+            "GET /<a> HTTP/1.1\r\n\r\n",
+            "GET /`a HTTP/1.1\r\n\r\n",
+            "GET /?a=\"b\" HTTP/1.1\r\n\r\n",
             "G(T / HTTP/1.1\r\n\r\n",
             "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n",
@@ -170,6 +186,11 @@ mod tests {
         ] {
             assert_eq!(scan(bad.as_bytes()), Progress::Refused(Reason::BadRequest), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn connect_is_refused_as_a_method() {
+        assert_eq!(scan(b"CONNECT a:443 HTTP/1.1\r\n\r\n"), Progress::Refused(Reason::MethodNotAllowed));
     }
 
     #[test]
