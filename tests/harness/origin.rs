@@ -25,7 +25,11 @@ use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    net::TcpListener,
+    sync::watch,
+};
 use tokio_rustls::TlsAcceptor;
 use wire::Wire;
 
@@ -215,7 +219,7 @@ impl Stage {
         connection: usize,
         reset: wire::ResetFlag,
     ) where
-        TokioIo<T>: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let turns = Arc::new(Mutex::new(0));
         let secure = sni.is_some();
@@ -234,9 +238,14 @@ impl Stage {
         });
         // A client that goes away is not the origin's problem.
         if protocol == "h2" {
-            let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new()).serve_connection(io, service).await;
+            let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            let _ = server.max_header_list_size(1 << 20).serve_connection(io, service).await;
         } else {
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(io, service).await;
+            let mut connection = hyper::server::conn::http1::Builder::new().serve_connection(io, service);
+            if (&mut connection).await.is_err() {
+                // TLS is closed as it should be; what has been told to end in a reset stays silent.
+                let _ = connection.into_parts().io.into_inner().shutdown().await;
+            }
         }
     }
 
