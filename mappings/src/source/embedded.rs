@@ -139,4 +139,5 @@ impl Store for Embedded {
 }
 
 #[cfg(test)]
+#[cfg(feature = "cache")]
 mod tests;
