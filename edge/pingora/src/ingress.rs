@@ -25,6 +25,10 @@ pub(crate) use wire::Wire;
 /// Where a head is read into: most fit, and none is copied again.
 const HEAD_BUFFER: usize = 4096;
 
+/// When all is over, a request that is on its way is still taken, with `Connection: close`: hanging up at once would
+/// lose what the client has sent in the meantime.
+const LAST_CALL: Duration = Duration::from_millis(250);
+
 /// Time and size limits of the client's side.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct IngressLimits {
@@ -121,13 +125,17 @@ impl Ingress {
         head.reserve(HEAD_BUFFER);
         let patience = if first { self.limits.head_timeout } else { self.limits.idle_timeout };
         let mut over = self.over.clone();
+        let nothing_comes = async {
+            let _ = over.wait_for(|over| *over).await;
+            tokio::time::sleep(LAST_CALL).await;
+        };
         tokio::select! {
             biased;
             read = timeout(patience, stream.read_buf(head)) => match read {
                 Ok(Ok(n)) if n > 0 => {}
                 _ => return Head::Gone,
             },
-            _ = over.wait_for(|over| *over) => return Head::Gone,
+            () = nothing_comes => return Head::Gone,
         }
         let mut scan = HeadScan::default();
         match scan.scan(head, &self.limits.head) {
