@@ -19,7 +19,7 @@ use std::{
 /// Opening a connection.
 const CONNECT: Duration = Duration::from_secs(1);
 /// From a request to the head of its answer.
-const READ: Duration = Duration::from_secs(1);
+pub(super) const READ: Duration = Duration::from_secs(1);
 /// One attempt.
 const ATTEMPT: Duration = Duration::from_millis(1500);
 /// One operation, its retries among it.

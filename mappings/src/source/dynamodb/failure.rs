@@ -1,6 +1,9 @@
 //! What the SDK reports, in our words.
 
-use super::{LoadError, connect::OPERATION};
+use super::{
+    LoadError,
+    connect::{OPERATION, READ},
+};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use std::{error::Error, time::Duration};
 
@@ -41,6 +44,10 @@ impl Site {
                 self.sort_answer(answer.code().unwrap_or_default(), answer.message().unwrap_or_default())
             }
             SdkError::TimeoutError(_) => self.timeout(OPERATION),
+            // A connection that does not come about is no answer of any kind; one that stays silent is a slow store.
+            SdkError::DispatchFailure(failure) if failure.is_timeout() && chain(error).contains("HTTP read") => {
+                self.timeout(READ)
+            }
             SdkError::DispatchFailure(failure) if failure.is_timeout() || failure.is_io() => {
                 LoadError::Unreachable { place, reason: cause(error) }
             }
