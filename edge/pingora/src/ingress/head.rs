@@ -1,7 +1,8 @@
 //! The head of an HTTP/1 request, byte by byte, before any parser sees it: where it ends, and whether it may.
 //!
 //! Line ends are CRLF and nothing else (RFC 9112 §2.2 lets a server be strict); a head that is too large is known as
-//! soon as it is, not when it has arrived.
+//! soon as it is, not when it has arrived. A body must be framed in one way only, so that whoever reads this request
+//! behind us reads the same one (RFC 9112 §6.3, §11.2).
 
 use verge_router::Reason;
 
@@ -33,6 +34,7 @@ pub(crate) struct HeadScan {
     line_start: usize,
     scanned: usize,
     lines: usize,
+    framing: Framing,
 }
 
 impl HeadScan {
@@ -56,12 +58,15 @@ impl HeadScan {
                     if let Some(refused) = check_request_line(line, limits) {
                         return Progress::Refused(refused);
                     }
+                    self.framing.http10 = line.ends_with(b"1.0");
                 }
-                _ if line.is_empty() => return Progress::Complete(end + 1),
+                _ if line.is_empty() && self.framing.is_clear() => return Progress::Complete(end + 1),
+                _ if line.is_empty() => return Progress::Refused(Reason::BadRequest),
                 _ if self.lines > limits.fields => return Progress::Refused(Reason::HeadTooLarge),
                 _ => {
-                    if let Some(refused) = check_field_line(line) {
-                        return Progress::Refused(refused);
+                    let sound = check_field_line(line).is_some_and(|(name, value)| self.framing.take(name, value));
+                    if !sound {
+                        return Progress::Refused(Reason::BadRequest);
                     }
                 }
             }
@@ -116,13 +121,60 @@ fn check_request_line(line: &[u8], limits: &HeadLimits) -> Option<Reason> {
 }
 
 /// `field-name ":" OWS field-value OWS` (RFC 9112 §5): a token, no blank before the colon, no folding, no control bytes.
-fn check_field_line(line: &[u8]) -> Option<Reason> {
-    let colon = line.iter().position(|&b| b == b':').unwrap_or(0);
-    let (name, value) = line.split_at_checked(colon)?;
+fn check_field_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = line.iter().position(|&b| b == b':')?;
+    let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
     let sound = !name.is_empty()
         && name.iter().all(|&b| is_token(b))
         && value.iter().all(|&b| b == b'\t' || (b >= 0x20 && b != 0x7f));
-    (!sound).then_some(Reason::BadRequest)
+    sound.then_some((name, value.trim_ascii()))
+}
+
+/// The fields that say whose request this is and where its body ends.
+#[derive(Debug, Default)]
+struct Framing {
+    http10: bool,
+    hosts: u8,
+    length: bool,
+    chunked: bool,
+}
+
+impl Framing {
+    /// Takes a field; `false` where it cannot be relied on by itself.
+    fn take(&mut self, name: &[u8], value: &[u8]) -> bool {
+        match name.len() {
+            4 if name.eq_ignore_ascii_case(b"host") => {
+                self.hosts = self.hosts.saturating_add(1);
+                is_authority(value)
+            }
+            // One line, digits only, and few enough for any parser (RFC 9110 §8.6).
+            14 if is_spelled(name, b"content-length") => {
+                let plain = (1..=18).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
+                plain && name.contains(&b'-') && !std::mem::replace(&mut self.length, true)
+            }
+            17 if is_spelled(name, b"transfer-encoding") => {
+                let plain = value.eq_ignore_ascii_case(b"chunked");
+                plain && name.contains(&b'-') && !std::mem::replace(&mut self.chunked, true)
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether the whole head leaves no doubt (RFC 9112 §3.2, §6.1).
+    fn is_clear(&self) -> bool {
+        let one_host = self.hosts == 1 || (self.http10 && self.hosts == 0);
+        one_host && !(self.length && self.chunked) && !(self.http10 && self.chunked)
+    }
+}
+
+/// Whether a name is this one, or would be to software that reads `_` as `-`.
+fn is_spelled(name: &[u8], wanted: &[u8]) -> bool {
+    name.iter().zip(wanted).all(|(a, b)| a.eq_ignore_ascii_case(b) || (*a == b'_' && *b == b'-'))
+}
+
+/// `host [":" port]` without user information, path or blanks (RFC 3986 §3.2).
+fn is_authority(value: &[u8]) -> bool {
+    !value.is_empty() && value.iter().all(|&b| b.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(&b))
 }
 
 /// `tchar` (RFC 9110 §5.6.2).
@@ -154,7 +206,9 @@ mod tests {
         assert_eq!(scan(head), Progress::Complete(head.len()));
         assert_eq!(scan(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET"), Progress::Complete(head.len()));
         assert_eq!(scan(b"GET / HTTP/1.1\r\nHost: a\r\n"), Progress::Partial);
-        assert_eq!(scan(b"OPTIONS * HTTP/1.1\r\n\r\n"), Progress::Complete(22));
+        let star = b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n";
+        assert_eq!(scan(star), Progress::Complete(star.len()));
+        assert_eq!(scan(b"GET / HTTP/1.0\r\n\r\n"), Progress::Complete(18));
     }
 
     #[test]
@@ -183,8 +237,34 @@ mod tests {
             "GET / HTTP/1.1\r\n: v\r\n\r\n",
             "GET / HTTP/1.1\r\nA: b\0\r\n\r\n",
             "GET / HTTP/1.1\r\nA: b\rc\r\n\r\n",
+            "GET / HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost:\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x5\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1 1\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999999999999999\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent_Length: 5\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n",
+            "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
         ] {
             assert_eq!(scan(bad.as_bytes()), Progress::Refused(Reason::BadRequest), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_framed_in_one_way_passes() {
+        for framing in ["Content-Length: 5", "content-length:\t0 ", "Transfer-Encoding: Chunked"] {
+            let head = format!("POST / HTTP/1.1\r\nHost: a:80\r\n{framing}\r\n\r\n");
+            assert_eq!(scan(head.as_bytes()), Progress::Complete(head.len()), "{framing}");
         }
     }
 
@@ -203,7 +283,7 @@ mod tests {
         assert_eq!(scan(large.as_bytes()), Progress::Refused(Reason::HeadTooLarge));
         let many = format!("GET / HTTP/1.1\r\n{}", "A: b\r\n".repeat(5));
         assert_eq!(scan(many.as_bytes()), Progress::Refused(Reason::HeadTooLarge));
-        let enough = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(4));
+        let enough = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "A: b\r\n".repeat(3));
         assert_eq!(scan(enough.as_bytes()), Progress::Complete(enough.len()));
     }
 }
