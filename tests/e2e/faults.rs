@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use verge_tests::{
     certs::{Authority, Certificate, Validity},
     client::Http2,
-    message::Request,
+    message::{Answer, Request},
     node::{Node, Setup},
     origin::{Behaviour, BlackHole, Origin, RawOrigin},
 };
@@ -138,14 +138,18 @@ async fn an_answer_that_breaks_off_never_looks_whole() {
         let origin = origin.on("/cut", Behaviour::CutShort).on("/chunks", Behaviour::CutShortChunked);
         let setup = Setup::new().rows(json!([row("v1", V1)])).trusting(&authority).dialling(&origin);
         let node = setup.tls(&authority, "api.example.com").start().await;
+        // An origin that breaks off at once may leave nothing at all to pass on.
+        let truncated = |answer: &Answer| (answer.status, answer.complete) == (200, false);
         for path in ["/cut", "/chunks"] {
+            let request = Request::get(path).version("v1");
             let mut connection = node.connect().await;
-            let answer = connection.ask(&Request::get(path).version("v1")).await;
-            assert_eq!((answer.status, answer.complete), (200, false), "{protocols:?} {path}: {answer:?}");
+            connection.send(request.to_http1()).await;
+            let answer = connection.answer().await;
+            assert!(answer.as_ref().is_none_or(truncated), "{protocols:?} {path}: {answer:?}");
             assert!(connection.is_closed().await);
             let mut client = Http2::open(node.https(), "api.example.com", authority.client_config(&["h2"])).await;
-            let answer = client.ask(&Request::get(path).version("v1")).await;
-            assert_eq!((answer.status, answer.complete), (200, false), "{protocols:?} {path}, HTTP/2: {answer:?}");
+            let answer = client.try_ask(&request).await;
+            assert!(answer.as_ref().is_none_or(truncated), "{protocols:?} {path}, HTTP/2: {answer:?}");
             assert_eq!(client.ask(&Request::get("/fine").version("v1")).await.status, 200, "other streams live");
         }
     }

@@ -20,6 +20,7 @@ mod ingress;
 mod live_corpus;
 mod operators;
 mod outcomes;
+mod reload;
 mod retries;
 mod routing;
 mod shutdown;

@@ -128,13 +128,3 @@ async fn a_preflight_goes_where_a_missing_version_goes() {
     assert_eq!(node.ask(&preflight()).await.status, 200);
     assert_eq!(stages.v2.only_seen().method, "OPTIONS");
 }
-
-#[tokio::test]
-#[ignore = "there are no CORS policies yet: under `reject` a preflight is rejected like any request"]
-async fn a_preflight_without_a_place_to_go_is_answered_204() {
-    let stages = Stages::start().await;
-    let node = stages.setup().start().await;
-    let answer = node.ask(&preflight()).await;
-    assert_eq!((answer.status, answer.field("access-control-allow-origin")), (204, None), "{answer:?}");
-    stages.saw_nothing();
-}

@@ -96,3 +96,28 @@ async fn sigint_ends_it_alike() {
     let refused = tokio::net::TcpStream::connect(node.http()).await;
     assert!(refused.is_err());
 }
+
+#[tokio::test]
+async fn no_request_is_lost_under_load() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let client = || async {
+        let mut connection = node.connect().await;
+        let mut count = 0;
+        loop {
+            let answer = connection.ask(&Request::post("/", "body").version("v1")).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            count += 1;
+            if answer.field("connection") == Some("close") {
+                return count;
+            }
+        }
+    };
+    let told = async {
+        stages.v1.has_seen(50).await;
+        node.signal("TERM");
+    };
+    let ((), one, two, three) = tokio::join!(told, client(), client(), client());
+    assert_eq!(stages.v1.seen().len(), one + two + three, "each request is answered once");
+    assert_eq!(node.exit_code().await, Some(0));
+}

@@ -226,6 +226,11 @@ impl Http2 {
 
     /// Sends a request and waits for its answer.
     pub async fn ask(&mut self, request: &Request) -> Answer {
+        self.try_ask(request).await.expect("the stream was ended without an answer")
+    }
+
+    /// Sends a request and waits for its answer; `None` where the stream ends before one begins.
+    pub async fn try_ask(&mut self, request: &Request) -> Option<Answer> {
         let mut builder = http::Request::builder()
             .method(request.method.as_str())
             .uri(format!("https://{}{}", request.host, request.target));
@@ -233,7 +238,7 @@ impl Http2 {
             builder = builder.header(name, value);
         }
         let message = builder.body(Full::new(request.body.clone().unwrap_or_default())).unwrap();
-        let answer = within("an answer", self.sender.send_request(message)).await.unwrap();
+        let answer = within("an answer", self.sender.send_request(message)).await.ok()?;
         let (head, mut stream) = answer.into_parts();
         let mut body = BytesMut::new();
         let complete = loop {
@@ -244,12 +249,12 @@ impl Http2 {
             }
         };
         let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        Answer {
+        Some(Answer {
             status: head.status.as_u16(),
             fields: head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
             body: body.freeze(),
             complete,
             interim: Vec::new(),
-        }
+        })
     }
 }
