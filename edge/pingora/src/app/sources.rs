@@ -68,6 +68,11 @@ impl Sources {
         self.opened.iter().map(|opened| (opened.scope.clone(), opened.source.clone())).collect()
     }
 
+    /// Each table: whose it is, itself, and itself once more where it can be written.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = (&Scope, &Arc<dyn Source>, Option<&Arc<dyn Store>>)> {
+        self.opened.iter().map(|opened| (&opened.scope, &opened.source, opened.store.as_ref()))
+    }
+
     /// The table an API's rows are written to; the common one for an API that has none of its own.
     pub(crate) fn store(&self, api: &str) -> Option<Arc<dyn Store>> {
         let own = self.opened.iter().find(|opened| opened.scope == Scope::Api(api.to_owned()));

@@ -1,11 +1,111 @@
 //! `verge mappings`: the table, from the command line.
+//!
+//! What is written is first judged by the code that serves, together with the whole table as it would stand; and each
+//! write is conditional on what its author saw.
 
-use super::Outcome;
+mod delete;
+mod diff;
+mod export;
+mod file;
+mod get;
+mod import;
+mod init;
+mod list;
+mod plan;
+mod put;
+mod show;
+mod tables;
+mod verdict;
 
-/// Work with the mapping table.
+use super::{Exit, Failure, Outcome};
+use clap::Subcommand;
+use std::io::{self, ErrorKind, Write};
+use verge_mappings::StoreError;
+
+/// Work with the mapping table: look at it, change it, carry it from place to place.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+#[command(after_help = "Examples:
+  verge mappings init -c verge.toml
+  verge mappings put -c verge.toml orders v1 \\
+      --domain abc.execute-api.us-east-1.amazonaws.com --base-path /prod
+  verge mappings put -c verge.toml orders latest --alias-of v1
+  verge mappings list -c verge.toml
+  verge mappings export -c verge.toml > table.json
+  verge mappings diff -c verge.toml table.json
+  verge mappings import -c verge.toml table.json --prune
 
-pub(crate) fn run(_: &Args) -> Outcome {
-    Ok(super::Exit::Ok)
+A table with `source = \"file\"` can be looked at, not written:
+edit the file, it is reread when it changes.
+
+Exit codes: 0 success, 1 refused, absent or different, 64 usage, 69 store unreachable, 78 configuration")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Args),
+    List(list::Args),
+    Get(get::Args),
+    Put(put::Args),
+    Delete(delete::Args),
+    Export(export::Args),
+    Diff(diff::Args),
+    Import(import::Args),
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    match &args.command {
+        Command::Init(args) => init::run(args),
+        Command::List(args) => list::run(args),
+        Command::Get(args) => get::run(args),
+        Command::Put(args) => put::run(args),
+        Command::Delete(args) => delete::run(args),
+        Command::Export(args) => export::run(args),
+        Command::Diff(args) => diff::run(args),
+        Command::Import(args) => import::run(args),
+    }
+}
+
+/// Who writes.
+#[derive(Debug, clap::Args)]
+struct Author {
+    /// What goes to `updated_by`; default: $USER.
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+}
+
+impl Author {
+    fn name(&self) -> String {
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let named = self.by.clone().or_else(|| variable("USER")).or_else(|| variable("LOGNAME"));
+        named.unwrap_or_else(|| "verge".to_owned())
+    }
+}
+
+/// A store's refusal as the end of a command.
+fn store_failure(error: StoreError) -> Failure {
+    let exit = match error {
+        StoreError::Load(_) => Exit::Unavailable,
+        _ => Exit::Failed,
+    };
+    Failure::new(exit, error)
+}
+
+/// Writes to stdout. A reader that has seen enough is no error.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Failed, format!("stdout cannot be written: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes JSON to stdout, for a script.
+fn print_json(json: &serde_json::Value) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(json).map_err(|error| Failure::new(Exit::Failed, error))?;
+    print(&format!("{text}\n"))
 }

@@ -1,0 +1,155 @@
+//! `verge mappings put`: one item written.
+
+mod edit;
+
+use super::{
+    Author, Exit, Failure, Outcome, file,
+    plan::{Change, RowId, revision},
+    print, print_json,
+    show::{Paint, change_block, quoted},
+    store_failure,
+    tables::Tables,
+    verdict::{judge, reasons},
+};
+use crate::cli::ConfigArg;
+use edit::Edits;
+use serde_json::json;
+use verge_mappings::{API_ITEM, Expect, Item, Layout};
+
+/// Write a row: a version and its origin, or another name for a version.
+///
+/// A row that is there is edited: what is not named stays as it is. With --from it is replaced as a whole.
+/// The row and the table as it would stand are checked as `verge serve` would read them, and nothing is written that
+/// could not be served. The write is conditional on the revision that was shown.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  verge mappings put -c verge.toml orders v1 \\
+      --domain abc.execute-api.us-east-1.amazonaws.com --base-path /prod
+  verge mappings put -c verge.toml orders latest --alias-of v1
+  verge mappings put -c verge.toml orders v1 \\
+      --set deprecated_at=2026-11-23T10:00:00Z --set successor=v2
+  verge mappings put -c verge.toml orders v1 --unset successor --dry-run
+  verge mappings put -c verge.toml orders v2 --from row.json --revision 3
+  verge mappings put -c verge.toml orders '#api' --from api.json
+  verge mappings put -c verge.toml orders application/vnd.example.v1+json \\
+      --domain abc.execute-api.us-east-1.amazonaws.com         sample layout: VERSION is the `hk`
+
+--set takes any attribute. Text stays text; otherwise a value that is JSON is taken as JSON:
+  --set port=8443   --set read_timeout=30s   --set 'hosts=[\"*\"]'
+  --set 'brownouts=[{\"from\": \"2026-11-23T10:00:00Z\", \"to\": \"2026-11-23T11:00:00Z\"}]'
+
+Exit codes: 0 written, or already so; 1 refused, or changed in the meantime; 64 usage;
+69 store unreachable; 78 configuration")]
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The API.
+    #[arg(value_name = "API")]
+    api: String,
+    /// The version; in the sample layout the `hk`; `#api` for the API itself.
+    #[arg(value_name = "VERSION")]
+    version: String,
+    #[command(flatten)]
+    edits: Edits,
+    /// Replace the item by this one: plain JSON, or with DynamoDB's types; `-` reads stdin.
+    #[arg(long, value_name = "FILE")]
+    from: Option<String>,
+    /// Only at this revision; default: the one seen.
+    #[arg(long, value_name = "N")]
+    revision: Option<u64>,
+    /// Show what would change, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print one JSON object: the item before and after, and whether it was written.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    author: Author,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    if args.from.is_none() && args.edits.are_empty() {
+        return Err(Failure::new(Exit::Usage, "say what to put: --domain, --alias-of, --set, --unset or --from"));
+    }
+    let tables = Tables::read(&args.config)?;
+    let id = RowId::new(&args.api, &args.version);
+    let table = tables.home(&id.api)?;
+    let store = table.store()?;
+    tables.check_read(&id.api)?;
+    check_target(&tables, &id)?;
+
+    let before = tables.rows().remove(&id);
+    let expect = match (args.revision, &before) {
+        (Some(revision), _) => Expect::Revision(revision),
+        (None, Some(item)) => Expect::Revision(revision(item)),
+        (None, None) => Expect::Absent,
+    };
+    let base = args.from.as_deref().map(file::item).transpose()?;
+    let after = edit::apply(base.or_else(|| before.clone()), &args.edits, &id, table.layout())
+        .map_err(|reason| Failure::new(Exit::Failed, format!("{} `{}`: {reason}", quoted(&id.api), quoted(&id.key))))?;
+    let Some(change) = Change::of(id, before.clone(), Some(after)) else {
+        check_revision(args.revision, before.as_ref())?;
+        eprintln!("nothing to change");
+        if args.json {
+            let item = before.as_ref().map(Item::to_plain_json);
+            print_json(&json!({"written": false, "before": item, "after": item}))?;
+        }
+        return Ok(Exit::Ok);
+    };
+    if !args.json {
+        print(&change_block(&change, Paint::stdout()))?;
+    }
+    let changes = std::slice::from_ref(&change);
+    let invalid = judge(&tables, changes);
+    if !invalid.is_empty() {
+        return Err(Failure::new(Exit::Failed, format!("refused, nothing is written{}", reasons(&invalid, changes))));
+    }
+    let after = change.after.clone().unwrap_or_default();
+    let (written, after) = if args.dry_run {
+        check_revision(args.revision, before.as_ref())?;
+        eprintln!("nothing is written (--dry-run)");
+        (false, after)
+    } else {
+        let stored = tables.wait(store.put(after, expect, &args.author.name())).map_err(store_failure)?;
+        eprintln!("written to {}, revision {}", table.place(), revision(&stored));
+        (true, stored)
+    };
+    if args.json {
+        let before = before.as_ref().map(Item::to_plain_json);
+        print_json(&json!({"written": written, "before": before, "after": after.to_plain_json()}))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Whether people write this item here at all.
+fn check_target(tables: &Tables, id: &RowId) -> Result<(), Failure> {
+    let refuse = |reason: String| Err(Failure::new(Exit::Failed, reason));
+    if id.is_own() && !id.is_portable() {
+        let key = quoted(&id.key);
+        return refuse(format!(
+            "`{key}` is Verge's own: of the keys that begin with `#` only `{API_ITEM}` is put by hand"
+        ));
+    }
+    let table = tables.home(&id.api)?;
+    if table.layout() == Layout::Sample
+        && let Some(only) = table.only_api().filter(|only| *only != id.api)
+    {
+        return refuse(format!("{} is in the sample layout, and holds API `{only}` alone", table.place()));
+    }
+    if id.key != API_ITEM && !tables.apis().contains(&id.api) {
+        return Err(tables.unknown(&id.api));
+    }
+    Ok(())
+}
+
+/// What a write would have found.
+fn check_revision(expected: Option<u64>, before: Option<&Item>) -> Result<(), Failure> {
+    let found = before.map(revision);
+    match expected {
+        Some(expected) if found != Some(expected) => {
+            let found = found.map_or("nothing".to_owned(), |found| format!("revision {found}"));
+            Err(Failure::new(Exit::Failed, format!("expected revision {expected}, found {found}; read it again")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,66 @@
+//! Whether a set of writes may be made: the whole table as it would stand is read by the code that serves.
+
+use super::{
+    plan::{Change, RowId},
+    show::quoted,
+    tables::Tables,
+};
+use std::collections::HashSet;
+use verge_mappings::{API_ITEM, InvalidItem, parse_all};
+use verge_router::{MappingTable, api::Missing, resolve::label::Label, table::ApiTable};
+
+/// What a set of changes would leave unusable that is not so now; and what is written and would be so all the same.
+pub(super) fn judge(tables: &Tables, changes: &[Change]) -> Vec<InvalidItem> {
+    let parse = |changes: &[Change]| parse_all(&tables.parts(changes), tables.drafts(), tables.rules(), None);
+    let ((now, broken), (then, mut invalid)) = (parse(&[]), parse(changes));
+    let broken: HashSet<&InvalidItem> = broken.iter().collect();
+    let written: HashSet<&RowId> = changes.iter().filter(|change| !change.is_removal()).map(|one| &one.id).collect();
+    invalid.retain(|item| !broken.contains(item) || written.contains(&RowId::new(&item.api, &item.key)));
+    invalid.extend(lost_defaults(&now, &then));
+    invalid
+}
+
+/// What is wrong with the tables as they are.
+pub(super) fn quarantined(tables: &Tables) -> Vec<InvalidItem> {
+    parse_all(&tables.parts(&[]), tables.drafts(), tables.rules(), None).1
+}
+
+/// APIs whose missing-version policy names a row now, and would name none then.
+fn lost_defaults<'t>(now: &'t MappingTable, then: &'t MappingTable) -> impl Iterator<Item = InvalidItem> + use<'t> {
+    then.apis().iter().filter_map(|part| {
+        let name = part.api().name();
+        let Missing::Version(version) = part.api().missing() else { return None };
+        let before = now.api(name)?;
+        let same = before.api().missing() == part.api().missing();
+        (same && names_a_row(before, version) && !names_a_row(part, version)).then(|| InvalidItem {
+            api: name.to_owned(),
+            key: API_ITEM.to_owned(),
+            reason: format!("its missing-version policy is `{version}`, which names no row"),
+            kept: false,
+        })
+    })
+}
+
+fn names_a_row(part: &ApiTable, version: &str) -> bool {
+    part.mappings().any(|row| is_same(row.key(), version) || is_same(row.version_str(), version))
+        || part.aliases().any(|(key, _)| is_same(key, version))
+}
+
+/// Whether two keys are one version.
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    match (Label::parse(one.as_bytes()), Label::parse(other.as_bytes())) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one.eq_ignore_ascii_case(other),
+    }
+}
+
+/// Why not, a line for each; first what was to be written, then what would suffer.
+pub(super) fn reasons(invalid: &[InvalidItem], changes: &[Change]) -> String {
+    let written = |item: &InvalidItem| changes.iter().any(|one| one.id.api == item.api && one.id.key == item.key);
+    let (own, others): (Vec<_>, Vec<_>) = invalid.iter().partition(|item| written(item));
+    let line = |item: &&InvalidItem, would: &str| {
+        format!("\n  {} {}{would}: {}", quoted(&item.api), quoted(&item.key), item.reason)
+    };
+    let own = own.iter().map(|item| line(item, ""));
+    own.chain(others.iter().map(|item| line(item, " would break"))).collect()
+}
