@@ -1,11 +1,15 @@
 use super::*;
 use crate::{
-    ApiDraft,
-    api::{ApiPath, Vendor},
-    lifecycle::LifecycleSpec,
+    Api, ApiDraft, Origin,
+    api::{ApiPath, MAX_HOST, Vendor},
+    lifecycle::{Lifecycle, LifecycleSpec},
     origin::{DomainPattern, OriginRules, OriginSpec},
+    rejection::MAX_SUPPORTED,
+    resolve::label::Label,
+    version::accept::{self, MAX_WHOLE},
 };
-use alloc::{format, vec};
+use alloc::{format, string::String, sync::Arc, vec};
+use core::cmp::Ordering;
 
 fn origin(domain: &str) -> Origin {
     let rules = OriginRules { allow: vec![DomainPattern::parse("*.example").unwrap()], ..OriginRules::default() };

@@ -1,0 +1,131 @@
+//! An API as the configuration or an `#api` item wrote it, and the making of the whole one.
+
+use super::{Api, ApiPath, DEFAULT_HEADER, HostPattern, InvalidApi, Missing, Scheme, Vendor};
+use crate::{origin::DomainPattern, rejection::Reason, version::Source};
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+
+/// An API as one border wrote it; what is `None` was not written.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ApiDraft {
+    /// Hosts.
+    pub hosts: Option<Vec<HostPattern>>,
+    /// Path prefix; the inner `None` is "all paths".
+    pub path: Option<Option<ApiPath>>,
+    /// Whether the path prefix is cut before forwarding.
+    pub strip: Option<bool>,
+    /// Further limit on this API's origins.
+    pub allow: Option<Vec<DomainPattern>>,
+    /// Enabled sources.
+    pub read: Option<Vec<Source>>,
+    /// Vendors of the `accept` source.
+    pub vendor: Option<Vec<Vendor>>,
+    /// Name of the `header` source.
+    pub header: Option<HeaderName>,
+    /// Version scheme.
+    pub scheme: Option<Scheme>,
+    /// Missing-version policy.
+    pub missing: Option<Missing>,
+    /// Statuses of its own.
+    pub status: Option<Vec<(Reason, StatusCode)>>,
+    /// Whether rejections list the supported versions.
+    pub supported: Option<bool>,
+}
+
+impl ApiDraft {
+    /// This draft, with the gaps filled from another.
+    #[must_use]
+    pub fn over(self, below: Self) -> Self {
+        Self {
+            hosts: self.hosts.or(below.hosts),
+            path: self.path.or(below.path),
+            strip: self.strip.or(below.strip),
+            allow: self.allow.or(below.allow),
+            read: self.read.or(below.read),
+            vendor: self.vendor.or(below.vendor),
+            header: self.header.or(below.header),
+            scheme: self.scheme.or(below.scheme),
+            missing: self.missing.or(below.missing),
+            status: self.status.or(below.status),
+            supported: self.supported.or(below.supported),
+        }
+    }
+
+    /// Makes the API.
+    ///
+    /// # Errors
+    /// An unfit name, no host, no source, an unfit status.
+    pub fn finish(self, name: &str) -> Result<Api, InvalidApi> {
+        check_name(name)?;
+        let hosts = self.hosts.filter(|hosts| !hosts.is_empty()).ok_or(InvalidApi::NoHost)?;
+        let read = self.read.unwrap_or_else(|| [Source::Accept, Source::Header].into());
+        if read.is_empty() {
+            return Err(InvalidApi::NoSource);
+        }
+        let reads = |source| read.contains(&source);
+        let header = self.header.unwrap_or(HeaderName::from_static(DEFAULT_HEADER));
+        let status = self.status.unwrap_or_default();
+        for (reason, status) in &status {
+            if !reason.is_configurable() || !(status.is_client_error() || status.is_server_error()) {
+                return Err(InvalidApi::Status { code: reason.code(), status: status.as_u16() });
+            }
+        }
+        let mut vary = Vec::new();
+        if reads(Source::Accept) {
+            vary.push(header::ACCEPT);
+        }
+        if reads(Source::Header) {
+            vary.push(header.clone());
+        }
+        let mut vary_value = String::new();
+        for (i, name) in vary.iter().enumerate() {
+            vary_value.push_str(if i == 0 { "" } else { ", " });
+            vary_value.push_str(&canonical_case(name));
+        }
+        // Longest first, so that `example.orders` is tried before `example`.
+        let mut vendors = self.vendor.unwrap_or_default();
+        vendors.sort_by_key(|vendor| core::cmp::Reverse(vendor.as_str().len()));
+        Ok(Api {
+            name: name.into(),
+            hosts,
+            path: self.path.flatten(),
+            strip: self.strip.unwrap_or(false),
+            allow: self.allow.unwrap_or_default(),
+            reads_accept: reads(Source::Accept),
+            reads_header: reads(Source::Header),
+            vendors,
+            header_text: canonical_case(&header).into(),
+            header,
+            scheme: self.scheme.unwrap_or_default(),
+            missing: self.missing.unwrap_or_default(),
+            status,
+            lists_supported: self.supported.unwrap_or(true),
+            vary,
+            vary_value: HeaderValue::try_from(vary_value).unwrap_or(HeaderValue::from_static("*")),
+        })
+    }
+}
+
+/// `accept` → `Accept`, `x-api-version` → `X-Api-Version`: how the name is written in `Vary`.
+fn canonical_case(name: &HeaderName) -> String {
+    if name.as_str() == DEFAULT_HEADER {
+        return "APIVER".to_owned();
+    }
+    let mut up = true;
+    name.as_str()
+        .chars()
+        .map(|c| {
+            let out = if up { c.to_ascii_uppercase() } else { c };
+            up = c == '-';
+            out
+        })
+        .collect()
+}
+
+fn check_name(name: &str) -> Result<(), InvalidApi> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    if name.is_empty() || name.len() > 128 || !name.bytes().all(plain) {
+        return Err(InvalidApi::Name(name.to_owned()));
+    }
+    Ok(())
+}

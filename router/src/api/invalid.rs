@@ -1,0 +1,63 @@
+//! Why a text makes no API.
+
+use crate::origin::InvalidOrigin;
+use alloc::string::String;
+
+/// Why a text makes no API.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidApi {
+    /// The name.
+    #[error("`{}` cannot name an API: letters, digits, `-`, `_`, `.`, at most 128", .0.escape_debug())]
+    Name(String),
+    /// A host.
+    #[error("host `{host}`: {reason}", host = .host.escape_debug())]
+    Host {
+        /// As written.
+        host: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// No host.
+    #[error("no hosts are named; `hosts = [\"*\"]` takes any")]
+    NoHost,
+    /// The path.
+    #[error("`{}` is not an absolute path such as `/orders`", .0.escape_debug())]
+    Path(String),
+    /// A vendor.
+    #[error("vendor `{vendor}`: {reason}", vendor = .vendor.escape_debug())]
+    Vendor {
+        /// As written.
+        vendor: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A source.
+    #[error("`{}` is no version source; this build reads `accept` and `header`", .0.escape_debug())]
+    Source(String),
+    /// No source.
+    #[error("`read` is empty: name at least one of `accept`, `header`")]
+    NoSource,
+    /// The header's name.
+    #[error("`{}` cannot be a version header", .0.escape_debug())]
+    Header(String),
+    /// The scheme.
+    #[error("`{}` is no version scheme; this build knows `label`", .0.escape_debug())]
+    Scheme(String),
+    /// The missing-version policy.
+    #[error("`{}` is neither `reject` nor a version", .0.escape_debug())]
+    Missing(String),
+    /// A status.
+    #[error("status {status} for `{code}`: only rejections take a status of their own, from 400 to 599")]
+    Status {
+        /// The reason's code.
+        code: &'static str,
+        /// As written.
+        status: u16,
+    },
+    /// A status for no reason.
+    #[error("`{}` is no rejection code", .0.escape_debug())]
+    Code(String),
+    /// `allow`.
+    #[error(transparent)]
+    Allow(#[from] InvalidOrigin),
+}

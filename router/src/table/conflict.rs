@@ -1,0 +1,34 @@
+//! Rows that the rest of the table makes unusable.
+
+use alloc::string::String;
+
+/// A row that the rest of the table makes unusable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// Its API.
+    pub api: String,
+    /// Its key.
+    pub key: String,
+    /// Why.
+    pub reason: ConflictReason,
+}
+
+/// How a row conflicts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConflictReason {
+    /// Another row has the same key in normal form.
+    #[error("another row is the same version (case and a `v` before a digit do not count); both are left out")]
+    SameVersion,
+    /// The key cannot be reported in a header.
+    #[error("its key is not printable ASCII")]
+    UnfitKey,
+    /// The alias names a row that is not there.
+    #[error("alias_of `{}` names no row", .0.escape_debug())]
+    AliasOfNothing(String),
+    /// The alias leads back to itself.
+    #[error("alias_of leads in a circle")]
+    AliasCycle,
+    /// Another API already answers under this host and path.
+    #[error("API `{0}` already answers under the same host and path")]
+    SameHost(String),
+}

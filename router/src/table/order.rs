@@ -1,0 +1,52 @@
+//! Which of two versions is newer.
+
+use core::cmp::Ordering;
+
+/// Orders versions as people do: runs of digits by value, the rest as text, `v` before a digit left out.
+#[must_use]
+pub fn compare_versions(a: &str, b: &str) -> Ordering {
+    let (mut a, mut b) = (bare(a), bare(b));
+    loop {
+        match (a, b) {
+            ([], []) => return Ordering::Equal,
+            ([], _) => return Ordering::Less,
+            (_, []) => return Ordering::Greater,
+            ([x, rest_a @ ..], [y, rest_b @ ..]) => {
+                if x.is_ascii_digit() && y.is_ascii_digit() {
+                    let (run_a, after_a) = digits(a);
+                    let (run_b, after_b) = digits(b);
+                    let order = run_a.len().cmp(&run_b.len()).then_with(|| run_a.cmp(run_b));
+                    if order != Ordering::Equal {
+                        return order;
+                    }
+                    (a, b) = (after_a, after_b);
+                } else {
+                    // A number is newer than a name.
+                    let order = (x.is_ascii_digit())
+                        .cmp(&y.is_ascii_digit())
+                        .then_with(|| x.to_ascii_lowercase().cmp(&y.to_ascii_lowercase()));
+                    if order != Ordering::Equal {
+                        return order;
+                    }
+                    (a, b) = (rest_a, rest_b);
+                }
+            }
+        }
+    }
+}
+
+/// A version without its `v` before a digit.
+pub(super) fn bare(text: &str) -> &[u8] {
+    match text.as_bytes() {
+        [b'v' | b'V', rest @ ..] if rest.first().is_some_and(u8::is_ascii_digit) => rest,
+        text => text,
+    }
+}
+
+/// A run of digits without leading zeros, and what follows.
+fn digits(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
+    let (run, after) = text.split_at_checked(end).unwrap_or((text, &[]));
+    let zeros = run.iter().position(|&b| b != b'0').unwrap_or(run.len());
+    (run.get(zeros..).unwrap_or_default(), after)
+}

@@ -1,0 +1,182 @@
+//! One API's part of the table: rows, and the two ways to find one.
+
+use super::row::Mapping;
+use crate::{
+    UnixTime, api::Api, caseless::CaselessMap, rejection::MAX_SUPPORTED, resolve::label::Label, version::accept,
+};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use hashbrown::HashMap;
+use http::HeaderValue;
+
+/// A row as the table holds it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) key: Box<str>,
+    pub(super) state: EntryState,
+}
+
+#[derive(Debug)]
+pub(super) enum EntryState {
+    Mapped(Arc<Mapping>),
+    /// Where the alias leads; never another alias.
+    Alias(RowId),
+    Invalid,
+}
+
+/// A row of one API's part of one table. Meaningless elsewhere, and never left outside a call.
+pub(crate) type RowId = u32;
+
+/// A row found: good, or known to be bad.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Found<'t> {
+    Mapped(&'t Arc<Mapping>),
+    Invalid(&'t str),
+}
+
+impl Found<'_> {
+    pub(crate) fn key(&self) -> &str {
+        match self {
+            Self::Mapped(mapping) => mapping.key(),
+            Self::Invalid(key) => key,
+        }
+    }
+}
+
+/// One API's part of the table.
+#[derive(Debug)]
+pub struct ApiTable {
+    pub(super) api: Arc<Api>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) by_label: CaselessMap<RowId>,
+    pub(super) by_whole: HashMap<Box<[u8]>, RowId>,
+    /// Good, shown rows, newest first.
+    pub(super) shown: Vec<RowId>,
+    /// Whether its rows were ever read; until then their absence means nothing.
+    pub(super) read: bool,
+}
+
+impl ApiTable {
+    /// The API.
+    #[must_use]
+    pub fn api(&self) -> &Arc<Api> {
+        &self.api
+    }
+
+    /// Whether rows are matched by whole media type or header value (sample layout).
+    pub(crate) fn has_whole(&self) -> bool {
+        !self.by_whole.is_empty()
+    }
+
+    pub(crate) fn find_label(&self, label: Label<'_>) -> Option<RowId> {
+        self.by_label.get(&label.as_caseless()).map(|row| self.follow(*row))
+    }
+
+    pub(crate) fn find_whole(&self, whole: &[u8]) -> Option<RowId> {
+        self.by_whole.get(whole).map(|row| self.follow(*row))
+    }
+
+    /// The row itself, or the one an alias stands for.
+    fn follow(&self, row: RowId) -> RowId {
+        match self.entries.get(row as usize).map(|entry| &entry.state) {
+            Some(EntryState::Alias(target)) => *target,
+            _ => row,
+        }
+    }
+
+    /// What stands in a row; ids come from this table's own indexes.
+    pub(crate) fn get(&self, row: RowId) -> Option<Found<'_>> {
+        let entry = self.entries.get(row as usize)?;
+        match &entry.state {
+            EntryState::Mapped(mapping) => Some(Found::Mapped(mapping)),
+            EntryState::Invalid => Some(Found::Invalid(&entry.key)),
+            EntryState::Alias(target) => self.entries.get(*target as usize).map(|entry| match &entry.state {
+                EntryState::Mapped(mapping) => Found::Mapped(mapping),
+                _ => Found::Invalid(&entry.key),
+            }),
+        }
+    }
+
+    /// Versions a client may be shown at this time, newest first, at most [`MAX_SUPPORTED`].
+    #[must_use]
+    pub fn supported(&self, now: UnixTime) -> Vec<Box<str>> {
+        if !self.api.lists_supported() {
+            return Vec::new();
+        }
+        self.mappings_newest_first()
+            .filter(|mapping| !mapping.is_retired(now))
+            .take(MAX_SUPPORTED)
+            .map(|mapping| mapping.version_str().into())
+            .collect()
+    }
+
+    fn mappings_newest_first(&self) -> impl Iterator<Item = &Arc<Mapping>> {
+        self.shown.iter().filter_map(|row| match self.get(*row) {
+            Some(Found::Mapped(mapping)) => Some(mapping),
+            _ => None,
+        })
+    }
+
+    /// All good mappings, in the order they were given.
+    pub fn mappings(&self) -> impl Iterator<Item = &Arc<Mapping>> {
+        self.entries.iter().filter_map(|entry| match &entry.state {
+            EntryState::Mapped(mapping) => Some(mapping),
+            _ => None,
+        })
+    }
+
+    /// All aliases with the keys they lead to.
+    pub fn aliases(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.entries.iter().filter_map(|entry| match &entry.state {
+            EntryState::Alias(target) => self.entries.get(*target as usize).map(|to| (&*entry.key, &*to.key)),
+            _ => None,
+        })
+    }
+
+    /// Rows held, good or not.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The keys of all rows that answer, aliases and last good values among them.
+    pub fn good_keys(&self) -> impl Iterator<Item = &str> {
+        (0..self.entries.len()).zip(&self.entries).filter_map(|(row, entry)| match self.get(id(row))? {
+            Found::Mapped(_) => Some(&*entry.key),
+            Found::Invalid(_) => None,
+        })
+    }
+
+    /// Whether this API's part of the table was ever read. Where it was not, every request is `no_table`: what was not
+    /// read cannot be told from what is not there.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.read
+    }
+
+    pub(super) fn mark_unread(&mut self) {
+        self.read = false;
+    }
+}
+
+/// Tables are bounded far below `u32::MAX` rows by memory; the bound is explicit all the same.
+pub(super) fn id(index: usize) -> RowId {
+    RowId::try_from(index).unwrap_or(RowId::MAX)
+}
+
+/// The part of a key that is a version: all of it, or what stands in a media type.
+pub(super) fn label_text<'k>(key: &'k str, api: &Api) -> &'k [u8] {
+    if key.contains('/') {
+        accept::version_in(key.as_bytes(), api.vendors()).unwrap_or_default()
+    } else {
+        key.as_bytes()
+    }
+}
+
+/// What `api-version` says for a row.
+pub(super) fn reported(key: &str, api: &Api) -> Option<HeaderValue> {
+    let text = match label_text(key, api) {
+        [] => key.as_bytes(),
+        text => text,
+    };
+    HeaderValue::from_bytes(text).ok().filter(|value| value.to_str().is_ok())
+}

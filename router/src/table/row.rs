@@ -1,0 +1,108 @@
+//! Rows: as a border reads them, and as requests hold them.
+
+use crate::{UnixTime, api::Api, lifecycle::Lifecycle, origin::Origin};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use http::HeaderValue;
+
+/// What a row of the table became at the border.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// The key as stored: a version, or in the sample layout a media type or header value.
+    pub key: Box<str>,
+    /// Whether the key is matched as a whole (sample layout) besides as a version.
+    pub whole: bool,
+    /// Its content.
+    pub state: RowState,
+}
+
+/// A row's content.
+#[derive(Debug, Clone)]
+pub enum RowState {
+    /// A version and its origin.
+    Mapped(MappingSpec),
+    /// Another name for this version.
+    Alias(Box<str>),
+    /// Not readable; its last good value is kept where the previous table has one.
+    Invalid,
+}
+
+/// A mapping as a border reads it.
+#[derive(Debug, Clone)]
+pub struct MappingSpec {
+    /// Where it is served.
+    pub origin: Origin,
+    /// Whether it is left out of what clients are shown.
+    pub hidden: bool,
+    /// Deprecation, sunset, brownouts.
+    pub lifecycle: Option<Lifecycle>,
+}
+
+/// An API with its rows.
+#[derive(Debug, Clone)]
+pub struct ApiRows {
+    /// The API.
+    pub api: Arc<Api>,
+    /// Its rows, in any order.
+    pub rows: Vec<Row>,
+}
+
+/// One version and where it is served; what a request holds from its start to its end.
+#[derive(Debug)]
+pub struct Mapping {
+    pub(super) api: Arc<Api>,
+    pub(super) key: Box<str>,
+    pub(super) version: HeaderValue,
+    pub(super) origin: Origin,
+    pub(super) hidden: bool,
+    pub(super) lifecycle: Option<Box<Lifecycle>>,
+}
+
+impl Mapping {
+    /// The API it belongs to.
+    #[must_use]
+    pub fn api(&self) -> &Arc<Api> {
+        &self.api
+    }
+
+    /// The row's key as stored.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The concrete version, as reported in `api-version`: the key, or in the sample layout the version in it.
+    #[must_use]
+    pub fn version(&self) -> &HeaderValue {
+        &self.version
+    }
+
+    /// The same as text.
+    #[must_use]
+    pub fn version_str(&self) -> &str {
+        self.version.to_str().unwrap_or_default()
+    }
+
+    /// Where it is served.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Whether it is left out of what clients are shown.
+    #[must_use]
+    pub fn hidden(&self) -> bool {
+        self.hidden
+    }
+
+    /// Deprecation, sunset, brownouts.
+    #[must_use]
+    pub fn lifecycle(&self) -> Option<&Lifecycle> {
+        self.lifecycle.as_deref()
+    }
+
+    /// Whether it answers 410 at this time.
+    #[must_use]
+    pub fn is_retired(&self, now: UnixTime) -> bool {
+        self.lifecycle.as_ref().is_some_and(|life| life.is_retired(now))
+    }
+}
