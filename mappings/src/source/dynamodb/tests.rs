@@ -322,29 +322,35 @@ async fn noise_is_no_table() {
     assert_eq!(store.read().await.unwrap_err().code(), "failed");
 }
 
-/// Runs one of the ignored tests below in a process with this environment and no other.
-fn in_environment(test: &str, variables: &[(&str, &str)]) {
+/// Runs the test of this name once more, in a process with this environment and no other; `true` in that process,
+/// which goes on with the test's body.
+fn is_in_environment(test: &str, variables: &[(&str, &str)]) -> bool {
+    const CHILD: &str = "VERGE_TEST_CHILD";
+    if std::env::var_os(CHILD).is_some() {
+        return true;
+    }
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-    command.env_clear().args(["--ignored", "--exact", "--test-threads=1"]);
+    command.env_clear().args(["--exact", "--test-threads=1"]);
     command.arg(format!("source::dynamodb::tests::{test}"));
-    let nowhere = [("AWS_EC2_METADATA_DISABLED", "true"), ("HOME", "/nonexistent")];
+    let nowhere = [("AWS_EC2_METADATA_DISABLED", "true"), ("HOME", "/nonexistent"), (CHILD, "1")];
     let output = command.envs(nowhere).envs(variables.iter().copied()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    false
 }
 
 fn elsewhere() -> DynamoStore {
     DynamoStore::new(DynamoSettings { table: TABLE.to_owned(), ..DynamoSettings::default() })
 }
 
-#[test]
-fn without_a_region_the_message_says_so() {
-    in_environment("with_no_region", &[("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x")]);
-}
-
 #[tokio::test]
-#[ignore = "needs an environment of its own; run by the test above"]
-async fn with_no_region() {
+async fn without_a_region_the_message_says_so() {
+    if !is_in_environment(
+        "without_a_region_the_message_says_so",
+        &[("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x")],
+    ) {
+        return;
+    }
     let error = elsewhere().read().await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -352,51 +358,47 @@ async fn with_no_region() {
     );
 }
 
-#[test]
-fn without_credentials_the_message_says_so() {
-    in_environment("with_no_credentials", &[("AWS_REGION", "us-east-1")]);
-}
-
 #[tokio::test]
-#[ignore = "needs an environment of its own; run by the test above"]
-async fn with_no_credentials() {
+async fn without_credentials_the_message_says_so() {
+    if !is_in_environment("without_credentials_the_message_says_so", &[("AWS_REGION", "us-east-1")]) {
+        return;
+    }
     let error = elsewhere().read().await.unwrap_err();
     assert_eq!(error.code(), "no_credentials", "{error}");
     assert!(error.to_string().contains("AWS_ACCESS_KEY_ID"), "{error}");
     assert!(!error.to_string().contains('\n'), "{error}");
 }
 
-#[test]
-fn variables_that_make_the_sdk_panic_are_an_error() {
-    in_environment("with_bad_attempts", &[("AWS_REGION", "us-east-1"), ("AWS_MAX_ATTEMPTS", "0")]);
-}
-
 #[tokio::test]
-#[ignore = "needs an environment of its own; run by the test above"]
-async fn with_bad_attempts() {
+async fn variables_that_make_the_sdk_panic_are_an_error() {
+    if !is_in_environment(
+        "variables_that_make_the_sdk_panic_are_an_error",
+        &[("AWS_REGION", "us-east-1"), ("AWS_MAX_ATTEMPTS", "0")],
+    ) {
+        return;
+    }
     assert_eq!(elsewhere().read().await.unwrap_err().code(), "setting");
 }
 
 #[tokio::test]
 async fn the_standard_variables_find_a_table() {
-    let engine = store().await;
-    engine.put(row("v1", "one.example.com"), Expect::Absent, "ann").await.unwrap();
-    let endpoint = format!("http://{}", engine.address());
-    let credentials = [("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x"), ("AWS_REGION", "eu-west-1")];
-    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "SETTING"] {
-        let endpoint = endpoint.clone();
-        let child = tokio::task::spawn_blocking(move || {
-            // A proxy of the environment is not asked for this very machine.
-            let proxy = if name == "SETTING" { [("HTTP_PROXY", "http://127.0.0.1:1")].as_slice() } else { &[] };
-            in_environment("with_variables", &[&credentials[..], proxy, &[(name, &endpoint)]].concat());
-        });
-        child.await.unwrap();
+    const OURS: &str = "the_standard_variables_find_a_table";
+    if std::env::var_os("VERGE_TEST_CHILD").is_none() {
+        let engine = store().await;
+        engine.put(row("v1", "one.example.com"), Expect::Absent, "ann").await.unwrap();
+        let endpoint = format!("http://{}", engine.address());
+        let credentials = [("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x"), ("AWS_REGION", "eu-west-1")];
+        for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "SETTING"] {
+            let endpoint = endpoint.clone();
+            let child = tokio::task::spawn_blocking(move || {
+                // A proxy of the environment is not asked for this very machine.
+                let proxy = if name == "SETTING" { [("HTTP_PROXY", "http://127.0.0.1:1")].as_slice() } else { &[] };
+                is_in_environment(OURS, &[&credentials[..], proxy, &[(name, &endpoint)]].concat());
+            });
+            child.await.unwrap();
+        }
+        return;
     }
-}
-
-#[tokio::test]
-#[ignore = "needs an environment of its own; run by the test above"]
-async fn with_variables() {
     let setting = std::env::var("SETTING").ok();
     let store = DynamoStore::new(DynamoSettings {
         table: TABLE.to_owned(),
