@@ -2,7 +2,7 @@
 
 use crate::{api::Api, table::Mapping};
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 /// Every outcome but success. The router returns the ones marked *rejection*; the rest are *faults* (ours or the
 /// origin's) that an edge meets, listed here so that every edge answers them alike.
@@ -221,6 +221,8 @@ pub struct Rejection {
     pub requested: Option<Box<str>>,
     /// The row that answered, where there is one (`retired_version`, `invalid_mapping`).
     pub version: Option<Box<str>>,
+    /// What `api-version` says of it.
+    pub api_version: Option<HeaderValue>,
     /// The same row where it is good: a retired one, whose lifecycle the answer repeats.
     pub mapping: Option<Arc<Mapping>>,
     /// Versions that would have been served, newest first, at most [`MAX_SUPPORTED`]; empty where policy hides them.
@@ -229,7 +231,15 @@ pub struct Rejection {
 
 impl Rejection {
     pub(crate) fn new(reason: Reason) -> Self {
-        Self { reason, api: None, requested: None, version: None, mapping: None, supported: Vec::new() }
+        Self {
+            reason,
+            api: None,
+            requested: None,
+            version: None,
+            api_version: None,
+            mapping: None,
+            supported: Vec::new(),
+        }
     }
 
     /// The status to answer with: the API's own choice, or the reason's default.

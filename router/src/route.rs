@@ -50,6 +50,7 @@ fn reject(no: Unresolved<'_>, part: &ApiTable, now: UnixTime) -> Rejection {
         api: Some(part.api().clone()),
         requested: no.requested.map(repeatable),
         version: found.map(|found| found.key().into()),
+        api_version: found.and_then(|found| part.reported(&found)),
         mapping: match found {
             Some(Found::Mapped(mapping)) => Some(mapping.clone()),
             _ => None,

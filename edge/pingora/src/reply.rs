@@ -38,8 +38,8 @@ impl Reply {
             None => HeaderValue::from_static("*"),
         };
         reply.fields.push((header::VARY, vary));
-        if let Some(version) = rejection.version.as_deref().and_then(|version| HeaderValue::from_str(version).ok()) {
-            reply.fields.push((API_VERSION, version));
+        if let Some(version) = &rejection.api_version {
+            reply.fields.push((API_VERSION, version.clone()));
         }
         if let Some(life) = rejection.mapping.as_ref().and_then(|mapping| mapping.lifecycle()) {
             reply.fields.extend(life.fields().iter().cloned());

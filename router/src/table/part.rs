@@ -96,6 +96,14 @@ impl ApiTable {
         }
     }
 
+    /// What `api-version` says of a row, good or not.
+    pub(crate) fn reported(&self, found: &Found<'_>) -> Option<HeaderValue> {
+        match found {
+            Found::Mapped(mapping) => Some(mapping.version().clone()),
+            Found::Invalid(key) => reported(key, &self.api),
+        }
+    }
+
     /// Versions a client may be shown at this time, newest first, at most [`MAX_SUPPORTED`].
     #[must_use]
     pub fn supported(&self, now: UnixTime) -> Vec<Box<str>> {
