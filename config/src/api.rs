@@ -81,6 +81,7 @@ fn read_draft(section: &mut Section<'_>) -> ApiDraft {
         draft.vendor = version.entry("vendor").and_then(|entry| filled(&entry, Vendor::parse, "leave the key out"));
         draft.header = version.entry("header").and_then(|entry| entry.parse(api::parse_header));
         draft.missing = version.entry("missing").and_then(|entry| entry.parse(Missing::parse));
+        draft.preflight = version.entry("preflight").and_then(|entry| entry.parse(Missing::parse));
         version.close();
     }
     draft

@@ -84,6 +84,7 @@ pub const KEYS: &[Key] = &[
     key("api[].version.vendor", "string, or list", "none", "vendors in media types"),
     key("api[].version.header", "string", "APIVER", "the version header's name"),
     key("api[].version.missing", "`reject`, a version or an alias", "reject", "what no version stands for"),
+    key("api[].version.preflight", "`reject`, a version or an alias", "reject", "where a CORS preflight goes instead"),
     key("api[].status", "table", "the defaults", "statuses of its own"),
     key("api[].status.*", "integer", "the code's own", "the status this rejection is answered with"),
     key("api[].table", "table", "`[table]`", "a table of its own"),

@@ -32,6 +32,7 @@ pub struct Api {
     header_text: Box<str>,
     scheme: Scheme,
     missing: Missing,
+    preflight: Missing,
     status: Vec<(Reason, StatusCode)>,
     lists_supported: bool,
     vary: Vec<HeaderName>,
@@ -107,6 +108,15 @@ impl Api {
     #[must_use]
     pub fn missing(&self) -> &Missing {
         &self.missing
+    }
+
+    /// The version that a CORS preflight goes to when a missing version is rejected.
+    #[must_use]
+    pub fn preflight(&self) -> Option<&str> {
+        match &self.preflight {
+            Missing::Version(version) => Some(version),
+            Missing::Reject => None,
+        }
     }
 
     /// The status it answers a reason with, where it has one of its own.

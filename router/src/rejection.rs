@@ -38,6 +38,8 @@ pub enum Reason {
     TargetTooLong,
     /// Rejection: the head, or its number of fields, is over its limit.
     HeadTooLarge,
+    /// Not a failure: a CORS preflight, and no version to send it to. Answered without CORS fields, never refused.
+    Preflight,
     /// Fault: the table, or this API's part of it, was never loaded.
     NoTable,
     /// Fault: the origin refused the connection, or its name does not resolve.
@@ -56,7 +58,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the contract's table.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::MissingVersion,
         Self::MalformedVersion,
         Self::UnknownVersion,
@@ -76,6 +78,7 @@ impl Reason {
         Self::TargetTooLong,
         Self::HeadTooLarge,
         Self::LoopDetected,
+        Self::Preflight,
         Self::Overloaded,
         Self::Internal,
     ];
@@ -98,6 +101,7 @@ impl Reason {
             Self::BodyTooLarge => "body_too_large",
             Self::TargetTooLong => "target_too_long",
             Self::HeadTooLarge => "head_too_large",
+            Self::Preflight => "preflight",
             Self::NoTable => "no_table",
             Self::OriginUnreachable => "origin_unreachable",
             Self::OriginTls => "origin_tls",
@@ -127,6 +131,7 @@ impl Reason {
             Self::InvalidMapping | Self::NoTable | Self::OriginOverloaded | Self::Overloaded => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Self::Preflight => StatusCode::NO_CONTENT,
             Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             Self::LoopDetected => StatusCode::LOOP_DETECTED,
             Self::BadRequest => StatusCode::BAD_REQUEST,
@@ -175,6 +180,7 @@ impl Reason {
             Self::BodyTooLarge => "The request body is too large",
             Self::TargetTooLong => "The request target is too long",
             Self::HeadTooLarge => "The request head is too large",
+            Self::Preflight => "A CORS preflight that no version answers",
             Self::NoTable => "The version table has not been loaded yet",
             Self::OriginUnreachable => "The origin cannot be reached",
             Self::OriginTls => "The origin's TLS handshake failed",

@@ -104,7 +104,7 @@ pub(crate) fn resolve<'r>(
         Some((looked, text)) => decide_header(looked, text, &accepted, request, part)?,
         None => match choose_range(&accepted, request, part, now)? {
             Some(row) => Resolved { row, source: Source::Accept },
-            None => Resolved { row: choose_default(&accepted, part, witness)?, source: Source::Missing },
+            None => Resolved { row: choose_default(&accepted, request, part, witness)?, source: Source::Missing },
         },
     };
     match part.get(resolved.row) {
@@ -335,10 +335,14 @@ fn choose_range<'r>(
 /// The missing-version policy.
 fn choose_default<'r>(
     accepted: &Accepted,
+    request: &Request<'_>,
     part: &ApiTable,
     witness: &mut impl Witness,
 ) -> Result<RowId, Unresolved<'r>> {
     witness.saw(Fact::NothingAsked);
+    if is_preflight(request) {
+        return choose_for_preflight(part, witness);
+    }
     if accepted.wildcard_refused && !accepted.others {
         return Err(Unresolved::new(Reason::NotAcceptable, None));
     }
@@ -351,6 +355,28 @@ fn choose_default<'r>(
         Looked::Row(row) => Ok(row),
         _ => Err(Unresolved::new(Reason::UnknownVersion, None)),
     }
+}
+
+/// A CORS preflight (Fetch, "CORS-preflight fetch"): it can carry no version, so that none is no fault of the client's.
+fn is_preflight(request: &Request<'_>) -> bool {
+    *request.method == http::Method::OPTIONS
+        && request.headers.contains_key(http::header::ORIGIN)
+        && request.headers.contains_key(http::header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// Where a missing version goes, else the API's `preflight` version.
+fn choose_for_preflight<'r>(part: &ApiTable, witness: &mut impl Witness) -> Result<RowId, Unresolved<'r>> {
+    let default = match part.api().missing() {
+        Missing::Version(default) => Some(&**default),
+        Missing::Reject => None,
+    };
+    for version in [default, part.api().preflight()].into_iter().flatten() {
+        if let Looked::Row(row) = look_up_value(version.as_bytes(), part) {
+            witness.saw(Fact::Default(version));
+            return Ok(row);
+        }
+    }
+    Err(Unresolved::new(Reason::Preflight, None))
 }
 
 /// The version text of one considered range: only walked to on the way to a rejection.

@@ -150,6 +150,8 @@ impl Forward {
     /// Edits the answer's head for the client; `edits` stands on the origin's fields.
     pub fn edit_response(&self, edits: &mut impl Edits) {
         edits.set(API_VERSION, self.mapping.version().clone());
+        // An origin must not pass its own answer off as one of ours.
+        edits.remove(&VERGE_REASON);
         add_vary(self.api(), edits);
         if let Some(life) = self.mapping.lifecycle() {
             for (name, value) in life.fields() {

@@ -128,3 +128,16 @@ async fn a_preflight_goes_where_a_missing_version_goes() {
     assert_eq!(node.ask(&preflight()).await.status, 200);
     assert_eq!(stages.v2.only_seen().method, "OPTIONS");
 }
+
+#[tokio::test]
+async fn a_preflight_with_nowhere_to_go_is_answered_without_content() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let mut connection = node.connect().await;
+    let answer = connection.ask(&preflight()).await;
+    assert_eq!((answer.status, answer.field("verge-reason")), (204, Some("preflight")));
+    assert_eq!((answer.field("content-length"), answer.field("access-control-allow-origin")), (None, None));
+    let next = connection.ask(&Request::get("/").version("v1")).await;
+    assert_eq!(next.status, 200, "{next:?}");
+    assert_eq!(stages.v1.only_seen().method, "GET");
+}

@@ -118,7 +118,7 @@ impl Verge {
         if !session.is_body_done() {
             session.set_keepalive(None);
         }
-        let bodyless = session.req_header().method == http::Method::HEAD;
+        let bodyless = reply.body.is_empty() || session.req_header().method == http::Method::HEAD;
         session.write_response_header(Box::new(reply.head()?), bodyless).await?;
         if !bodyless {
             session.write_response_body(Some(reply.body.clone()), true).await?;

@@ -100,12 +100,19 @@ impl Reply {
             body.push(']');
         }
         body.push_str(&format!(",\"status\":{}}}\n", status.as_u16()));
+        // 204 has no content (RFC 9110 §15.3.5).
+        let has_content = status != StatusCode::NO_CONTENT;
+        if !has_content {
+            body.clear();
+        }
 
         let mut fields = vec![
-            (header::CONTENT_TYPE, PROBLEM_JSON),
             (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
             (VERGE_REASON, HeaderValue::from_static(reason.code())),
         ];
+        if has_content {
+            fields.push((header::CONTENT_TYPE, PROBLEM_JSON));
+        }
         if let Some(id) = request_id {
             fields.push((X_REQUEST_ID, id.clone()));
         }
@@ -125,7 +132,9 @@ impl Reply {
         for (name, value) in &self.fields {
             head.append_header(name.clone(), value.clone())?;
         }
-        head.insert_header(header::CONTENT_LENGTH, self.body.len())?;
+        if !self.body.is_empty() {
+            head.insert_header(header::CONTENT_LENGTH, self.body.len())?;
+        }
         Ok(head)
     }
 

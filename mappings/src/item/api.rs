@@ -23,6 +23,7 @@ pub fn read_api(item: &Item) -> Result<ApiDraft, InvalidRow> {
         header: fields.text("header")?.map(parse_header).transpose()?,
         scheme: fields.text("scheme")?.map(Scheme::parse).transpose()?,
         missing: fields.text("missing")?.map(Missing::parse).transpose()?,
+        preflight: fields.text("preflight")?.map(Missing::parse).transpose()?,
         status: read_status(fields)?,
         supported: fields.flag("supported")?,
     })

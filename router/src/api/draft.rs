@@ -26,6 +26,8 @@ pub struct ApiDraft {
     pub scheme: Option<Scheme>,
     /// Missing-version policy.
     pub missing: Option<Missing>,
+    /// Where a CORS preflight goes when a missing version is rejected.
+    pub preflight: Option<Missing>,
     /// Statuses of its own.
     pub status: Option<Vec<(Reason, StatusCode)>>,
     /// Whether rejections list the supported versions.
@@ -46,6 +48,7 @@ impl ApiDraft {
             header: self.header.or(below.header),
             scheme: self.scheme.or(below.scheme),
             missing: self.missing.or(below.missing),
+            preflight: self.preflight.or(below.preflight),
             status: self.status.or(below.status),
             supported: self.supported.or(below.supported),
         }
@@ -98,6 +101,7 @@ impl ApiDraft {
             header,
             scheme: self.scheme.unwrap_or_default(),
             missing: self.missing.unwrap_or_default(),
+            preflight: self.preflight.unwrap_or_default(),
             status,
             lists_supported: self.supported.unwrap_or(true),
             vary,
