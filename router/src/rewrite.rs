@@ -28,7 +28,7 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 pub const OWN_NAME: &str = "verge";
 
 /// Fields that belong to one connection (RFC 9110 §7.6.1), besides those `Connection` nominates.
-const HOP_BY_HOP: [HeaderName; 8] = [
+static HOP_BY_HOP: [HeaderName; 8] = [
     header::CONNECTION,
     KEEP_ALIVE,
     PROXY_CONNECTION,
@@ -119,16 +119,15 @@ impl Forward {
     /// Edits the request head for the origin. `request` is the head as received, before any edit.
     pub fn edit_request(&self, request: &Request<'_>, hop: &Hop<'_>, edits: &mut impl Edits) {
         let headers = request.headers;
-        for name in HOP_BY_HOP.iter().filter(|name| headers.contains_key(*name)) {
-            edits.remove_hop_by_hop(name);
+        for name in headers.keys() {
+            if HOP_BY_HOP.contains(name) {
+                edits.remove_hop_by_hop(name);
+            } else if name.as_str().starts_with("verge-") || *name == X_APIGW_API_ID || is_forwarding(name) {
+                edits.remove(name);
+            }
         }
         for name in nominated(headers) {
             edits.remove_hop_by_hop(&name);
-        }
-        for name in headers.keys() {
-            if name.as_str().starts_with("verge-") || *name == X_APIGW_API_ID || is_forwarding(name) {
-                edits.remove(name);
-            }
         }
         edits.set(header::HOST, self.origin().host().clone());
         if let Some(value) = hop.client.and_then(address_value) {
