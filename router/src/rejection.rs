@@ -1,8 +1,12 @@
 //! Why a request is not forwarded: one closed list, with one code, one default status and one title for each entry.
 
-use crate::{api::Api, table::Mapping};
+use crate::{
+    api::Api,
+    rewrite::{API_VERSION, VERGE_REASON},
+    table::Mapping,
+};
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 
 /// Every outcome but success. The router returns the ones marked *rejection*; the rest are *faults* (ours or the
 /// origin's) that an edge meets, listed here so that every edge answers them alike.
@@ -201,6 +205,24 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// The fields of every answer of ours for this reason, whichever edge writes it.
+    #[must_use]
+    pub fn fields(self) -> Vec<(HeaderName, HeaderValue)> {
+        let mut fields = Vec::with_capacity(8);
+        fields.push((header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
+        fields.push((VERGE_REASON, HeaderValue::from_static(self.code())));
+        if let Some(seconds) = self.retry_after() {
+            fields.push((header::RETRY_AFTER, HeaderValue::from(seconds)));
+        }
+        if self == Self::MethodNotAllowed {
+            // RFC 9110 §15.5.6 asks for the list; any method but the two refused is passed on.
+            fields.push((header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")));
+        }
+        fields
+    }
+}
+
 impl core::fmt::Display for Reason {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(self.code())
@@ -252,6 +274,20 @@ impl Rejection {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.api.as_ref().and_then(|api| api.status(self.reason)).unwrap_or_else(|| self.reason.default_status())
+    }
+
+    /// The fields to answer with: the reason's, `Vary`, and what is to be said of the row.
+    #[must_use]
+    pub fn fields(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let mut fields = self.reason.fields();
+        // Without an API nothing is known about what the choice could depend on.
+        let vary = self.api.as_ref().map_or(HeaderValue::from_static("*"), |api| api.vary_value().clone());
+        fields.push((header::VARY, vary));
+        fields.extend(self.api_version.clone().map(|version| (API_VERSION, version)));
+        if let Some(life) = self.mapping.as_ref().and_then(|mapping| mapping.lifecycle()) {
+            fields.extend(life.fields().iter().cloned());
+        }
+        fields
     }
 }
 

@@ -6,11 +6,7 @@ use serde_json::Value as Json;
 use std::{collections::BTreeMap, net::IpAddr};
 use verge_config::Config;
 use verge_mappings::{Item, Part, Reading, Scope, parse_all};
-use verge_router::{
-    ApiDraft, Edits, Forward, Hop, MappingTable, Rejection, Request, UnixTime,
-    rewrite::{VERGE_REASON, add_vary},
-    route,
-};
+use verge_router::{ApiDraft, Edits, Forward, Hop, MappingTable, Rejection, Request, UnixTime, route};
 use verge_tests::corpus::{self, Case, Fixture, Observed, Outcome, Upstream};
 
 /// 2026-01-01T00:00:00Z, for cases that hold at any time.
@@ -119,12 +115,8 @@ fn carry_out(forward: &Forward, request: &Request<'_>, case: &Case) -> Observed 
 /// What a reply takes from a rejection; its body is the edge's.
 fn reply(rejection: &Rejection) -> Observed {
     let mut head = Head(HeaderMap::new());
-    head.set(VERGE_REASON, HeaderValue::from_static(rejection.reason.code()));
-    if let Some(api) = &rejection.api {
-        add_vary(api, &mut head);
-    }
-    if let Some(seconds) = rejection.reason.retry_after() {
-        head.set(http::header::RETRY_AFTER, HeaderValue::from(seconds));
+    for (name, value) in rejection.fields() {
+        head.append(name, value);
     }
     Observed {
         outcome: Outcome::Reject,

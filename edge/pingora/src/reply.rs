@@ -7,7 +7,7 @@ use pingora_http::ResponseHeader;
 use verge_router::{
     Reason, Rejection,
     lifecycle::{imf_fixdate, rfc3339},
-    rewrite::{API_VERSION, VERGE_REASON, X_REQUEST_ID},
+    rewrite::X_REQUEST_ID,
 };
 
 /// Media type of the body (RFC 9457 §3).
@@ -25,26 +25,15 @@ pub(crate) struct Reply {
 impl Reply {
     /// The answer to a rejection, under its API's policy.
     pub(crate) fn to_rejection(rejection: &Rejection, request_id: &HeaderValue) -> Self {
-        let mut reply = Self::build(
+        Self::build(
             rejection.reason,
             rejection.status(),
+            rejection.fields(),
             &detail(rejection),
-            Some(request_id),
+            request_id,
             rejection.requested.as_deref(),
-            Some(&rejection.supported),
-        );
-        let vary = match &rejection.api {
-            Some(api) => api.vary_value().clone(),
-            None => HeaderValue::from_static("*"),
-        };
-        reply.fields.push((header::VARY, vary));
-        if let Some(version) = &rejection.api_version {
-            reply.fields.push((API_VERSION, version.clone()));
-        }
-        if let Some(life) = rejection.mapping.as_ref().and_then(|mapping| mapping.lifecycle()) {
-            reply.fields.extend(life.fields().iter().cloned());
-        }
-        reply
+            &rejection.supported,
+        )
     }
 
     /// The answer to a fault. `vary` is the API's, where the request got as far as one.
@@ -55,9 +44,9 @@ impl Reply {
         request_id: &HeaderValue,
         vary: Option<&HeaderValue>,
     ) -> Self {
-        let mut reply = Self::build(reason, status, detail, Some(request_id), None, None);
-        reply.fields.push((header::VARY, vary.cloned().unwrap_or(HeaderValue::from_static("*"))));
-        reply
+        let mut fields = reason.fields();
+        fields.push((header::VARY, vary.cloned().unwrap_or(HeaderValue::from_static("*"))));
+        Self::build(reason, status, fields, detail, request_id, None, &[])
     }
 
     /// The answer to a request that could not even be read.
@@ -69,11 +58,18 @@ impl Reply {
     fn build(
         reason: Reason,
         status: StatusCode,
+        mut fields: Vec<(HeaderName, HeaderValue)>,
         detail: &str,
-        request_id: Option<&HeaderValue>,
+        request_id: &HeaderValue,
         requested: Option<&str>,
-        supported: Option<&[Box<str>]>,
+        supported: &[Box<str>],
     ) -> Self {
+        fields.push((X_REQUEST_ID, request_id.clone()));
+        // 204 has no content (RFC 9110 §15.3.5).
+        if status == StatusCode::NO_CONTENT {
+            return Self { status, reason, fields, body: Bytes::new() };
+        }
+        fields.push((header::CONTENT_TYPE, PROBLEM_JSON));
         let mut body = String::with_capacity(256);
         let mut member = |name: &str, text: &str| {
             body.push(if body.is_empty() { '{' } else { ',' });
@@ -84,14 +80,12 @@ impl Reply {
         member("type", &format!("urn:verge:problem:{}", reason.code()));
         member("title", reason.title());
         member("detail", detail);
-        if let Some(id) = request_id.and_then(|id| id.to_str().ok()) {
-            member("instance", id);
-        }
+        member("instance", request_id.to_str().unwrap_or_default());
         member("code", reason.code());
         if let Some(requested) = requested {
             member("requested", requested);
         }
-        if let Some(supported) = supported.filter(|supported| !supported.is_empty()) {
+        if !supported.is_empty() {
             body.push_str(",\"supported\":[");
             for (i, version) in supported.iter().enumerate() {
                 body.push_str(if i == 0 { "" } else { "," });
@@ -100,29 +94,6 @@ impl Reply {
             body.push(']');
         }
         body.push_str(&format!(",\"status\":{}}}\n", status.as_u16()));
-        // 204 has no content (RFC 9110 §15.3.5).
-        let has_content = status != StatusCode::NO_CONTENT;
-        if !has_content {
-            body.clear();
-        }
-
-        let mut fields = vec![
-            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            (VERGE_REASON, HeaderValue::from_static(reason.code())),
-        ];
-        if has_content {
-            fields.push((header::CONTENT_TYPE, PROBLEM_JSON));
-        }
-        if let Some(id) = request_id {
-            fields.push((X_REQUEST_ID, id.clone()));
-        }
-        if let Some(seconds) = reason.retry_after() {
-            fields.push((header::RETRY_AFTER, HeaderValue::from(seconds)));
-        }
-        if reason == Reason::MethodNotAllowed {
-            // RFC 9110 §15.5.6 asks for the list; any other method is passed on.
-            fields.push((header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")));
-        }
         Self { status, reason, fields, body: Bytes::from(body) }
     }
 

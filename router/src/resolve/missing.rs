@@ -1,0 +1,57 @@
+//! Nothing is asked: the missing-version policy, and where preflights go.
+
+use super::{Accepted, Looked, Unresolved, look_up_value};
+use crate::{
+    api::Missing,
+    rejection::Reason,
+    request::Request,
+    table::{ApiTable, RowId},
+    witness::{Fact, Witness},
+};
+
+/// The missing-version policy.
+pub(super) fn choose_default<'r>(
+    accepted: &Accepted,
+    request: &Request<'_>,
+    part: &ApiTable,
+    witness: &mut impl Witness,
+) -> Result<RowId, Unresolved<'r>> {
+    witness.saw(Fact::NothingAsked);
+    if is_preflight(request) {
+        return choose_for_preflight(part, witness);
+    }
+    if accepted.wildcard_refused && !accepted.others {
+        return Err(Unresolved::new(Reason::NotAcceptable, None));
+    }
+    let Missing::Version(default) = part.api().missing() else {
+        return Err(Unresolved::new(Reason::MissingVersion, None));
+    };
+    witness.saw(Fact::Default(default));
+    match look_up_value(default.as_bytes(), part) {
+        Looked::Row(row) if accepted.refuses(row) => Err(Unresolved::new(Reason::NotAcceptable, None)),
+        Looked::Row(row) => Ok(row),
+        _ => Err(Unresolved::new(Reason::UnknownVersion, None)),
+    }
+}
+
+/// A CORS preflight (Fetch, "CORS-preflight fetch"): it can carry no version, so that none is no fault of the client's.
+fn is_preflight(request: &Request<'_>) -> bool {
+    *request.method == http::Method::OPTIONS
+        && request.headers.contains_key(http::header::ORIGIN)
+        && request.headers.contains_key(http::header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// Where a missing version goes, else the API's `preflight` version.
+fn choose_for_preflight<'r>(part: &ApiTable, witness: &mut impl Witness) -> Result<RowId, Unresolved<'r>> {
+    let default = match part.api().missing() {
+        Missing::Version(default) => Some(&**default),
+        Missing::Reject => None,
+    };
+    for version in [default, part.api().preflight()].into_iter().flatten() {
+        if let Looked::Row(row) = look_up_value(version.as_bytes(), part) {
+            witness.saw(Fact::Default(version));
+            return Ok(row);
+        }
+    }
+    Err(Unresolved::new(Reason::Preflight, None))
+}
