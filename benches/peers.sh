@@ -21,14 +21,14 @@ for program in nginx haproxy wrk openssl taskset; do
 done
 [ "$mode" = plain ] || [ "$mode" = tls ] || { echo "plain or tls, not $mode"; exit 2; }
 
-cargo build --release -p verge -p verge-benches --features verge-benches/bare --bins ${CI:+--locked}
+[ -n "${NO_BUILD:-}" ] || cargo build --release -p verge -p verge-benches --features verge-benches/bare --bins ${CI:+--locked}
 bin=${CARGO_TARGET_DIR:-target}/release
 
 dir=$(mktemp -d)
 running=()
 finish() {
-    for pid in "${running[@]}"; do kill "$pid" 2>/dev/null || true; done
-    wait 2>/dev/null || true
+    # At once: bare pingora would wait out its grace period.
+    kill -KILL "${running[@]}" 2>/dev/null || true
     rm -rf "$dir"
 }
 trap finish EXIT
@@ -69,7 +69,9 @@ http {
     }
 }
 CONF
-taskset -c 1 nginx -c "$dir/origin.conf" -p "$dir" & running+=($!)
+taskset -c 1 nginx -c "$dir/origin.conf" -p "$dir" &
+running+=($!)
+disown
 
 # --- verge ------------------------------------------------------------------------------------------------------------
 rows="" connect=""
@@ -154,8 +156,9 @@ for peer in $peers; do
         haproxy) exec taskset -c 0 haproxy -db -f "$dir/haproxy.cfg" ;;
         *) echo "no such peer: $peer" ;;
     esac >"$dir/$peer.log" 2>&1 &
-    running+=($!)
     pid[$peer]=$!
+    running+=($!)
+    disown
 done
 
 # --- the rounds -------------------------------------------------------------------------------------------------------
