@@ -3,22 +3,22 @@
 //! Readers take one immutable [`Held`] and keep it for as long as they need it; reading stores, parsing and building
 //! happen elsewhere and replace it whole. A failed read changes nothing but the table's age.
 
+mod feed;
+mod guard;
 mod pause;
 mod refresh;
+mod run;
 mod slot;
 mod status;
 
+pub use feed::Feed;
 pub use status::{SourceStatus, Status};
 
-use crate::{
-    parse::{InvalidItem, Scope},
-    source::{LoadError, Source},
-};
+use crate::{parse::InvalidItem, source::LoadError};
 use arc_swap::{ArcSwap, Guard};
 use slot::{Slot, State};
 use std::{
     collections::BTreeMap,
-    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -27,9 +27,6 @@ use std::{
 };
 use tokio::sync::Notify;
 use verge_router::{ApiDraft, MappingTable, origin::OriginRules};
-
-/// How often sources are asked between refreshes whether they have changed.
-pub const POLL: Duration = Duration::from_secs(1);
 
 /// A table that is held, with what is known about it.
 #[derive(Debug)]
@@ -91,12 +88,7 @@ impl std::fmt::Debug for LiveTable {
 impl LiveTable {
     /// A table that is not read yet: nothing is held before the first refresh.
     #[must_use]
-    pub fn new(
-        sources: Vec<(Scope, Arc<dyn Source>)>,
-        drafts: Vec<(String, ApiDraft)>,
-        rules: OriginRules,
-        refresh: Duration,
-    ) -> Self {
+    pub fn new(feeds: Vec<Feed>, drafts: Vec<(String, ApiDraft)>, rules: OriginRules, refresh: Duration) -> Self {
         let nothing = Held {
             table: Arc::default(),
             generation: None,
@@ -113,10 +105,11 @@ impl LiveTable {
                 drafts: drafts.into(),
                 rules: Arc::new(rules),
                 refresh,
-                slots: sources.into_iter().map(Slot::new).collect(),
+                slots: feeds.into_iter().map(Slot::new).collect(),
                 stale: false,
                 succeeded: 0,
                 failed: BTreeMap::new(),
+                polls_failed: BTreeMap::new(),
                 last_error: None,
                 retired: None,
             }),
@@ -158,7 +151,7 @@ impl LiveTable {
     /// The table could not be built.
     pub async fn replace(
         &self,
-        sources: Vec<(Scope, Arc<dyn Source>)>,
+        feeds: Vec<Feed>,
         drafts: Vec<(String, ApiDraft)>,
         rules: OriginRules,
         refresh: Duration,
@@ -166,14 +159,11 @@ impl LiveTable {
         {
             let mut state = self.state();
             let mut old = std::mem::take(&mut state.slots);
-            state.slots = sources
+            state.slots = feeds
                 .into_iter()
-                .map(|new| {
-                    let same = |slot: &Slot| slot.scope == new.0 && slot.source.place() == new.1.place();
-                    match old.iter().position(same) {
-                        Some(at) => Slot { source: new.1, ..old.swap_remove(at) },
-                        None => Slot::new(new),
-                    }
+                .map(|feed| match old.iter().position(|slot| slot.feed.is_like(&feed)) {
+                    Some(at) => Slot { feed, ..old.swap_remove(at) },
+                    None => Slot::new(feed),
                 })
                 .collect();
             (state.drafts, state.rules, state.refresh) = (drafts.into(), Arc::new(rules), refresh);
@@ -202,49 +192,6 @@ impl LiveTable {
     /// Has the table read at once.
     pub fn wake(&self) {
         self.wake.notify_one();
-    }
-
-    /// Refreshes until `shutdown` is done: at start, every `refresh` (±10 %), and when a source has changed.
-    pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
-        let mut shutdown = pin!(shutdown);
-        let mut failures = 0;
-        loop {
-            let outcome = tokio::select! {
-                biased;
-                () = &mut shutdown => return,
-                outcome = self.refresh_once() => outcome,
-            };
-            failures = if outcome.is_err() { failures + 1 } else { 0 };
-            let refresh = self.state().refresh;
-            let until = tokio::time::Instant::now() + pause::next(refresh, failures, self.is_ready());
-            loop {
-                let now = tokio::time::Instant::now();
-                if now >= until {
-                    break;
-                }
-                let woken = tokio::select! {
-                    biased;
-                    () = &mut shutdown => return,
-                    () = self.wake.notified() => true,
-                    changed = self.changed_within((until - now).min(POLL)) => changed,
-                };
-                if woken {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Waits, then asks the sources whether they have changed.
-    async fn changed_within(&self, span: Duration) -> bool {
-        tokio::time::sleep(span).await;
-        let sources: Vec<_> = self.state().slots.iter().map(|slot| slot.source.clone()).collect();
-        for source in sources {
-            if source.has_changed().await {
-                return true;
-            }
-        }
-        false
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -24,7 +24,7 @@ pub mod store;
 pub mod cache;
 
 #[cfg(feature = "cache")]
-pub use crate::cache::{Held, LiveTable, Refreshed, SourceStatus, Status};
+pub use crate::cache::{Feed, Held, LiveTable, Refreshed, SourceStatus, Status};
 pub use crate::item::{InvalidRow, Item, Layout, Value};
 pub use crate::parse::{InvalidItem, Part, Scope, parse_all};
 #[cfg(feature = "dynamodb")]

@@ -69,8 +69,11 @@ pub trait Source: Send + Sync {
     fn place(&self) -> String;
 
     /// Whether a read now would give something else than the last one: asked between refreshes, so it must be cheap.
-    /// Sources that cannot tell say no.
-    async fn has_changed(&self) -> bool {
-        false
+    /// Each change is said once. Sources that cannot tell say no.
+    ///
+    /// # Errors
+    /// Whatever kept it from finding out.
+    async fn has_changed(&self) -> Result<bool, LoadError> {
+        Ok(false)
     }
 }

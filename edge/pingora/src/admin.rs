@@ -102,17 +102,22 @@ impl Admin {
 
     /// Ready = a table is held, and nobody has asked this process to go.
     fn readiness(&self) -> Response<Full<Bytes>> {
-        let gauges = self.gauges();
+        let (gauges, status) = (self.gauges(), self.table.status());
         let leaving = self.leaving.load(Ordering::Acquire);
         let ready = gauges.loaded && !leaving;
         let why = match (leaving, gauges.loaded) {
             (true, _) => Some("shutting down".to_owned()),
-            (false, false) => self.table.status().waiting,
+            (false, false) => status.waiting,
             (false, true) => None,
         };
+        // Of reads that are going wrong now; one that is over is in the counters.
+        let failing: Vec<String> =
+            status.sources.iter().filter_map(|source| source.error.as_ref().map(ToString::to_string)).collect();
         let body = serde_json::json!({
             "ready": ready,
             "why": why,
+            "held_back": status.held_back,
+            "last_error": (!failing.is_empty()).then(|| failing.join("; ")),
             "table": {
                 "rows": gauges.rows,
                 "invalid": gauges.invalid,
@@ -136,6 +141,8 @@ impl Admin {
             age: status.age,
             refreshes: status.succeeded,
             failures: status.failed.into_iter().collect(),
+            poll_failures: status.polls_failed.into_iter().collect(),
+            held_back: status.held_back.is_some(),
         }
     }
 }

@@ -96,6 +96,8 @@ pub(crate) struct TableGauges {
     pub(crate) age: Option<Duration>,
     pub(crate) refreshes: u64,
     pub(crate) failures: Vec<(&'static str, u64)>,
+    pub(crate) poll_failures: Vec<(&'static str, u64)>,
+    pub(crate) held_back: bool,
 }
 
 /// Writes the Prometheus text format (version 0.0.4).
@@ -173,6 +175,16 @@ pub(crate) fn render(
     for (code, count) in &table.failures {
         page.sample("verge_table_refresh_failures_total", &[("kind", code)], *count);
     }
+    page.family("verge_table_poll_failures_total", "counter", "Failed looks for a change, by kind.");
+    for (code, count) in &table.poll_failures {
+        page.sample("verge_table_poll_failures_total", &[("kind", code)], *count);
+    }
+    page.single(
+        "verge_table_held_back",
+        "gauge",
+        "Whether what was read last lost too much to be served.",
+        u8::from(table.held_back),
+    );
     page.family("verge_build_info", "gauge", "The version of Verge.");
     page.sample("verge_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     page.text

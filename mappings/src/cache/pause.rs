@@ -22,6 +22,12 @@ pub(super) fn next(refresh: Duration, failures: u32, ready: bool) -> Duration {
     bound.mul_f64(fastrand::f64()).max(LEAST)
 }
 
+/// The pause before a source is asked again: `poll` ±10 %, doubled with each failure in a row up to the cap.
+pub(super) fn poll(poll: Duration, failures: u32) -> Duration {
+    let bound = poll.saturating_mul(1 << failures.min(16)).min(poll.max(CAP));
+    bound.mul_f64(0.9 + 0.2 * fastrand::f64())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,6 +37,17 @@ mod tests {
         for _ in 0..1000 {
             let pause = next(Duration::from_secs(60), 0, true).as_secs_f64();
             assert!((54.0..=66.0).contains(&pause), "{pause}");
+        }
+    }
+
+    #[test]
+    fn polls_keep_their_pace_and_slow_down_while_they_fail() {
+        for _ in 0..1000 {
+            let usual = poll(Duration::from_secs(1), 0).as_secs_f64();
+            assert!((0.9..=1.1).contains(&usual), "{usual}");
+            let failing = poll(Duration::from_secs(1), 100).as_secs_f64();
+            assert!((9.0..=11.0).contains(&failing), "{failing}");
+            assert!(poll(Duration::from_secs(3600), 3) >= Duration::from_secs(3200));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{
     Held, LiveTable, Refreshed,
+    run::now,
     slot::{Looked, Returned, State, discard},
 };
 use crate::{
@@ -66,11 +67,12 @@ impl LiveTable {
     fn start_readings(&self) -> JoinSet<Returned> {
         let mut readings = JoinSet::new();
         for slot in &self.state().slots {
-            let (source, before) = (slot.source.clone(), slot.reading.clone());
+            let (source, before) = (slot.feed.source.clone(), slot.reading.clone());
+            let doubted = slot.doubted.as_ref().map(|doubted| doubted.reading.clone());
             readings.spawn(async move {
-                let started = (Instant::now(), SystemTime::now());
+                let started = (now(), SystemTime::now());
                 let looked = match source.read().await {
-                    Ok(reading) => spawn_blocking(move || Looked::over(reading, before.as_deref()))
+                    Ok(reading) => spawn_blocking(move || Looked::over(reading, before.as_deref(), doubted.as_deref()))
                         .await
                         .map_err(|error| ours(&error)),
                     Err(error) => Err(error),
@@ -126,7 +128,7 @@ impl LiveTable {
 /// What there is to build from, or why nothing can be published now.
 fn plan(state: &mut State, held: Option<&Held>) -> Result<Plan, String> {
     let unread = state.slots.iter().filter(|slot| slot.reading.is_none());
-    let unread: Vec<String> = unread.map(|slot| slot.source.place()).collect();
+    let unread: Vec<String> = unread.map(|slot| slot.feed.source.place()).collect();
     let oldest = state.slots.iter().filter_map(|slot| slot.read_at).min();
     let oldest = oldest.ok_or_else(|| "nothing was read yet".to_owned())?;
     // A reload that names another table keeps the old one until the new one is read.
@@ -135,7 +137,7 @@ fn plan(state: &mut State, held: Option<&Held>) -> Result<Plan, String> {
     {
         return Err(format!("{place} was not read yet"));
     }
-    let part = |slot: &super::slot::Slot| Part { reading: slot.reading.clone(), scope: slot.scope.clone() };
+    let part = |slot: &super::slot::Slot| Part { reading: slot.reading.clone(), scope: slot.feed.scope.clone() };
     let parts: Vec<Part> = state.slots.iter().map(part).collect();
     let generation = parts.iter().filter_map(|part| part.reading.as_ref()?.generation).max();
     let build = std::mem::take(&mut state.stale) || held.is_none();

@@ -1,5 +1,9 @@
 //! What the live table keeps besides the table: its configuration, and each source with what it gave last.
 
+use super::{
+    Feed,
+    guard::{Doubt, Size, judge},
+};
 use crate::{
     item::Layout,
     parse::{Scope, only_api},
@@ -12,9 +16,6 @@ use std::{
 };
 use verge_router::{ApiDraft, MappingTable, origin::OriginRules};
 
-/// Why a reading without rows is not served: a table that was just created, or just emptied by mistake, looks like that.
-pub(super) const EMPTY: &str = "the table has no rows";
-
 pub(super) struct State {
     pub(super) drafts: Arc<[(String, ApiDraft)]>,
     pub(super) rules: Arc<OriginRules>,
@@ -24,6 +25,8 @@ pub(super) struct State {
     pub(super) stale: bool,
     pub(super) succeeded: u64,
     pub(super) failed: BTreeMap<&'static str, u64>,
+    /// Polls that failed, by [`LoadError::code`].
+    pub(super) polls_failed: BTreeMap<&'static str, u64>,
     pub(super) last_error: Option<(LoadError, SystemTime)>,
     /// The table before the one held, kept so that no request is the one to take it down.
     pub(super) retired: Option<Arc<MappingTable>>,
@@ -31,18 +34,89 @@ pub(super) struct State {
 
 /// A source and what it gave last.
 pub(super) struct Slot {
-    pub(super) scope: Scope,
-    pub(super) source: Arc<dyn Source>,
+    pub(super) feed: Feed,
+    /// What is served.
     pub(super) reading: Option<Arc<Reading>>,
     pub(super) read_at: Option<(Instant, SystemTime)>,
     pub(super) error: Option<LoadError>,
-    pub(super) held_back: Option<&'static str>,
+    /// What was read last, where it is not served.
+    pub(super) doubted: Option<Doubted>,
+    /// Whether the last poll failed.
+    pub(super) poll_fails: bool,
+}
+
+/// A reading that is held back.
+pub(super) struct Doubted {
+    pub(super) reading: Arc<Reading>,
+    pub(super) doubt: Doubt,
+    /// Since when it has been read without a difference.
+    pub(super) since: Instant,
 }
 
 impl Slot {
-    pub(super) fn new((scope, source): (Scope, Arc<dyn Source>)) -> Self {
-        Self { scope, source, reading: None, read_at: None, error: None, held_back: None }
+    pub(super) fn new(feed: Feed) -> Self {
+        Self { feed, reading: None, read_at: None, error: None, doubted: None, poll_fails: false }
     }
+
+    /// When what is held back may be believed.
+    pub(super) fn confirmed_at(&self) -> Option<Instant> {
+        let doubted = self.doubted.as_ref().filter(|doubted| doubted.doubt.passes())?;
+        doubted.since.checked_add(self.feed.shrink_hold)
+    }
+
+    /// What is held back, in words.
+    pub(super) fn held_back(&self) -> Option<String> {
+        self.doubted.as_ref().map(|doubted| doubted.doubt.to_string())
+    }
+
+    /// Takes what was read, or holds it back.
+    fn judge(&mut self, looked: Looked, started: (Instant, SystemTime)) -> Judged {
+        let held = self.reading.as_deref().map(|reading| Size { rows: reading.rows(), generation: reading.generation });
+        let read = Size { rows: looked.rows, generation: looked.reading.generation };
+        let since = match &self.doubted {
+            Some(doubted) if looked.same_as_doubted => doubted.since,
+            _ => started.0,
+        };
+        let same_for = started.0.saturating_duration_since(since);
+        if let Err(doubt) = judge(held, read, same_for, self.feed.shrink_hold) {
+            let begins = self.doubted.as_ref().is_none_or(|before| !before.doubt.is_alarming());
+            if begins && doubt.is_alarming() {
+                self.warn(doubt);
+            }
+            discard(self.doubted.replace(Doubted { reading: looked.reading, doubt, since }).map(|old| old.reading));
+            return Judged::HeldBack(format!("{}: {doubt}", self.feed.source.place()));
+        }
+        if let Some(doubted) = self.doubted.take() {
+            tracing::info!(rows = read.rows, "{} is believed again", self.feed.source.place());
+            discard(doubted.reading);
+        }
+        self.read_at = Some(started);
+        if looked.same && self.reading.is_some() {
+            return Judged::Same;
+        }
+        discard(self.reading.replace(looked.reading));
+        Judged::New
+    }
+
+    /// Says once that something is held back, and what to do.
+    fn warn(&self, doubt: Doubt) {
+        let (place, hold) = (self.feed.source.place(), self.feed.shrink_hold.as_secs());
+        if doubt.passes() {
+            tracing::warn!(
+                "held back: {place}: {doubt}; what is held goes on serving. Put the rows back, or wait: the same \
+                 content is believed after {hold} s (`shrink_hold`)"
+            );
+        } else {
+            tracing::warn!("held back: {place}: {doubt}; put rows in, or check which table is configured");
+        }
+    }
+}
+
+/// What became of a reading.
+enum Judged {
+    New,
+    Same,
+    HeldBack(String),
 }
 
 /// A reading, looked over where that disturbs nobody.
@@ -52,14 +126,17 @@ pub(super) struct Looked {
     sample: bool,
     /// Whether it is what the source gave before.
     same: bool,
+    /// Whether it is what is held back.
+    same_as_doubted: bool,
 }
 
 impl Looked {
-    pub(super) fn over(reading: Reading, before: Option<&Reading>) -> Self {
+    pub(super) fn over(reading: Reading, before: Option<&Reading>, doubted: Option<&Reading>) -> Self {
         Self {
             rows: reading.rows(),
             sample: reading.holds(Layout::Sample),
             same: before == Some(&reading),
+            same_as_doubted: doubted == Some(&reading),
             reading: Arc::new(reading),
         }
     }
@@ -77,11 +154,11 @@ impl State {
     pub(super) fn take(&mut self, returned: Returned) -> Result<Option<String>, LoadError> {
         let Returned { source, started, looked } = returned;
         // A source that was replaced in the meantime has no say any more.
-        let Some(at) = self.slots.iter().position(|slot| Arc::ptr_eq(&slot.source, &source)) else {
+        let Some(at) = self.slots.iter().position(|slot| Arc::ptr_eq(&slot.feed.source, &source)) else {
             return Ok(None);
         };
         let own = own_tables(&self.slots);
-        let homeless = self.slots.get(at).is_some_and(|slot| only_api(&slot.scope, &self.drafts, &own).is_none());
+        let homeless = self.slots.get(at).is_some_and(|slot| only_api(&slot.feed.scope, &self.drafts, &own).is_none());
         let Some(slot) = self.slots.get_mut(at) else { return Ok(None) };
         let looked = looked.and_then(|looked| {
             if looked.sample && homeless {
@@ -94,15 +171,10 @@ impl State {
             Ok(looked) => {
                 self.succeeded += 1;
                 slot.error = None;
-                if looked.rows == 0 {
-                    slot.held_back = Some(EMPTY);
-                    return Ok(Some(format!("{}: {EMPTY}", source.place())));
-                }
-                slot.held_back = None;
-                slot.read_at = Some(started);
-                if !(looked.same && slot.reading.is_some()) {
-                    discard(slot.reading.replace(looked.reading));
-                    self.stale = true;
+                match slot.judge(looked, started) {
+                    Judged::HeldBack(reason) => return Ok(Some(reason)),
+                    Judged::New => self.stale = true,
+                    Judged::Same => {}
                 }
                 Ok(None)
             }
@@ -126,7 +198,7 @@ pub(super) fn discard<T: Send + 'static>(large: T) {
 fn own_tables(slots: &[Slot]) -> HashSet<&str> {
     slots
         .iter()
-        .filter_map(|slot| match &slot.scope {
+        .filter_map(|slot| match &slot.feed.scope {
             Scope::Api(name) => Some(name.as_str()),
             Scope::All => None,
         })

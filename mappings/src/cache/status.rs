@@ -26,6 +26,10 @@ pub struct Status {
     pub succeeded: u64,
     /// Readings that failed since the start, by [`LoadError::code`].
     pub failed: BTreeMap<&'static str, u64>,
+    /// Polls that failed since the start, by [`LoadError::code`].
+    pub polls_failed: BTreeMap<&'static str, u64>,
+    /// What is read and not served, and why; `None` where nothing is held back.
+    pub held_back: Option<String>,
     /// The last failure and when it was; it may be over.
     pub last_error: Option<(LoadError, SystemTime)>,
     /// Each source.
@@ -50,7 +54,7 @@ pub struct SourceStatus {
     /// Why the last reading failed; `None` where it did not.
     pub error: Option<LoadError>,
     /// Why the last reading is not served; `None` where it is.
-    pub held_back: Option<&'static str>,
+    pub held_back: Option<String>,
 }
 
 impl LiveTable {
@@ -69,6 +73,8 @@ impl LiveTable {
             invalid: held.as_ref().map_or(0, |held| held.invalid.len()),
             succeeded: state.succeeded,
             failed: state.failed.clone(),
+            polls_failed: state.polls_failed.clone(),
+            held_back: held_back(&sources),
             last_error: state.last_error.clone(),
             sources,
         }
@@ -79,21 +85,28 @@ impl SourceStatus {
     fn of(slot: &Slot) -> Self {
         let reading = slot.reading.as_deref();
         Self {
-            place: slot.source.place(),
-            scope: slot.scope.clone(),
+            place: slot.feed.source.place(),
+            scope: slot.feed.scope.clone(),
             layout: reading.and_then(|reading| reading.layout),
             rows: reading.map(crate::source::Reading::rows),
             generation: reading.and_then(|reading| reading.generation),
             age: slot.read_at.map(|(at, _)| at.elapsed()),
             error: slot.error.clone(),
-            held_back: slot.held_back,
+            held_back: slot.held_back(),
         }
     }
 }
 
+/// What of them is read and not served.
+fn held_back(sources: &[SourceStatus]) -> Option<String> {
+    let why = |source: &SourceStatus| Some(format!("{}: {}", source.place, source.held_back.as_ref()?));
+    let said: Vec<String> = sources.iter().filter_map(why).collect();
+    (!said.is_empty()).then(|| said.join("; "))
+}
+
 /// Why no table is held.
 fn waiting(sources: &[SourceStatus]) -> String {
-    let why = |source: &SourceStatus| match (&source.error, source.held_back) {
+    let why = |source: &SourceStatus| match (&source.error, &source.held_back) {
         (Some(error), _) => Some(error.to_string()),
         (None, Some(reason)) => Some(format!("{}: {reason}", source.place)),
         (None, None) => None,

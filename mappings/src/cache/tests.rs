@@ -1,7 +1,8 @@
-use super::{slot::EMPTY, *};
+use super::*;
 use crate::{
     item::{Item, Layout},
-    source::Reading,
+    parse::Scope,
+    source::{LoadError, Reading, Source},
 };
 use async_trait::async_trait;
 use serde_json::json;
@@ -17,6 +18,7 @@ struct Told {
     at_once: AtomicUsize,
     most_at_once: AtomicUsize,
     changed: AtomicBool,
+    polls: AtomicUsize,
 }
 
 impl Told {
@@ -25,10 +27,17 @@ impl Told {
     }
 
     fn gives(&self, rows: &[(&str, &str)]) {
+        self.gives_generation(rows, None);
+    }
+
+    fn gives_generation(&self, rows: &[(&str, &str)], generation: Option<u64>) {
         let items = rows.iter().map(|(version, domain)| {
             Item::from_json(&json!({"api": "orders", "version": version, "domain": domain})).unwrap()
         });
-        *self.answer.lock().unwrap() = Some(Ok(Reading::new(items.collect(), Some(Layout::Verge))));
+        let own = generation.map(|generation| {
+            Item::from_json(&json!({"api": "#verge", "version": "#generation", "generation": generation})).unwrap()
+        });
+        *self.answer.lock().unwrap() = Some(Ok(Reading::new(items.chain(own).collect(), Some(Layout::Verge))));
     }
 
     fn fails(&self) {
@@ -61,8 +70,9 @@ impl Source for Told {
         self.name.to_owned()
     }
 
-    async fn has_changed(&self) -> bool {
-        self.changed.swap(false, Ordering::SeqCst)
+    async fn has_changed(&self) -> Result<bool, LoadError> {
+        self.polls.fetch_add(1, Ordering::SeqCst);
+        Ok(self.changed.swap(false, Ordering::SeqCst))
     }
 }
 
@@ -79,7 +89,7 @@ const REFRESH: Duration = Duration::from_secs(60);
 
 fn live(source: &Arc<Told>) -> Arc<LiveTable> {
     let drafts = [open("orders", "*")].into();
-    Arc::new(LiveTable::new([(Scope::All, source.clone() as Arc<dyn Source>)].into(), drafts, rules(), REFRESH))
+    Arc::new(LiveTable::new([Feed::new(Scope::All, source.clone())].into(), drafts, rules(), REFRESH))
 }
 
 fn domains(live: &LiveTable) -> Vec<String> {
@@ -146,18 +156,6 @@ async fn an_empty_first_table_is_not_published() {
 }
 
 #[tokio::test]
-async fn a_table_that_empties_is_held_back() {
-    let source = Told::new("store");
-    let live = live(&source);
-    source.gives(&[("v1", "one.example.com")]);
-    live.refresh_once().await.unwrap();
-    source.gives(&[]);
-    assert_eq!(live.refresh_once().await, Ok(Refreshed::HeldBack("store: the table has no rows".to_owned())));
-    assert_eq!(domains(&live), ["one.example.com"]);
-    assert_eq!(live.status().sources[0].held_back, Some(EMPTY));
-}
-
-#[tokio::test]
 async fn one_reading_at_a_time() {
     let source = Told::new("store");
     source.gives(&[("v1", "one.example.com")]);
@@ -176,10 +174,9 @@ async fn one_reading_at_a_time() {
 async fn a_source_that_hangs_keeps_nobody_else_waiting() {
     let (top, own) = (Told::new("top"), Told::new("own"));
     own.gives(&[("v1", "own.example.com")]);
-    let sources: Vec<(Scope, Arc<dyn Source>)> =
-        [(Scope::All, top.clone() as Arc<dyn Source>), (Scope::Api("orders".to_owned()), own.clone())].into();
+    let feeds = vec![Feed::new(Scope::All, top.clone()), Feed::new(Scope::Api("orders".to_owned()), own.clone())];
     let drafts = vec![open("orders", "o.example"), open("bills", "b.example")];
-    let live = Arc::new(LiveTable::new(sources, drafts, rules(), REFRESH));
+    let live = Arc::new(LiveTable::new(feeds, drafts, rules(), REFRESH));
     let refreshing = tokio::spawn({
         let live = live.clone();
         async move { live.refresh_once().await }
@@ -201,7 +198,7 @@ async fn a_sample_table_for_two_apis_is_an_error() {
     let item = Item::from_json(&json!({"hk": "v1", "dn": "one.example.com"})).unwrap();
     *source.answer.lock().unwrap() = Some(Ok(Reading::new([item].into(), Some(Layout::Sample))));
     let drafts = vec![open("orders", "o.example"), open("bills", "b.example")];
-    let live = LiveTable::new([(Scope::All, source as Arc<dyn Source>)].into(), drafts, rules(), REFRESH);
+    let live = LiveTable::new([Feed::new(Scope::All, source)].into(), drafts, rules(), REFRESH);
     assert_eq!(live.refresh_once().await.unwrap_err().code(), "which_api");
     assert!(!live.is_ready());
 }
@@ -214,12 +211,12 @@ async fn a_reload_needs_no_store_and_a_new_table_waits_for_its_first_reading() {
     live.refresh_once().await.unwrap();
     source.fails();
     let drafts = vec![open("orders", "other.example")];
-    let same = [(Scope::All, source.clone() as Arc<dyn Source>)].into();
+    let same = [Feed::new(Scope::All, source.clone())].into();
     assert_eq!(live.replace(same, drafts.clone(), rules(), REFRESH).await, Ok(Refreshed::Published));
     assert!(live.load().unwrap().table.find_api("other.example", "/").is_some());
 
     let other = Told::new("other store");
-    let new: Vec<(Scope, Arc<dyn Source>)> = [(Scope::All, other.clone() as Arc<dyn Source>)].into();
+    let new = [Feed::new(Scope::All, other.clone())].into();
     other.fails();
     assert!(matches!(live.replace(new, drafts, rules(), REFRESH).await, Ok(Refreshed::HeldBack(_))));
     live.refresh_once().await.unwrap_err();
@@ -277,7 +274,7 @@ async fn a_change_is_read_within_the_poll() {
     while source.reads() < 2 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert!(begun.elapsed() <= POLL + Duration::from_millis(50), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() <= Feed::POLL + Duration::from_millis(150), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -294,3 +291,22 @@ async fn it_recovers_from_a_dead_store_within_the_bound() {
     // Parsing happens on a thread that the paused clock does not know.
     until(|| live.is_ready()).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn each_table_is_polled_at_its_own_pace() {
+    let (eager, lazy, never) = (Told::new("eager"), Told::new("lazy"), Told::new("never"));
+    let feed = |name: &str, source: &Arc<Told>, poll: u64| {
+        source.gives(&[("v1", "one.example.com")]);
+        Feed { poll: Duration::from_millis(poll), ..Feed::new(Scope::Api(name.to_owned()), source.clone()) }
+    };
+    let feeds = vec![feed("a", &eager, 100), feed("b", &lazy, 1000), feed("c", &never, 0)];
+    let live = Arc::new(LiveTable::new(feeds, [open("orders", "*")].into(), rules(), Duration::from_secs(3600)));
+    let (_stop, _running) = run(&live);
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    let polls = |source: &Told| source.polls.load(Ordering::SeqCst);
+    assert!((880..=1120).contains(&polls(&eager)), "{}", polls(&eager));
+    assert!((88..=112).contains(&polls(&lazy)), "{}", polls(&lazy));
+    assert_eq!((polls(&never), eager.reads()), (0, 1));
+}
+
+mod doubts;

@@ -6,6 +6,7 @@
 mod connect;
 mod convert;
 mod failure;
+mod generation;
 mod write;
 
 use super::{LoadError, Reading, Source};
@@ -16,6 +17,7 @@ use aws_sdk_dynamodb::{
     types::{KeySchemaElement, KeyType, TableDescription},
 };
 use failure::{Site, bounded};
+use generation::Watch;
 use std::{
     net::SocketAddr,
     sync::{Mutex, OnceLock, PoisonError},
@@ -59,6 +61,8 @@ pub struct DynamoStore {
     region: OnceLock<String>,
     /// Known once the table was described.
     layout: Mutex<Option<Layout>>,
+    /// What polls are compared with.
+    watch: Watch,
     /// Where this is the embedded table: what people call it.
     embedded: Option<String>,
 }
@@ -67,7 +71,14 @@ impl DynamoStore {
     /// A table that is connected to at its first use.
     #[must_use]
     pub fn new(settings: DynamoSettings) -> Self {
-        Self { settings, client: OnceCell::new(), region: OnceLock::new(), layout: Mutex::new(None), embedded: None }
+        Self {
+            settings,
+            client: OnceCell::new(),
+            region: OnceLock::new(),
+            layout: Mutex::new(None),
+            watch: Watch::default(),
+            embedded: None,
+        }
     }
 
     /// A table served on loopback by this very process. Nothing in the environment has a say in the connection.
@@ -159,7 +170,7 @@ impl DynamoStore {
 impl Source for DynamoStore {
     async fn read(&self) -> Result<Reading, LoadError> {
         let layout = self.layout().await?;
-        let scanned = tokio::time::timeout(SCAN, self.scan(false)).await;
+        let scanned = tokio::time::timeout(SCAN, self.scan(self.watch.wants_consistency())).await;
         let items = scanned
             .unwrap_or_else(|_| Err(LoadError::Timeout { place: self.place_name(), operation: "Scan", after: SCAN }))
             .inspect_err(|error| {
@@ -168,11 +179,17 @@ impl Source for DynamoStore {
                     *self.known_layout() = None;
                 }
             })?;
-        Ok(Reading::new(items, Some(layout)))
+        let reading = Reading::new(items, Some(layout));
+        self.watch.has_read(reading.generation);
+        Ok(reading)
     }
 
     fn place(&self) -> String {
         self.place_name()
+    }
+
+    async fn has_changed(&self) -> Result<bool, LoadError> {
+        self.generation_has_moved().await
     }
 }
 

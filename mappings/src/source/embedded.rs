@@ -113,6 +113,10 @@ impl Source for Embedded {
     fn place(&self) -> String {
         self.store.place_name()
     }
+
+    async fn has_changed(&self) -> Result<bool, LoadError> {
+        self.store.has_changed().await
+    }
 }
 
 #[async_trait]

@@ -53,17 +53,17 @@ impl Source for FileSource {
         format!("file {}", self.path.display())
     }
 
-    async fn has_changed(&self) -> bool {
+    async fn has_changed(&self) -> Result<bool, LoadError> {
         let path = self.path.clone();
-        let now = off_thread(move || stamp(&path)).await.unwrap_or_default();
+        let now = off_thread(move || stamp(&path)).await?;
         let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // A file that is away is being replaced; it is read when it is back.
         if now.is_none() || *seen == now {
-            return false;
+            return Ok(false);
         }
         // Said once: a file that cannot be read is not tried again until it changes again, or at the next refresh.
         *seen = now;
-        true
+        Ok(true)
     }
 }
 
@@ -152,7 +152,7 @@ mod tests {
         let error = source.read().await.unwrap_err();
         assert_eq!(error.code(), "no_file");
         assert!(error.to_string().contains("/nonexistent/table.json"));
-        assert!(!source.has_changed().await);
+        assert!(!source.has_changed().await.unwrap());
     }
 
     #[tokio::test]
@@ -160,14 +160,14 @@ mod tests {
         let path = std::env::temp_dir().join(format!("verge-file-{}-{}.json", std::process::id(), fastrand::u64(..)));
         std::fs::write(&path, "[]").unwrap();
         let source = FileSource::new(&path);
-        assert!(source.has_changed().await);
+        assert!(source.has_changed().await.unwrap());
         source.read().await.unwrap();
-        assert!(!source.has_changed().await);
+        assert!(!source.has_changed().await.unwrap());
         std::fs::write(&path, "[{\"hk\": \"v1\"}]").unwrap();
-        assert!(source.has_changed().await);
-        assert!(!source.has_changed().await);
+        assert!(source.has_changed().await.unwrap());
+        assert!(!source.has_changed().await.unwrap());
         std::fs::write(&path, "[{\"hk\": \"v1\"").unwrap();
-        assert!(source.has_changed().await);
+        assert!(source.has_changed().await.unwrap());
         assert_eq!(source.read().await.unwrap_err().code(), "malformed");
         std::fs::remove_file(&path).unwrap();
     }

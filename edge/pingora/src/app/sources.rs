@@ -4,7 +4,7 @@ use crate::cli::{Exit, Failure};
 use std::{sync::Arc, time::Duration};
 use tokio::runtime::Runtime;
 use verge_config::{Config, Table, TableSource};
-use verge_mappings::{DynamoSettings, DynamoStore, FileSource, LiveTable, LoadError, Scope, Source, Store};
+use verge_mappings::{DynamoSettings, DynamoStore, Feed, FileSource, LiveTable, LoadError, Scope, Source, Store};
 #[cfg(feature = "embedded")]
 use verge_mappings::{Embedded, Keep};
 use verge_router::ApiDraft;
@@ -38,7 +38,7 @@ impl Sources {
             sources.local &= !matches!(table.source, TableSource::Dynamodb { .. });
             let same = |opened: &&Opened| opened.scope == scope && opened.table.source == table.source;
             let opened = match old.and_then(|old| old.opened.iter().find(same)) {
-                Some(opened) => opened.clone(),
+                Some(opened) => Opened { table: table.clone(), ..opened.clone() },
                 None => open(scope, table, background)?,
             };
             sources.opened.push(opened);
@@ -53,7 +53,7 @@ impl Sources {
 
     /// The table in memory, not read yet.
     pub(crate) fn live_table(&self, config: &Config) -> LiveTable {
-        LiveTable::new(self.scoped(), drafts(config), config.origins.rules.clone(), refresh(config))
+        LiveTable::new(self.feeds(), drafts(config), config.origins.rules.clone(), refresh(config))
     }
 
     /// Has a table that is live follow these sources and this configuration.
@@ -61,11 +61,17 @@ impl Sources {
     /// # Errors
     /// The new table could not be built; the old one goes on.
     pub(crate) async fn replace(&self, table: &LiveTable, config: &Config) -> Result<(), LoadError> {
-        table.replace(self.scoped(), drafts(config), config.origins.rules.clone(), refresh(config)).await.map(|_| ())
+        table.replace(self.feeds(), drafts(config), config.origins.rules.clone(), refresh(config)).await.map(|_| ())
     }
 
-    fn scoped(&self) -> Vec<(Scope, Arc<dyn Source>)> {
-        self.opened.iter().map(|opened| (opened.scope.clone(), opened.source.clone())).collect()
+    fn feeds(&self) -> Vec<Feed> {
+        let feed = |opened: &Opened| Feed {
+            scope: opened.scope.clone(),
+            source: opened.source.clone(),
+            poll: opened.table.poll,
+            shrink_hold: opened.table.shrink_hold,
+        };
+        self.opened.iter().map(feed).collect()
     }
 
     /// Each table: whose it is, itself, and itself once more where it can be written.

@@ -32,14 +32,19 @@ const CREATION: Duration = Duration::from_secs(60);
 const BOOKKEEPING: [&str; 4] = ["revision", "updated_at", "updated_by", "previous"];
 
 /// An item's key under the table's layout.
-struct Key {
+pub(super) struct Key {
     layout: Layout,
     api: String,
     key: String,
 }
 
 impl Key {
-    fn attributes(&self) -> HashMap<String, AttributeValue> {
+    /// The generation item's.
+    pub(super) fn generation(layout: Layout) -> Self {
+        Self { layout, api: OWN_PARTITION.to_owned(), key: GENERATION.to_owned() }
+    }
+
+    pub(super) fn attributes(&self) -> HashMap<String, AttributeValue> {
         let mut attributes = HashMap::from([(self.layout.key().to_owned(), AttributeValue::S(self.key.clone()))]);
         if self.layout == Layout::Verge {
             attributes.insert("api".to_owned(), AttributeValue::S(self.api.clone()));
@@ -75,7 +80,7 @@ impl DynamoStore {
     /// Writes one item and bumps the generation.
     async fn transact(&self, layout: Layout, write: TransactWriteItem) -> Result<Written, StoreError> {
         let site = self.site("TransactWriteItems");
-        let generation = Key { layout, api: OWN_PARTITION.to_owned(), key: GENERATION.to_owned() };
+        let generation = Key::generation(layout);
         let bump = Update::builder()
             .table_name(&self.settings.table)
             .set_key(Some(generation.attributes()))

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{LiveTable, Scope, Value};
+use crate::{Feed, LiveTable, Scope, Value};
 use serde_json::json;
 use std::{
     sync::Arc,
@@ -88,8 +88,8 @@ async fn the_live_table_outlives_the_engine() {
     let rules =
         OriginRules { allow: [DomainPattern::parse("*.example.com").unwrap()].into(), ..OriginRules::default() };
     let draft = ApiDraft { hosts: Some([HostPattern::Any].into()), ..ApiDraft::default() };
-    let sources = vec![(Scope::All, Arc::new(store) as Arc<dyn Source>)];
-    let live = LiveTable::new(sources, vec![("orders".to_owned(), draft)], rules, Duration::from_secs(60));
+    let feeds = vec![Feed::new(Scope::All, Arc::new(store))];
+    let live = LiveTable::new(feeds, vec![("orders".to_owned(), draft)], rules, Duration::from_secs(60));
     live.refresh_once().await.unwrap();
     assert_eq!(live.load().unwrap().generation, Some(1));
     drop(engine);
