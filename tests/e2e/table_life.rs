@@ -2,6 +2,7 @@
 
 use crate::stages::{Stages, V1, V2, assert_problem, row, rows};
 use serde_json::json;
+use std::time::{Duration, Instant};
 use verge_tests::{
     message::Request,
     node::Node,
@@ -146,21 +147,31 @@ async fn a_table_that_empties_is_held_back() {
     for version in ["v1", "v2"] {
         store.delete(&json!({"api": "orders", "version": version}));
     }
+    eventually("the alarm", async || node.metric("verge_table_held_back").await == 1.0).await;
     let scans = store.count("Scan");
     eventually("two more readings", async || store.count("Scan") >= scans + 2).await;
     assert_eq!(node.ask(&Request::get("/").version("v1")).await.status, 200);
-    assert!(node.is_ready().await);
+    let ready = node.ask_admin("/readyz").await;
+    assert_eq!((ready.status, &ready.json()["why"]), (200, &json!(null)), "{ready:?}");
+    assert!(ready.json()["held_back"].as_str().is_some_and(|why| why.contains("has no rows, where 2 are held")));
+    assert_eq!(node.stderr().iter().filter(|line| line.contains("held back")).count(), 1, "{:#?}", node.stderr());
+
+    store.put(&row("v1", V1));
+    eventually("the all-clear", async || node.metric("verge_table_held_back").await == 0.0).await;
+    assert_problem(&node.ask(&Request::get("/").version("v2")).await, 403, "unknown_version");
 }
 
 #[tokio::test]
 async fn a_shrunken_table_is_served_once_its_time_has_passed() {
     let stages = Stages::start().await;
     let store = store_of(json!([row("v1", V1), row("v2", V2), row("v3", V1), row("v4", V2)]));
-    let table = format!("{}refresh = \"1s\"\nshrink_hold = \"1s\"\n", store.config());
+    let table = format!("{}refresh = \"1s\"\nshrink_hold = \"3s\"\n", store.config());
     let node = stages.reachable().table(&table).start().await;
     for version in ["v2", "v3", "v4"] {
         store.delete(&json!({"api": "orders", "version": version}));
     }
+    node.has_said("held back").await;
+    assert_eq!(node.ask(&Request::get("/").version("v4")).await.status, 200);
     eventually("the smaller table", async || node.ask(&Request::get("/").version("v4")).await.status == 403).await;
     assert_eq!(node.ask(&Request::get("/").version("v1")).await.status, 200);
 }
@@ -210,4 +221,44 @@ async fn a_read_that_fails_on_a_later_page_publishes_nothing() {
         assert_eq!(node.ask(&Request::get("/").version(&format!("v{n}"))).await.status, 200);
     }
     assert_problem(&node.ask(&Request::get("/").version("v0")).await, 403, "unknown_version");
+}
+
+#[tokio::test]
+async fn a_write_through_verge_is_live_within_a_poll() {
+    let stages = Stages::start().await;
+    let store = store_of(json!([row("v1", V1)]));
+    let table = format!("{}refresh = \"1h\"\npoll = \"1s\"\n", store.config());
+    let node = stages.reachable().table(&table).start().await;
+    let v2 = Request::get("/").version("v2");
+    assert_problem(&node.ask(&v2).await, 403, "unknown_version");
+
+    let (code, _, said) = stages.reachable().table(&table).run(&["mappings", "put", "orders", "v2", "--domain", V2]);
+    assert_eq!(code, Some(0), "{said}");
+    let written = Instant::now();
+    eventually("the new row", async || node.ask(&v2).await.status == 200).await;
+    assert!(written.elapsed() < Duration::from_secs(4), "{:?}", written.elapsed());
+    assert_eq!(node.metric("verge_table_generation").await, 1.0);
+
+    // Made-up versions and a quiet table cost no scan.
+    let (scans, polls) = (store.count("Scan"), store.count("GetItem"));
+    let mut connection = node.connect().await;
+    for n in 0..500 {
+        assert_eq!(connection.ask(&Request::get("/").version(&format!("made-up-{n}"))).await.status, 403);
+    }
+    eventually("two more polls", async || store.count("GetItem") >= polls + 2).await;
+    assert_eq!(store.count("Scan"), scans);
+}
+
+#[tokio::test]
+async fn a_poll_that_fails_is_counted_and_changes_nothing() {
+    let stages = Stages::start().await;
+    let store = store_of(rows());
+    let node =
+        stages.reachable().table(&format!("{}refresh = \"1h\"\npoll = \"100ms\"\n", store.config())).start().await;
+    store.set_door(Door::Failing { status: 400, error: "AccessDeniedException" });
+    let denied = "verge_table_poll_failures_total{kind=\"access_denied\"}";
+    eventually("failed polls", async || node.metric(denied).await >= 2.0).await;
+    assert_eq!(node.ask(&Request::get("/").version("v1")).await.status, 200);
+    let warnings = node.stderr().into_iter().filter(|line| line.contains("changes are not seen")).count();
+    assert_eq!(warnings, 1);
 }
