@@ -1,8 +1,8 @@
 //! Verge on pingora: the proxy that carries out the router's decisions, and the `verge` command.
 //!
-//! A request walks through [`listen`] (a socket and a thread), [`ingress`] (its head, read whole), [`proxy`] (the
-//! phases: route, dial, edit, log) and [`dial`] (the origin); what Verge answers itself is written in [`reply`].
-//! [`app`] is the only place where these are put together.
+//! A request walks through `listen` (a socket and a thread), `ingress` (its head, read whole), `proxy` (the
+//! phases: route, dial, edit, log) and `dial` (the origin); what Verge answers itself is written in `reply`.
+//! `app` is the only place where these are put together.
 
 mod app;
 mod dial;
