@@ -85,10 +85,10 @@ bench-peers: need ## CPU per request, beside bare pingora, nginx and HAProxy (ne
 	benches/peers.sh
 
 .PHONY: fuzz
-fuzz: need ## Fuzz each target in fuzz/ for FUZZ_SECONDS (60); needs cargo-fuzz and a nightly toolchain
+fuzz: need ## Fuzz each target in fuzz/ for FUZZ_SECONDS (60); needs cargo-fuzz
 	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is missing: cargo install cargo-fuzz"; exit 1; }
 	@cd fuzz && for target in fuzz_targets/*.rs; do \
-		$(CARGO) +nightly fuzz run "$$(basename "$$target" .rs)" -- -max_total_time=$${FUZZ_SECONDS:-60}; \
+		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run "$$(basename "$$target" .rs)" -- -max_total_time=$${FUZZ_SECONDS:-60}; \
 	done
 
 .PHONY: need
