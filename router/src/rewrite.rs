@@ -209,7 +209,7 @@ fn is_own(item: &[u8]) -> bool {
 
 /// What follows the protocol in an element of `Via`: `protocol received-by [comment]`.
 fn received_by(item: &[u8]) -> Option<&[u8]> {
-    let space = item.iter().position(|&b| b == b' ')?;
+    let space = item.iter().position(|&b| matches!(b, b' ' | b'\t'))?;
     Some(item.get(space + 1..)?.trim_ascii())
 }
 
