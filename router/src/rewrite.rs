@@ -17,7 +17,7 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// `CDN-Loop` (RFC 8586).
 pub const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
-const X_APIGW_API_ID: HeaderName = HeaderName::from_static("x-apigw-api-id");
+const X_APIGW_API_ID: &str = "x-apigw-api-id";
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -122,7 +122,7 @@ impl Forward {
         for name in headers.keys() {
             if HOP_BY_HOP.contains(name) {
                 edits.remove_hop_by_hop(name);
-            } else if name.as_str().starts_with("verge-") || *name == X_APIGW_API_ID || is_forwarding(name) {
+            } else if is_reserved(name) {
                 edits.remove(name);
             }
         }
@@ -211,6 +211,19 @@ fn is_own(item: &[u8]) -> bool {
 fn received_by(item: &[u8]) -> Option<&[u8]> {
     let space = item.iter().position(|&b| matches!(b, b' ' | b'\t'))?;
     Some(item.get(space + 1..)?.trim_ascii())
+}
+
+/// Whether a field is said to origins by proxies only, or would be one to an origin that reads `_` as `-`.
+fn is_reserved(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    let begins = |prefix: &str| {
+        let same = |(a, b): (u8, u8)| a == b || (a == b'_' && b == b'-');
+        name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(same)
+    };
+    begins("verge-")
+        || begins("x-forwarded-")
+        || name == "forwarded"
+        || (name.len() == X_APIGW_API_ID.len() && begins(X_APIGW_API_ID))
 }
 
 fn is_forwarding(name: &HeaderName) -> bool {
