@@ -42,7 +42,7 @@ pub(crate) struct Known {
 #[derive(Debug, Default)]
 struct Entry {
     known: ArcSwapOption<Known>,
-    /// Held by whoever looks the name up for the first time; the others wait for its answer.
+    /// Held by whoever looks the name up while no address is known; the others wait for its answer.
     first: Mutex<()>,
     renewing: AtomicBool,
 }
@@ -63,17 +63,17 @@ impl Resolver {
         Ok(Self { dns, entries: ArcSwap::default(), background })
     }
 
-    /// The addresses of a name. Waits only where nothing was ever known about it.
+    /// The addresses of a name. Waits only where none is known.
     pub(crate) async fn resolve(&self, name: &Domain) -> Arc<Known> {
         let entry = self.entry(name);
-        if let Some(known) = entry.known.load_full() {
+        if let Some(known) = entry.usable() {
             if Instant::now() >= known.fresh_until && !entry.renewing.swap(true, Ordering::AcqRel) {
                 self.look_up(name.clone(), entry);
             }
             return known;
         }
         let _first = entry.first.lock().await;
-        if let Some(known) = entry.known.load_full() {
+        if let Some(known) = entry.usable() {
             return known;
         }
         let lookup = self.look_up(name.clone(), entry.clone());
@@ -128,8 +128,31 @@ impl Resolver {
     }
 }
 
+impl Entry {
+    /// What is known, where it can be relied on: addresses however old they are, that there are none only for a while.
+    fn usable(&self) -> Option<Arc<Known>> {
+        self.known.load_full().filter(|known| !known.addresses.is_empty() || Instant::now() < known.fresh_until)
+    }
+}
+
 impl Known {
     fn failed(error: String) -> Self {
         Self { addresses: Vec::new(), error: Some(error), fresh_until: Instant::now() + FAILED }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_failure_is_forgotten_after_a_while() {
+        let resolver = Resolver::new(Handle::current()).unwrap();
+        let name = Domain::parse("localhost").unwrap();
+        resolver.entry(&name).known.store(Some(Arc::new(Known::failed("just now".into()))));
+        assert_eq!(resolver.resolve(&name).await.error.as_deref(), Some("just now"));
+        let old = Known { fresh_until: Instant::now(), ..Known::failed("long ago".into()) };
+        resolver.entry(&name).known.store(Some(Arc::new(old)));
+        assert_ne!(resolver.resolve(&name).await.error.as_deref(), Some("long ago"));
     }
 }
