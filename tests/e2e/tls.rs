@@ -73,3 +73,24 @@ async fn a_certificate_that_cannot_be_used_is_named_at_the_start() {
     assert_eq!(code, Some(78), "{out}{err}");
     assert!(err.contains("listener.pem"), "{err}");
 }
+
+#[tokio::test]
+async fn an_http2_head_is_held_to_what_an_http1_head_is() {
+    let stages = Stages::start().await;
+    let node = stages.setup().tls(&stages.authority, NAME).start().await;
+    let mut client = Http2::open(node.https(), NAME, stages.authority.client_config(&["h2"])).await;
+    let get = |target: &str| Request::get(target).version("v1");
+    let many = (0..120).fold(get("/"), |request, n| request.field(&format!("x-{n}"), "a"));
+    for (request, status, code) in [
+        (get(&format!("/{}", "a".repeat(8200))), 414, "target_too_long"),
+        (get("/").field("x-large", &"a".repeat(17_000)), 431, "head_too_large"),
+        (many, 431, "head_too_large"),
+        (get("/").field("content_length", "5"), 400, "bad_request"),
+        (get("/").field("transfer_encoding", "chunked"), 400, "bad_request"),
+    ] {
+        let answer = client.ask(&request).await;
+        assert_eq!((answer.status, answer.field("verge-reason")), (status, Some(code)), "{answer:?}");
+    }
+    stages.saw_nothing();
+    assert_eq!(client.ask(&get("/")).await.status, 200);
+}

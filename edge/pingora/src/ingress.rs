@@ -18,7 +18,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use verge_router::Reason;
 
-pub(crate) use head::HeadLimits;
+pub(crate) use head::{HeadLimits, check_http2, is_authority};
 use wire::LINGER;
 pub(crate) use wire::Wire;
 

@@ -7,6 +7,7 @@ mod journey;
 
 use crate::{
     dial::{DialError, Dialer},
+    ingress::{IngressLimits, check_http2, is_authority},
     reply::Reply,
     telemetry::Metrics,
 };
@@ -41,6 +42,7 @@ pub(crate) struct Verge {
     pub(crate) dialer: Arc<Dialer>,
     /// Limit on a request's body, in bytes.
     pub(crate) max_body: u64,
+    pub(crate) limits: IngressLimits,
     /// Whether requests are logged.
     pub(crate) logs_access: bool,
     pub(crate) metrics: Arc<Metrics>,
@@ -55,9 +57,8 @@ fn view(head: &RequestHeader) -> Option<Request<'_>> {
         Some(authority) => authority.as_str(),
         None => head.headers.get(header::HOST).map_or(Some(""), |host| host.to_str().ok())?,
     };
-    // A host and a port hold nothing else (RFC 3986 §3.2.2); who reads more into it reads another host.
-    let in_host = |b: u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(&b);
-    if !host.bytes().all(in_host) {
+    // Who reads more into it than a host and a port reads another host.
+    if !host.is_empty() && !is_authority(host.as_bytes()) {
         return None;
     }
     Some(Request { method: &head.method, host, path: head.uri.path(), query: head.uri.query(), headers: &head.headers })
@@ -141,6 +142,13 @@ impl ProxyHttp for Verge {
     /// 1. Route. `true` means the answer has been given.
     async fn request_filter(&self, session: &mut Session, journey: &mut Journey) -> Result<bool> {
         let too_large = content_length(session.req_header()).is_some_and(|length| length > self.max_body);
+        if session.req_header().version == http::Version::HTTP_2 {
+            if let Some(reason) = check_http2(session.req_header(), &self.limits.head) {
+                let reply = self.fault(reason, reason.title(), journey);
+                self.send(session, &reply).await?;
+                return Ok(true);
+            }
+        }
         let reply = match self.decide(session.req_header(), journey) {
             Ok(forward) => {
                 journey.forward = Some(forward);

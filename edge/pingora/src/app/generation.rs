@@ -46,6 +46,7 @@ impl Generation {
                     table: table.clone(),
                     dialer: dialer.clone(),
                     max_body: config.limits.body,
+                    limits: limits(config),
                     logs_access: config.log.access != AccessLog::Off,
                     metrics: metrics.clone(),
                 };

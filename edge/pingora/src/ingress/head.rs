@@ -4,6 +4,8 @@
 //! soon as it is, not when it has arrived. A body must be framed in one way only, so that whoever reads this request
 //! behind us reads the same one (RFC 9112 §6.3, §11.2).
 
+use http::header;
+use pingora_http::RequestHeader;
 use verge_router::Reason;
 
 /// What a head may measure.
@@ -80,6 +82,26 @@ impl HeadScan {
         }
         Progress::Partial
     }
+}
+
+/// Checks an HTTP/2 head, which its codec has taken apart already: the same limits, and nothing that an origin would read
+/// otherwise once it is HTTP/1 again.
+pub(crate) fn check_http2(head: &RequestHeader, limits: &HeadLimits) -> Option<Reason> {
+    let target = head.raw_path();
+    if target.len() > limits.target {
+        return Some(Reason::TargetTooLong);
+    }
+    let line = |name: &[u8], value: &[u8]| name.len() + value.len() + b": \r\n".len();
+    let fields = || head.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
+    let size: usize = fields().map(|(name, value)| line(name, value)).sum();
+    // A cookie may come in crumbs (RFC 9113 §8.2.3), which are one field all the same.
+    let crumbs = head.headers.get_all(header::COOKIE).iter().skip(1).count();
+    if target.len() + size > limits.head || head.headers.len() - crumbs > limits.fields {
+        return Some(Reason::HeadTooLarge);
+    }
+    let mut framing = Framing::default();
+    let sound = target.iter().all(u8::is_ascii_graphic) && fields().all(|(name, value)| framing.take(name, value));
+    (!sound).then_some(Reason::BadRequest)
 }
 
 /// `method SP request-target SP HTTP-version` (RFC 9112 §3), with a target of visible ASCII.
@@ -173,8 +195,15 @@ fn is_spelled(name: &[u8], wanted: &[u8]) -> bool {
 }
 
 /// `host [":" port]` without user information, path or blanks (RFC 3986 §3.2).
-fn is_authority(value: &[u8]) -> bool {
-    !value.is_empty() && value.iter().all(|&b| b.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(&b))
+pub(crate) fn is_authority(value: &[u8]) -> bool {
+    let end = match value {
+        [b'[', ..] => value.iter().position(|&b| b == b']').map_or(value.len(), |bracket| bracket + 1),
+        _ => value.iter().position(|&b| b == b':').unwrap_or(value.len()),
+    };
+    let (host, port) = value.split_at_checked(end).unwrap_or((value, &[]));
+    let fits = |b: &u8| b.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(b);
+    let port_fits = port.is_empty() || port.strip_prefix(b":").is_some_and(|port| port.iter().all(u8::is_ascii_digit));
+    !host.is_empty() && host.iter().all(fits) && port_fits
 }
 
 /// `tchar` (RFC 9110 §5.6.2).
@@ -242,6 +271,10 @@ mod tests {
             "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a:80x\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a:80:80\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: [::1]x\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: :80\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n",
             "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
             "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\n",
@@ -266,6 +299,38 @@ mod tests {
             let head = format!("POST / HTTP/1.1\r\nHost: a:80\r\n{framing}\r\n\r\n");
             assert_eq!(scan(head.as_bytes()), Progress::Complete(head.len()), "{framing}");
         }
+    }
+
+    #[test]
+    fn a_host_may_have_a_port_and_be_an_address() {
+        for host in ["a", "a:80", "a:", "a.:443", "127.0.0.1:80", "[::1]", "[::1]:80"] {
+            assert!(is_authority(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn an_http2_head_has_the_same_limits() {
+        let head = |target: &str, fields: &[(&str, &str)]| {
+            let mut head = RequestHeader::build("GET", target.as_bytes(), None).unwrap();
+            for (name, value) in fields {
+                head.append_header((*name).to_owned(), *value).unwrap();
+            }
+            check_http2(&head, &LIMITS)
+        };
+        let crumbs = [("cookie", "a=1"); 5];
+        assert_eq!(head("/", &crumbs), None);
+        assert_eq!(head("/", &[("content-length", "5")]), None);
+        assert_eq!(head(&format!("/{}", "a".repeat(64)), &[]), Some(Reason::TargetTooLong));
+        assert_eq!(head("/", &[("a", "b"); 5]), Some(Reason::HeadTooLarge));
+        assert_eq!(head("/", &[("a", &"b".repeat(256))]), Some(Reason::HeadTooLarge));
+        for bad in [
+            &[("content-length", "5"), ("content-length", "5")][..],
+            &[("content_length", "5")],
+            &[("transfer_encoding", "chunked")],
+        ] {
+            assert_eq!(head("/", bad), Some(Reason::BadRequest), "{bad:?}");
+        }
+        assert_eq!(head("/\u{e4}", &[]), Some(Reason::BadRequest));
     }
 
     #[test]
