@@ -94,3 +94,17 @@ async fn an_http2_head_is_held_to_what_an_http1_head_is() {
     stages.saw_nothing();
     assert_eq!(client.ask(&get("/")).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_connection_that_agrees_on_http2_and_says_nothing_is_closed() {
+    let stages = Stages::start().await;
+    let setup = stages.setup().tls(&stages.authority, NAME);
+    let node = setup.limits("head_timeout = \"500ms\"\nidle_timeout = \"1s\"").start().await;
+    for said in ["", "PRI * HTTP/2.0\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"] {
+        let config = stages.authority.client_config(&["h2"]);
+        let (mut connection, _) = Connection::open_tls(node.https(), NAME, config).await.unwrap();
+        connection.send(said).await;
+        assert!(connection.is_closed().await, "{said:?}");
+    }
+    stages.saw_nothing();
+}

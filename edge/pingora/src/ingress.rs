@@ -25,6 +25,9 @@ pub(crate) use wire::Wire;
 /// Where a head is read into: most fit, and none is copied again.
 const HEAD_BUFFER: usize = 4096;
 
+/// What an HTTP/2 connection begins with, in bytes (RFC 9113 §3.4).
+const HTTP2_PREFACE: usize = 24;
+
 /// When all is over, a request that is on its way is still taken, with `Connection: close`: hanging up at once would
 /// lose what the client has sent in the meantime.
 const LAST_CALL: Duration = Duration::from_millis(250);
@@ -80,8 +83,13 @@ impl Ingress {
     }
 
     /// Serves one connection to its end.
-    pub(crate) async fn serve(&self, wire: Wire) {
+    pub(crate) async fn serve(&self, mut wire: Wire) {
         if wire.selected_alpn_proto() == Some(ALPN::H2) {
+            // pingora would wait for the preface for ever.
+            let preface = timeout(self.limits.head_timeout, wire.read_ahead(HTTP2_PREFACE)).await;
+            if !matches!(preface, Ok(Ok(()))) {
+                return;
+            }
             self.proxy.process_new(Box::new(wire), &self.over).await;
         } else {
             self.serve_http1(Box::new(wire)).await;

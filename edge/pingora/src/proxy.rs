@@ -143,6 +143,7 @@ impl ProxyHttp for Verge {
     async fn request_filter(&self, session: &mut Session, journey: &mut Journey) -> Result<bool> {
         let too_large = content_length(session.req_header()).is_some_and(|length| length > self.max_body);
         if session.req_header().version == http::Version::HTTP_2 {
+            session.set_write_timeout(Some(self.limits.body_timeout));
             if let Some(reason) = check_http2(session.req_header(), &self.limits.head) {
                 let reply = self.fault(reason, reason.title(), journey);
                 self.send(session, &reply).await?;

@@ -9,7 +9,7 @@ use crate::{
     telemetry::Metrics,
     trust::Bundle,
 };
-use pingora_core::server::configuration::ServerConf;
+use pingora_core::{apps::HttpServerOptions, server::configuration::ServerConf};
 use pingora_proxy::http_proxy;
 use std::{path::Path, sync::Arc};
 use tokio::{runtime::Runtime, sync::watch};
@@ -50,8 +50,9 @@ impl Generation {
                     logs_access: config.log.access != AccessLog::Off,
                     metrics: metrics.clone(),
                 };
-                let proxy = Arc::new(http_proxy(&conf, verge));
-                Arc::new(Ingress::new(proxy, limits(config), metrics.clone(), shutdown.clone()))
+                let mut proxy = http_proxy(&conf, verge);
+                proxy.server_options = Some(http2_options(config));
+                Arc::new(Ingress::new(Arc::new(proxy), limits(config), metrics.clone(), shutdown.clone()))
             })
             .collect();
         Ok(Self { ingresses, over })
@@ -80,6 +81,13 @@ fn limits(config: &Config) -> IngressLimits {
         body_timeout: limits.body_timeout,
         connections: limits.connections,
     }
+}
+
+/// An HTTP/2 connection without streams is as idle as an HTTP/1 one without requests.
+fn http2_options(config: &Config) -> HttpServerOptions {
+    let mut options = HttpServerOptions::default();
+    options.h2_idle_timeout = Some(config.limits.idle_timeout);
+    options
 }
 
 fn dialer(config: &Config, background: &Runtime) -> Result<Dialer, Failure> {

@@ -40,6 +40,8 @@ enum Transport {
 pub(crate) struct Wire {
     transport: Transport,
     unsent: BytesMut,
+    /// Read, and not yet taken.
+    ahead: BytesMut,
     socket: Arc<SocketDigest>,
     tls: Option<Arc<SslDigest>>,
     alpn: Option<ALPN>,
@@ -48,7 +50,7 @@ pub(crate) struct Wire {
 impl Wire {
     pub(crate) fn tcp(stream: TcpStream, peer: SocketAddr) -> Self {
         let socket = socket_digest(&stream, peer);
-        Self { transport: Transport::Tcp(stream), unsent: BytesMut::new(), socket, tls: None, alpn: None }
+        Self::new(Transport::Tcp(stream), socket, None, None)
     }
 
     pub(crate) fn tls(stream: TlsStream<TcpStream>, peer: SocketAddr) -> Self {
@@ -62,7 +64,23 @@ impl Wire {
         let cipher = session.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or("");
         let version = session.protocol_version().and_then(|version| version.as_str()).unwrap_or("");
         let tls = Arc::new(SslDigest::new(cipher, version, None, None, Vec::new()));
-        Self { transport: Transport::Tls(Box::new(stream)), unsent: BytesMut::new(), socket, tls: Some(tls), alpn }
+        Self::new(Transport::Tls(Box::new(stream)), socket, Some(tls), alpn)
+    }
+
+    fn new(transport: Transport, socket: Arc<SocketDigest>, tls: Option<Arc<SslDigest>>, alpn: Option<ALPN>) -> Self {
+        Self { transport, unsent: BytesMut::new(), ahead: BytesMut::new(), socket, tls, alpn }
+    }
+
+    /// Returns when this many bytes have come; they are still to be read.
+    pub(super) async fn read_ahead(&mut self, bytes: usize) -> io::Result<()> {
+        let mut ahead = BytesMut::with_capacity(bytes);
+        while ahead.len() < bytes {
+            if self.read_buf(&mut ahead).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        self.ahead = ahead;
+        Ok(())
     }
 
     fn transport(&mut self) -> Pin<&mut dyn Connection> {
@@ -101,6 +119,11 @@ fn socket_digest(stream: &TcpStream, peer: SocketAddr) -> Arc<SocketDigest> {
 
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let taken = self.ahead.len().min(buf.remaining());
+            buf.put_slice(&self.ahead.split_to(taken));
+            return Poll::Ready(Ok(()));
+        }
         self.transport().poll_read(cx, buf)
     }
 }
