@@ -108,3 +108,13 @@ async fn a_connection_that_agrees_on_http2_and_says_nothing_is_closed() {
     }
     stages.saw_nothing();
 }
+
+#[tokio::test]
+async fn a_cookie_in_crumbs_reaches_the_origin_whole() {
+    let stages = Stages::start().await;
+    let node = stages.setup().tls(&stages.authority, NAME).start().await;
+    let mut client = Http2::open(node.https(), NAME, stages.authority.client_config(&["h2"])).await;
+    let request = Request::get("/").version("v1").field("cookie", "a=1").field("cookie", "b=2");
+    assert_eq!(client.ask(&request).await.status, 200);
+    assert_eq!(stages.v1.last_seen().field("cookie"), Some("a=1; b=2"));
+}

@@ -13,7 +13,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use edits::{RequestEdits, ResponseEdits};
+use edits::{RequestEdits, ResponseEdits, join_cookies};
 use fault::{BODY_TOO_LARGE, UNDIALLABLE, detail_of, reason_of};
 use http::{Uri, header};
 use identity::traceparent;
@@ -218,6 +218,7 @@ impl ProxyHttp for Verge {
                 }
             }
         }
+        join_cookies(upstream)?;
         forward.edit_request(&request, &hop, &mut RequestEdits(upstream));
         upstream.set_uri(Uri::from(forward.target().clone()));
         Ok(())

@@ -1,6 +1,6 @@
 //! pingora's heads, as something the router can edit.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use pingora_http::{RequestHeader, ResponseHeader};
 use verge_router::Edits;
 
@@ -27,6 +27,16 @@ impl Edits for RequestEdits<'_> {
 
     /// pingora has already done this, and has left what an upgrade and the framing need.
     fn remove_hop_by_hop(&mut self, _: &HeaderName) {}
+}
+
+/// Makes one field of the crumbs that HTTP/2 may cut a cookie into, which HTTP/1 does not know (RFC 9113 §8.2.3).
+pub(super) fn join_cookies(head: &mut RequestHeader) -> pingora_error::Result<()> {
+    let crumbs: Vec<&[u8]> = head.headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() > 1 {
+        let whole = crumbs.join(&b"; "[..]);
+        head.insert_header(header::COOKIE, whole)?;
+    }
+    Ok(())
 }
 
 /// An answer's head.
