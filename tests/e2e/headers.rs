@@ -215,3 +215,14 @@ async fn a_deprecated_version_says_so_and_never_loosens_the_origins_word() {
     let plain = node.ask(&Request::get("/").version("v2")).await;
     assert_eq!((plain.field("sunset"), plain.field("deprecation")), (None, None));
 }
+
+#[tokio::test]
+async fn connection_takes_no_length_away() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let request = Request::post("/", "hello").version("v1").field("connection", "content-length");
+    let answer = node.ask(&request).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let seen = stages.v1.only_seen();
+    assert_eq!((seen.field("content-length"), seen.field("transfer-encoding")), (Some("5"), None));
+}

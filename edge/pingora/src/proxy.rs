@@ -210,8 +210,8 @@ impl ProxyHttp for Verge {
         let traceparent = traceparent(request.headers, &id);
         let hop =
             Hop { client: client(session), tls: is_tls(session), request_id: &id, traceparent: traceparent.as_ref() };
-        // pingora drops whatever `Connection` nominates; what finds loops stays all the same (RFC 8586 §2).
-        for name in [header::VIA, CDN_LOOP] {
+        // pingora drops whatever `Connection` nominates; what frames the body and what finds loops stays.
+        for name in [header::CONTENT_LENGTH, header::VIA, CDN_LOOP] {
             if !upstream.headers.contains_key(&name) {
                 for value in request.headers.get_all(&name) {
                     upstream.append_header(name.clone(), value.clone())?;
