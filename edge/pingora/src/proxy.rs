@@ -120,11 +120,15 @@ impl Verge {
             session.set_keepalive(None);
         }
         let bodyless = reply.body.is_empty() || session.req_header().method == http::Method::HEAD;
-        session.write_response_header(Box::new(reply.head()?), bodyless).await?;
-        if !bodyless {
-            session.write_response_body(Some(reply.body.clone()), true).await?;
-        }
-        Ok(())
+        let written = async {
+            session.write_response_header(Box::new(reply.head()?), bodyless).await?;
+            if !bodyless {
+                session.write_response_body(Some(reply.body.clone()), true).await?;
+            }
+            Ok(())
+        };
+        // A client that is gone is no failure of ours.
+        written.await.map_err(Error::into_down)
     }
 }
 
