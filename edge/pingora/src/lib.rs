@@ -5,6 +5,7 @@
 //! `app` is the only place where these are put together.
 
 mod app;
+mod clock;
 mod dial;
 mod ingress;
 mod listen;

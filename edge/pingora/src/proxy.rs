@@ -6,6 +6,7 @@ mod identity;
 mod journey;
 
 use crate::{
+    clock::unix_now,
     dial::{DialError, Dialer},
     ingress::{IngressLimits, check_http2, is_authority},
     reply::Reply,
@@ -22,11 +23,7 @@ use pingora_core::{protocols::Digest, upstreams::peer::HttpPeer};
 use pingora_error::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
-use std::{
-    os::fd::RawFd,
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
+use std::{os::fd::RawFd, sync::Arc, time::Instant};
 use verge_mappings::LiveTable;
 use verge_router::{Forward, Hop, Reason, Request, rewrite::CDN_LOOP, route};
 
@@ -66,11 +63,6 @@ fn view(head: &RequestHeader) -> Option<Request<'_>> {
 
 fn is_tls(session: &Session) -> bool {
     session.digest().is_some_and(|digest| digest.ssl_digest.is_some())
-}
-
-fn unix_now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 impl Verge {

@@ -122,8 +122,7 @@ impl Reply {
         for (name, value) in &self.fields {
             field(name.as_str(), value.as_bytes());
         }
-        let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
-        field("date", imf_fixdate(i64::try_from(now.as_secs()).unwrap_or(0)).as_bytes());
+        field("date", imf_fixdate(crate::clock::unix_now()).as_bytes());
         field("content-length", self.body.len().to_string().as_bytes());
         field("connection", b"close");
         out.extend_from_slice(b"\r\n");

@@ -1,10 +1,10 @@
 //! `verge explain`: the whole decision about one request, step by step, by the code that serves; nothing is sent.
 
 use super::{ConfigArg, Exit, Failure, Outcome, config, print, print_json};
-use crate::{app::read_table_once, reply::Reply};
+use crate::{app::read_table_once, clock::unix_now, reply::Reply};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde::Serialize;
-use std::{net::IpAddr, time::SystemTime};
+use std::net::IpAddr;
 use verge_mappings::Held;
 use verge_router::{
     Edits, Fact, Forward, Hop, Rejection, Request, Source, Witness,
@@ -87,11 +87,6 @@ pub(crate) fn run(args: &Args) -> Outcome {
         print(explanation.text());
     }
     Ok(Exit::Ok)
-}
-
-fn unix_now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// The decision as data: what `--json` prints.
