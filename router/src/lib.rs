@@ -29,6 +29,7 @@ pub mod table;
 pub mod version;
 pub mod witness;
 
+mod bytes;
 mod caseless;
 mod route;
 

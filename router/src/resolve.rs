@@ -59,7 +59,8 @@ struct Candidate {
 
 /// Everything `Accept` says, against the table.
 struct Accepted {
-    candidates: [Candidate; MAX_RANGES],
+    /// Room for all of them, made when there is a first: most requests need none.
+    candidates: Option<[Candidate; MAX_RANGES]>,
     len: usize,
     /// A range with `q > 0` that names no version, wildcards included.
     others: bool,
@@ -68,19 +69,26 @@ struct Accepted {
 }
 
 impl Accepted {
-    const NONE: Self = Self {
-        candidates: [Candidate { looked: Looked::Unknown, q: 0, place: 0 }; MAX_RANGES],
-        len: 0,
-        others: false,
-        wildcard_refused: false,
-    };
+    const NONE: Self = Self { candidates: None, len: 0, others: false, wildcard_refused: false };
+
+    fn push(&mut self, candidate: Candidate) {
+        const ROOM: [Candidate; MAX_RANGES] = [Candidate { looked: Looked::Unknown, q: 0, place: 0 }; MAX_RANGES];
+        if let Some(slot) = self.candidates.get_or_insert(ROOM).get_mut(self.len) {
+            *slot = candidate;
+            self.len += 1;
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Candidate> {
+        self.candidates.iter().flatten().take(self.len)
+    }
 
     fn named(&self) -> impl Iterator<Item = &Candidate> {
-        self.candidates.iter().take(self.len).filter(|candidate| candidate.q > 0)
+        self.all().filter(|candidate| candidate.q > 0)
     }
 
     fn refused(&self) -> impl Iterator<Item = &Candidate> {
-        self.candidates.iter().take(self.len).filter(|candidate| candidate.q == 0)
+        self.all().filter(|candidate| candidate.q == 0)
     }
 
     fn refuses(&self, row: RowId) -> bool {
@@ -209,9 +217,8 @@ fn read_accept(request: &Request<'_>, part: &ApiTable, witness: &mut impl Witnes
         witness.saw(Fact::Range(range, looked.map_or(Reading::Nothing, |looked| reading(looked, part))));
         match looked {
             Some(looked) => {
-                if let (Some(slot), Ok(place)) = (accepted.candidates.get_mut(accepted.len), u8::try_from(place)) {
-                    *slot = Candidate { looked, q: range.q, place };
-                    accepted.len += 1;
+                if let Ok(place) = u8::try_from(place) {
+                    accepted.push(Candidate { looked, q: range.q, place });
                 }
             }
             None if range.q > 0 => accepted.others = true,

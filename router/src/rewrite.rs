@@ -2,8 +2,11 @@
 
 use crate::{api::Api, request::Request, table::Mapping, version::Source};
 use alloc::{string::String, sync::Arc};
-use core::net::IpAddr;
-use http::{HeaderMap, HeaderName, HeaderValue, header, uri::PathAndQuery};
+use core::{
+    fmt::Write,
+    net::{IpAddr, Ipv4Addr},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// `verge-reason`: the code of an answer Verge authored.
 pub const VERGE_REASON: HeaderName = HeaderName::from_static("verge-reason");
@@ -26,6 +29,9 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 
 /// The name by which Verge knows itself in `Via` and `CDN-Loop`.
 pub const OWN_NAME: &str = "verge";
+
+/// The longest target that goes out, in bytes: what common URI types can index. Edges limit what comes in far below it.
+const MAX_TARGET: usize = u16::MAX as usize - 1;
 
 /// Fields that belong to one connection (RFC 9110 §7.6.1), besides those `Connection` nominates.
 static HOP_BY_HOP: [HeaderName; 8] = [
@@ -56,6 +62,25 @@ pub trait Edits {
     }
 }
 
+/// The plainest head there is.
+impl Edits for HeaderMap {
+    fn headers(&self) -> &HeaderMap {
+        self
+    }
+
+    fn set(&mut self, name: HeaderName, value: HeaderValue) {
+        self.insert(name, value);
+    }
+
+    fn append(&mut self, name: HeaderName, value: HeaderValue) {
+        Self::append(self, name, value);
+    }
+
+    fn remove(&mut self, name: &HeaderName) {
+        Self::remove(self, name);
+    }
+}
+
 /// The client's side of this hop, as the edge saw it.
 #[derive(Debug, Clone)]
 pub struct Hop<'a> {
@@ -77,7 +102,7 @@ pub struct Hop<'a> {
 pub struct Forward {
     mapping: Arc<Mapping>,
     source: Source,
-    target: PathAndQuery,
+    target: String,
 }
 
 impl Forward {
@@ -110,9 +135,9 @@ impl Forward {
         self.source
     }
 
-    /// The target at the origin: base path + original path, one slash between, the query unchanged.
+    /// The target at the origin, in origin form: base path + original path, one slash between, the query unchanged.
     #[must_use]
-    pub fn target(&self) -> &PathAndQuery {
+    pub fn target(&self) -> &str {
         &self.target
     }
 
@@ -248,23 +273,53 @@ fn nominated(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
 
 /// An address as a field value, without a heap-allocated string in between.
 fn address_value(address: IpAddr) -> Option<HeaderValue> {
-    use core::fmt::Write;
-    struct Stack([u8; 45], usize);
-    impl Write for Stack {
-        fn write_str(&mut self, text: &str) -> core::fmt::Result {
-            let end = self.1 + text.len();
-            self.0.get_mut(self.1..end).ok_or(core::fmt::Error)?.copy_from_slice(text.as_bytes());
-            self.1 = end;
-            Ok(())
-        }
+    let mut text = Text { bytes: [0; 45], len: 0 };
+    match address.to_canonical() {
+        IpAddr::V4(address) => text.push_ipv4(address)?,
+        IpAddr::V6(address) => write!(text, "{address}").ok()?,
     }
-    let mut text = Stack([0; 45], 0);
-    write!(text, "{}", address.to_canonical()).ok()?;
-    HeaderValue::from_bytes(text.0.get(..text.1)?).ok()
+    HeaderValue::from_bytes(text.bytes.get(..text.len)?).ok()
+}
+
+/// Room for the longest address.
+struct Text {
+    bytes: [u8; 45],
+    len: usize,
+}
+
+impl Text {
+    fn push(&mut self, b: u8) -> Option<()> {
+        *self.bytes.get_mut(self.len)? = b;
+        self.len += 1;
+        Some(())
+    }
+
+    /// By hand: this is what nearly every request needs, and the machinery of `fmt` takes ten times as long.
+    fn push_ipv4(&mut self, address: Ipv4Addr) -> Option<()> {
+        for (place, octet) in address.octets().into_iter().enumerate() {
+            if place > 0 {
+                self.push(b'.')?;
+            }
+            if octet >= 100 {
+                self.push(b'0' + octet / 100)?;
+            }
+            if octet >= 10 {
+                self.push(b'0' + octet / 10 % 10)?;
+            }
+            self.push(b'0' + octet % 10)?;
+        }
+        Some(())
+    }
+}
+
+impl Write for Text {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        text.bytes().try_for_each(|b| self.push(b)).ok_or(core::fmt::Error)
+    }
 }
 
 /// Base path + original path (without the API's own path where it is cut) + query: the one allocation of a decision.
-fn rewrite_target(mapping: &Mapping, request: &Request<'_>) -> Option<PathAndQuery> {
+fn rewrite_target(mapping: &Mapping, request: &Request<'_>) -> Option<String> {
     let api = mapping.api();
     let base = mapping.origin().base_path();
     let mut path = request.path;
@@ -279,6 +334,10 @@ fn rewrite_target(mapping: &Mapping, request: &Request<'_>) -> Option<PathAndQue
         _ if path.starts_with('/') => "",
         _ => return None,
     };
+    // The base path was checked when it was read.
+    if !is_sound(path) || !request.query.is_none_or(is_sound) {
+        return None;
+    }
     let query = request.query.map_or(0, |query| query.len() + 1);
     let mut target = String::with_capacity(base.len() + slash.len() + path.len() + query);
     target.push_str(base);
@@ -288,9 +347,15 @@ fn rewrite_target(mapping: &Mapping, request: &Request<'_>) -> Option<PathAndQue
         target.push('?');
         target.push_str(query);
     }
-    let length = target.len();
-    // What the URI type would silently cut (a fragment) must not go out shortened.
-    PathAndQuery::from_maybe_shared(bytes::Bytes::from(target)).ok().filter(|parsed| parsed.as_str().len() == length)
+    (target.len() <= MAX_TARGET).then_some(target)
+}
+
+/// Whether a path or query can stand in a request line and means there what it means here: nothing that ends it early
+/// (blanks, control bytes, a fragment), nor the `<>` that URIs are written between (RFC 3986 §3.3, §3.4, appendix C).
+fn is_sound(part: &str) -> bool {
+    let unfit = |b: u8| (b <= b' ') | (b == 0x7f) | (b == b'#') | (b == b'<') | (b == b'>');
+    // Without a way out of the loop, the compiler looks at many bytes at once.
+    !part.bytes().fold(false, |found, b| found | unfit(b))
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! The corpus against the router itself.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 use serde_json::Value as Json;
 use std::{collections::BTreeMap, net::IpAddr};
 use verge_config::Config;
 use verge_mappings::{Item, Part, Reading, Scope, parse_all};
-use verge_router::{ApiDraft, Edits, Forward, Hop, MappingTable, Rejection, Request, UnixTime, route};
+use verge_router::{ApiDraft, Forward, Hop, MappingTable, Rejection, Request, UnixTime, route};
 use verge_tests::corpus::{self, Case, Fixture, Observed, Outcome, Upstream};
 
 /// 2026-01-01T00:00:00Z, for cases that hold at any time.
@@ -89,9 +89,9 @@ fn carry_out(forward: &Forward, request: &Request<'_>, case: &Case) -> Observed 
     let request_id = HeaderValue::from_static("0000000000000000");
     let client: IpAddr = CLIENT.parse().unwrap();
     let hop = Hop { client: Some(client), tls: case.tls, request_id: &request_id, traceparent: None };
-    let mut upstream = Head(request.headers.clone());
+    let mut upstream = request.headers.clone();
     forward.edit_request(request, &hop, &mut upstream);
-    let mut downstream = Head(case.answer.headers.clone());
+    let mut downstream = case.answer.headers.clone();
     forward.edit_response(&mut downstream);
     let origin = forward.origin();
     Observed {
@@ -101,20 +101,20 @@ fn carry_out(forward: &Forward, request: &Request<'_>, case: &Case) -> Observed 
         source: Some(forward.source().as_str().to_owned()),
         upstream: Some(Upstream {
             scheme: origin.scheme().as_str().to_owned(),
-            host: upstream.0.get(http::header::HOST).unwrap().to_str().unwrap().to_owned(),
+            host: upstream.get(http::header::HOST).unwrap().to_str().unwrap().to_owned(),
             port: origin.port(),
             sni: origin.domain().to_string(),
             path: forward.target().to_string(),
         }),
-        request: upstream.0,
-        response: downstream.0,
+        request: upstream,
+        response: downstream,
         ..Observed::default()
     }
 }
 
 /// What a reply takes from a rejection; its body is the edge's.
 fn reply(rejection: &Rejection) -> Observed {
-    let mut head = Head(HeaderMap::new());
+    let mut head = HeaderMap::new();
     for (name, value) in rejection.fields() {
         head.append(name, value);
     }
@@ -125,27 +125,7 @@ fn reply(rejection: &Rejection) -> Observed {
         version: rejection.version.as_deref().map(str::to_owned),
         requested: rejection.requested.as_deref().map(str::to_owned),
         supported: rejection.supported.iter().map(|version| version.to_string()).collect(),
-        response: head.0,
+        response: head,
         ..Observed::default()
-    }
-}
-
-struct Head(HeaderMap);
-
-impl Edits for Head {
-    fn headers(&self) -> &HeaderMap {
-        &self.0
-    }
-
-    fn set(&mut self, name: HeaderName, value: HeaderValue) {
-        self.0.insert(name, value);
-    }
-
-    fn append(&mut self, name: HeaderName, value: HeaderValue) {
-        self.0.append(name, value);
-    }
-
-    fn remove(&mut self, name: &HeaderName) {
-        self.0.remove(name);
     }
 }

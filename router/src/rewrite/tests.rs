@@ -45,7 +45,7 @@ fn send(table: &MappingTable, target: &str, headers: &HeaderMap) -> Option<Forwa
 /// How a target arrives at the origin; `None` where it is not forwarded.
 fn check_target((base_path, path, strip): (&str, &str, bool), target: &str, expected: Option<&str>) {
     let forward = send(&table(base_path, path, strip), target, &fields(&[("apiver", "v1")]));
-    let got = forward.as_ref().map(|forward| forward.target().as_str());
+    let got = forward.as_ref().map(|forward| forward.target());
     assert_eq!(got, expected, "{target} under {base_path}");
 }
 

@@ -1,6 +1,6 @@
 //! Hosts and paths: which API takes a request.
 
-use crate::api::MAX_HOST;
+use crate::{api::MAX_HOST, bytes::position_of};
 use alloc::{boxed::Box, vec::Vec};
 use hashbrown::HashMap;
 
@@ -45,11 +45,12 @@ impl Paths {
 }
 
 /// A host without port and trailing dot; `None` where it is empty or longer than a host can be.
+#[inline]
 pub(super) fn bare_host(host: &str) -> Option<&[u8]> {
     let host = host.as_bytes();
     let end = match host {
         [b'[', ..] => host.iter().position(|&b| b == b']')? + 1,
-        _ => host.iter().position(|&b| b == b':').unwrap_or(host.len()),
+        _ => position_of([b':'], host),
     };
     let bare = host.get(..end)?;
     let bare = bare.strip_suffix(b".").unwrap_or(bare);

@@ -67,6 +67,7 @@ impl ApiTable {
         !self.by_whole.is_empty()
     }
 
+    #[inline]
     pub(crate) fn find_label(&self, label: Label<'_>) -> Option<RowId> {
         self.by_label.get(&label.as_caseless()).map(|row| self.follow(*row))
     }
@@ -76,6 +77,7 @@ impl ApiTable {
     }
 
     /// The row itself, or the one an alias stands for.
+    #[inline]
     fn follow(&self, row: RowId) -> RowId {
         match self.entries.get(row as usize).map(|entry| &entry.state) {
             Some(EntryState::Alias(target)) => *target,
@@ -84,6 +86,7 @@ impl ApiTable {
     }
 
     /// What stands in a row; ids come from this table's own indexes.
+    #[inline]
     pub(crate) fn get(&self, row: RowId) -> Option<Found<'_>> {
         let entry = self.entries.get(row as usize)?;
         match &entry.state {

@@ -102,6 +102,7 @@ impl Mapping {
 
     /// Whether it answers 410 at this time.
     #[must_use]
+    #[inline]
     pub fn is_retired(&self, now: UnixTime) -> bool {
         self.lifecycle.as_ref().is_some_and(|life| life.is_retired(now))
     }
