@@ -5,11 +5,11 @@
 
 mod resolver;
 
+use hashbrown::{DefaultHashBuilder, HashMap};
 use pingora_core::{protocols::ALPN, upstreams::peer::HttpPeer};
 use resolver::Resolver;
 use std::{
-    collections::{HashMap, hash_map::DefaultHasher},
-    hash::{Hash, Hasher},
+    hash::BuildHasher,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
@@ -45,6 +45,8 @@ pub(crate) struct DialRules {
 pub(crate) struct Dialer {
     resolver: Resolver,
     rules: DialRules,
+    /// Makes group keys, which mean nothing outside this process.
+    groups: DefaultHashBuilder,
 }
 
 /// Why an origin cannot be dialled.
@@ -64,7 +66,7 @@ impl Dialer {
     /// # Errors
     /// The system's resolver configuration cannot be read.
     pub(crate) fn new(rules: DialRules, background: Handle) -> Result<Self, resolver::ResolverError> {
-        Ok(Self { resolver: Resolver::new(background)?, rules })
+        Ok(Self { resolver: Resolver::new(background)?, rules, groups: DefaultHashBuilder::default() })
     }
 
     /// What to connect to for the given attempt, counted from 0: another address each time, where there are several.
@@ -80,9 +82,7 @@ impl Dialer {
         };
         let tls = origin.scheme() == Scheme::Https;
         let mut peer = HttpPeer::new(SocketAddr::new(address, port), tls, origin.domain().as_str().to_owned());
-        let mut group = DefaultHasher::new();
-        (origin.domain(), origin.protocol()).hash(&mut group);
-        peer.group_key = group.finish();
+        peer.group_key = self.groups.hash_one((origin.domain(), origin.protocol()));
         let Timeouts { connect, read, write, idle } = origin.timeouts();
         let defaults = &self.rules.timeouts;
         let connect = connect.unwrap_or(defaults.connect);

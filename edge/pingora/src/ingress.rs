@@ -14,7 +14,11 @@ use pingora_core::{
 };
 use pingora_proxy::HttpProxy;
 use pingora_timeout::timeout;
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use verge_router::Reason;
 
@@ -103,9 +107,15 @@ impl Ingress {
 
     async fn serve_http1(&self, mut stream: Stream) {
         let mut first = true;
+        // One for the whole connection: waiting for it takes a lock that all threads share.
+        let mut over = self.over.clone();
+        let mut nothing_comes = pin!(async move {
+            let _ = over.wait_for(|over| *over).await;
+            tokio::time::sleep(LAST_CALL).await;
+        });
         loop {
             let mut head = BytesMut::new();
-            match self.read_head(&mut stream, &mut head, first).await {
+            match self.read_head(&mut stream, &mut head, first, nothing_comes.as_mut()).await {
                 Head::Whole => {}
                 Head::Gone => break,
                 Head::Refused(reason) => {
@@ -129,14 +139,15 @@ impl Ingress {
     }
 
     /// Reads one head into `head`, whole.
-    async fn read_head(&self, stream: &mut Stream, head: &mut BytesMut, first: bool) -> Head {
+    async fn read_head(
+        &self,
+        stream: &mut Stream,
+        head: &mut BytesMut,
+        first: bool,
+        nothing_comes: Pin<&mut impl Future<Output = ()>>,
+    ) -> Head {
         head.reserve(HEAD_BUFFER);
         let patience = if first { self.limits.head_timeout } else { self.limits.idle_timeout };
-        let mut over = self.over.clone();
-        let nothing_comes = async {
-            let _ = over.wait_for(|over| *over).await;
-            tokio::time::sleep(LAST_CALL).await;
-        };
         tokio::select! {
             biased;
             read = timeout(patience, stream.read_buf(head)) => match read {

@@ -14,9 +14,9 @@ use crate::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use edits::{RequestEdits, ResponseEdits, join_cookies};
+use edits::{RequestEdits, ResponseEdits};
 use fault::{BODY_TOO_LARGE, UNDIALLABLE, detail_of, reason_of};
-use http::{Uri, header};
+use http::{Uri, header, uri::PathAndQuery};
 use identity::traceparent;
 use journey::{Journey, client};
 use pingora_core::{protocols::Digest, upstreams::peer::HttpPeer};
@@ -25,7 +25,7 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use std::{os::fd::RawFd, sync::Arc, time::Instant};
 use verge_mappings::LiveTable;
-use verge_router::{Forward, Hop, Reason, Request, rewrite::CDN_LOOP, route};
+use verge_router::{Forward, Hop, Reason, Request, route};
 
 pub(crate) use identity::fresh_id;
 
@@ -54,10 +54,6 @@ fn view(head: &RequestHeader) -> Option<Request<'_>> {
         Some(authority) => authority.as_str(),
         None => head.headers.get(header::HOST).map_or(Some(""), |host| host.to_str().ok())?,
     };
-    // Who reads more into it than a host and a port reads another host.
-    if !host.is_empty() && !is_authority(host.as_bytes()) {
-        return None;
-    }
     Some(Request { method: &head.method, host, path: head.uri.path(), query: head.uri.query(), headers: &head.headers })
 }
 
@@ -68,7 +64,9 @@ fn is_tls(session: &Session) -> bool {
 impl Verge {
     /// Decides; a rejection is already the answer.
     fn decide(&self, head: &RequestHeader, journey: &mut Journey) -> Result<Forward, Box<Reply>> {
-        let Some(request) = view(head) else {
+        // Who reads more into an authority than a host and a port reads another host.
+        let sound = |request: &Request<'_>| request.host.is_empty() || is_authority(request.host.as_bytes());
+        let Some(request) = view(head).filter(sound) else {
             return Err(self.fault(Reason::BadRequest, Reason::BadRequest.title(), journey));
         };
         let decision = {
@@ -146,9 +144,14 @@ impl ProxyHttp for Verge {
                 return Ok(true);
             }
         }
-        let reply = match self.decide(session.req_header(), journey) {
-            Ok(forward) => {
-                journey.forward = Some(forward);
+        let decision = self.decide(session.req_header(), journey).and_then(|forward| {
+            let target = target_of(&forward)
+                .ok_or_else(|| self.fault(Reason::BadRequest, Reason::BadRequest.title(), journey))?;
+            Ok((forward, target))
+        });
+        let reply = match decision {
+            Ok((forward, target)) => {
+                (journey.forward, journey.target) = (Some(forward), target);
                 if !too_large {
                     return Ok(false);
                 }
@@ -187,8 +190,10 @@ impl ProxyHttp for Verge {
         _: Option<&Digest>,
         journey: &mut Journey,
     ) -> Result<()> {
-        journey.connected = Some(Instant::now());
-        journey.upstream = peer._address.as_inet().copied();
+        if self.logs_access {
+            journey.connected = Some(Instant::now());
+            journey.upstream = peer._address.as_inet().copied();
+        }
         Ok(())
     }
 
@@ -206,17 +211,9 @@ impl ProxyHttp for Verge {
         let traceparent = traceparent(request.headers, &id);
         let hop =
             Hop { client: client(session), tls: is_tls(session), request_id: &id, traceparent: traceparent.as_ref() };
-        // pingora drops whatever `Connection` nominates; what frames the body and what finds loops stays.
-        for name in [header::CONTENT_LENGTH, header::VIA, CDN_LOOP] {
-            if !upstream.headers.contains_key(&name) {
-                for value in request.headers.get_all(&name) {
-                    upstream.append_header(name.clone(), value.clone())?;
-                }
-            }
-        }
-        join_cookies(upstream)?;
-        forward.edit_request(&request, &hop, &mut RequestEdits(upstream));
-        upstream.set_uri(Uri::from(forward.target().clone()));
+        let mut edits = RequestEdits::take(upstream, request.headers);
+        forward.edit_request(&request, &hop, &mut edits);
+        edits.put_back(upstream, journey.target.clone());
         Ok(())
     }
 
@@ -236,7 +233,7 @@ impl ProxyHttp for Verge {
 
     /// 4. Edit the answer.
     async fn response_filter(&self, _: &mut Session, head: &mut ResponseHeader, journey: &mut Journey) -> Result<()> {
-        if journey.answered.is_none() && !head.status.is_informational() {
+        if self.logs_access && journey.answered.is_none() && !head.status.is_informational() {
             journey.answered = Some(Instant::now());
         }
         if let Some(forward) = &journey.forward
@@ -306,6 +303,12 @@ impl ProxyHttp for Verge {
     ) -> bool {
         true
     }
+}
+
+/// The decision's target as the type that pingora sends; `None` where that cannot hold it.
+fn target_of(forward: &Forward) -> Option<Uri> {
+    let target = PathAndQuery::from_maybe_shared(Bytes::copy_from_slice(forward.target().as_bytes())).ok()?;
+    Some(Uri::from(target))
 }
 
 fn content_length(head: &RequestHeader) -> Option<u64> {

@@ -179,7 +179,7 @@ impl Explanation {
             port: origin.port(),
             sni: (origin.scheme() == Scheme::Https).then(|| host.clone()),
             host,
-            path: forward.target().as_str().to_owned(),
+            path: forward.target().to_owned(),
         });
         let mut recorded = Recorded::over(request.headers);
         forward.edit_request(request, hop, &mut recorded);

@@ -2,9 +2,9 @@
 //! last good one goes on while the name server is away.
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use hashbrown::HashMap;
 use hickory_resolver::TokioResolver;
 use std::{
-    collections::HashMap,
     net::IpAddr,
     sync::{
         Arc,

@@ -42,7 +42,7 @@ pub(crate) struct HeadScan {
 impl HeadScan {
     /// Looks at what has arrived since the last call; `bytes` is everything so far.
     pub(crate) fn scan(&mut self, bytes: &[u8], limits: &HeadLimits) -> Progress {
-        while let Some(found) = bytes.get(self.scanned..).and_then(|fresh| fresh.iter().position(|&b| b == b'\n')) {
+        while let Some(found) = bytes.get(self.scanned..).and_then(|fresh| memchr::memchr(b'\n', fresh)) {
             let end = self.scanned + found;
             if end + 1 > limits.head {
                 return Progress::Refused(Reason::HeadTooLarge);
@@ -106,27 +106,14 @@ pub(crate) fn check_http2(head: &RequestHeader, limits: &HeadLimits) -> Option<R
 
 /// `method SP request-target SP HTTP-version` (RFC 9112 §3), with a target of visible ASCII.
 fn check_request_line(line: &[u8], limits: &HeadLimits) -> Option<Reason> {
-    let mut words = line.split(|&b| b == b' ');
-    let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
-    else {
+    let Some((method, target, version)) = split_request_line(line) else {
         return Some(Reason::BadRequest);
     };
     if target.len() > limits.target {
         return Some(Reason::TargetTooLong);
     }
-    let mut in_query = false;
-    let visible = target.iter().all(|&b| {
-        in_query |= b == b'?';
-        match b {
-            b'#' | b'<' | b'>' => false,
-            // The URI type behind takes these on one side of the question mark only.
-            b'`' => in_query,
-            b'"' => !in_query,
-            _ => (0x21..0x7f).contains(&b),
-        }
-    });
     let known = matches!(version, b"HTTP/1.1" | b"HTTP/1.0");
-    if method.is_empty() || !method.iter().all(|&b| is_token(b)) || target.is_empty() || !visible || !known {
+    if method.is_empty() || !method.iter().all(|&b| is_token(b)) || !is_target(target) || !known {
         return Some(Reason::BadRequest);
     }
     // The proxy behind would refuse it with an answer of its own.
@@ -142,14 +129,34 @@ fn check_request_line(line: &[u8], limits: &HeadLimits) -> Option<Reason> {
     (!fits).then_some(Reason::BadRequest)
 }
 
+/// The three words of a request line, with one space between them.
+fn split_request_line(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let (method, rest) = line.split_at_checked(memchr::memchr(b' ', line)?)?;
+    let rest = rest.get(1..)?;
+    let (target, version) = rest.split_at_checked(memchr::memchr(b' ', rest)?)?;
+    Some((method, target, version.get(1..)?))
+}
+
+/// Visible ASCII, and nothing that the URI type behind refuses: on one side of the question mark or on both.
+fn is_target(target: &[u8]) -> bool {
+    let query = memchr::memchr(b'?', target).unwrap_or(target.len());
+    let (path, query) = target.split_at_checked(query).unwrap_or((target, &[]));
+    // Without a way out of the loop, the compiler looks at many bytes at once.
+    let sound = |part: &[u8], unfit: u8| {
+        !part.iter().fold(false, |bad, &b| {
+            bad | (b <= b' ') | (b >= 0x7f) | (b == b'#') | (b == b'<') | (b == b'>') | (b == unfit)
+        })
+    };
+    !target.is_empty() && sound(path, b'`') && sound(query, b'"')
+}
+
 /// `field-name ":" OWS field-value OWS` (RFC 9112 §5): a token, no blank before the colon, no folding, no control bytes.
 fn check_field_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = line.iter().position(|&b| b == b':')?;
-    let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
-    let sound = !name.is_empty()
-        && name.iter().all(|&b| is_token(b))
-        && value.iter().all(|&b| b == b'\t' || (b >= 0x20 && b != 0x7f));
-    sound.then_some((name, value.trim_ascii()))
+    // What ends the token must be the colon.
+    let (name, rest) = line.split_at_checked(line.iter().position(|&b| !is_token(b))?)?;
+    let value = rest.strip_prefix(b":")?;
+    let unfit = value.iter().fold(false, |bad, &b| bad | ((b < b' ') & (b != b'\t')) | (b == 0x7f));
+    (!name.is_empty() && !unfit).then_some((name, value.trim_ascii()))
 }
 
 /// The fields that say whose request this is and where its body ends.
@@ -201,14 +208,43 @@ pub(crate) fn is_authority(value: &[u8]) -> bool {
         _ => value.iter().position(|&b| b == b':').unwrap_or(value.len()),
     };
     let (host, port) = value.split_at_checked(end).unwrap_or((value, &[]));
-    let fits = |b: &u8| b.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(b);
     let port_fits = port.is_empty() || port.strip_prefix(b":").is_some_and(|port| port.iter().all(u8::is_ascii_digit));
-    !host.is_empty() && host.iter().all(fits) && port_fits
+    !host.is_empty() && host.iter().all(|&b| is(b, HOST)) && port_fits
 }
 
 /// `tchar` (RFC 9110 §5.6.2).
 fn is_token(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
+    is(b, TOKEN)
+}
+
+/// Whether a byte is of this kind.
+fn is(b: u8, kind: u8) -> bool {
+    KINDS.get(usize::from(b)).is_some_and(|kinds| kinds & kind != 0)
+}
+
+const TOKEN: u8 = 1;
+const HOST: u8 = 2;
+
+/// What each byte may be part of: most of a head is looked up here.
+static KINDS: [u8; 256] = kinds();
+
+const fn kinds() -> [u8; 256] {
+    let mut kinds = [0; 256];
+    let mut b = 0_u8;
+    while b < 0x7f {
+        let token = matches!(b, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~');
+        let host = matches!(
+            b,
+            b'-' | b'.' | b'_' | b'~' | b':' | b'[' | b']' | b'%' | b'!' | b'$' | b'&'..=b'+' | b';' | b'='
+        );
+        let letter = b.is_ascii_alphanumeric();
+        #[expect(clippy::indexing_slicing, reason = "as many kinds as bytes, and seen to be so when this is compiled")]
+        {
+            kinds[b as usize] = ((token || letter) as u8 * TOKEN) | ((host || letter) as u8 * HOST);
+        }
+        b += 1;
+    }
+    kinds
 }
 
 #[cfg(test)]

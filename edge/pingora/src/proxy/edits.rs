@@ -1,45 +1,82 @@
 //! pingora's heads, as something the router can edit.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header, request::Parts};
 use pingora_http::{RequestHeader, ResponseHeader};
-use verge_router::Edits;
+use verge_router::{Edits, rewrite::CDN_LOOP};
 
-/// A request's head.
-pub(super) struct RequestEdits<'a>(pub(super) &'a mut RequestHeader);
+/// Fields that Verge adds to a request, at most: room for them is made once.
+const ADDED: usize = 10;
 
-impl Edits for RequestEdits<'_> {
+/// The request's head for the origin. pingora keeps every name twice, once in the client's spelling, and parses each that
+/// is set; what it is made of can be edited without, and goes out in the usual spelling.
+pub(super) struct RequestEdits(Parts);
+
+impl RequestEdits {
+    /// Takes pingora's copy of the client's head, to be put back when it is edited. `received` is that head itself.
+    pub(super) fn take(upstream: &mut RequestHeader, received: &HeaderMap) -> Self {
+        let nothing = RequestHeader::from(Request::new(()).into_parts().0);
+        let mut edits = Self(Parts::from(std::mem::replace(upstream, nothing)));
+        edits.0.headers.reserve(ADDED);
+        edits.restore_nominated(received);
+        edits.join_cookies();
+        edits
+    }
+
+    /// Puts the head back, with this target.
+    pub(super) fn put_back(mut self, upstream: &mut RequestHeader, target: Uri) {
+        self.0.uri = target;
+        *upstream = RequestHeader::from(self.0);
+    }
+
+    /// pingora drops whatever `Connection` nominates; what frames the body and what finds loops stays.
+    fn restore_nominated(&mut self, received: &HeaderMap) {
+        if !received.contains_key(header::CONNECTION) {
+            return;
+        }
+        for name in [header::CONTENT_LENGTH, header::VIA, CDN_LOOP] {
+            if !self.0.headers.contains_key(&name) {
+                for value in received.get_all(&name) {
+                    self.0.headers.append(name.clone(), value.clone());
+                }
+            }
+        }
+    }
+
+    /// Makes one field of the crumbs that HTTP/2 may cut a cookie into, which HTTP/1 does not know (RFC 9113 §8.2.3).
+    fn join_cookies(&mut self) {
+        let mut crumbs = self.0.headers.get_all(header::COOKIE).iter();
+        if let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) {
+            let crumbs: Vec<&[u8]> = [first, second].into_iter().chain(crumbs).map(HeaderValue::as_bytes).collect();
+            // Joined by what is fit for a field value, the parts of one are one.
+            if let Ok(whole) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+                self.0.headers.insert(header::COOKIE, whole);
+            }
+        }
+    }
+}
+
+impl Edits for RequestEdits {
     fn headers(&self) -> &HeaderMap {
         &self.0.headers
     }
 
     fn set(&mut self, name: HeaderName, value: HeaderValue) {
-        // Both are valid already; pingora's fallible signature is for texts.
-        let _ = self.0.insert_header(name, value);
+        self.0.headers.insert(name, value);
     }
 
     fn append(&mut self, name: HeaderName, value: HeaderValue) {
-        let _ = self.0.append_header(name, value);
+        self.0.headers.append(name, value);
     }
 
     fn remove(&mut self, name: &HeaderName) {
-        self.0.remove_header(name);
+        self.0.headers.remove(name);
     }
 
     /// pingora has already done this, and has left what an upgrade and the framing need.
     fn remove_hop_by_hop(&mut self, _: &HeaderName) {}
 }
 
-/// Makes one field of the crumbs that HTTP/2 may cut a cookie into, which HTTP/1 does not know (RFC 9113 §8.2.3).
-pub(super) fn join_cookies(head: &mut RequestHeader) -> pingora_error::Result<()> {
-    let crumbs: Vec<&[u8]> = head.headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    if crumbs.len() > 1 {
-        let whole = crumbs.join(&b"; "[..]);
-        head.insert_header(header::COOKIE, whole)?;
-    }
-    Ok(())
-}
-
-/// An answer's head.
+/// An answer's head, in the origin's spelling.
 pub(super) struct ResponseEdits<'a>(pub(super) &'a mut ResponseHeader);
 
 impl Edits for ResponseEdits<'_> {
@@ -48,6 +85,7 @@ impl Edits for ResponseEdits<'_> {
     }
 
     fn set(&mut self, name: HeaderName, value: HeaderValue) {
+        // Both are valid already; pingora's fallible signature is for texts.
         let _ = self.0.insert_header(name, value);
     }
 

@@ -2,7 +2,7 @@
 
 use super::identity::fresh_id;
 use crate::telemetry::access;
-use http::{HeaderValue, header};
+use http::{HeaderValue, Uri, header};
 use pingora_error::Error;
 use pingora_proxy::Session;
 use std::{
@@ -17,6 +17,8 @@ pub(crate) struct Journey {
     pub(super) started: Instant,
     pub(super) id: Option<HeaderValue>,
     pub(super) forward: Option<Forward>,
+    /// The target at the origin.
+    pub(super) target: Uri,
     /// Why the answer is ours, where it is.
     pub(super) reason: Option<Reason>,
     /// The API that rejected, for the log.
@@ -36,6 +38,7 @@ impl Journey {
             started: Instant::now(),
             id: None,
             forward: None,
+            target: Uri::default(),
             reason: None,
             api: None,
             requested: None,
