@@ -1,19 +1,20 @@
-//! The least that pingora can do for a version: a header, a map, an origin. What Verge costs beyond this is Verge.
+//! pingora itself, told to route by version: a header, a hash map, an origin. What Verge costs beyond this is Verge.
 //!
-//! `bare-pingora LISTEN ORIGIN plain` or `bare-pingora LISTEN ORIGIN tls CA`: versions `v1` to `v16` are served by
-//! `v1.example.com` to `v16.example.com`, all of them at `ORIGIN`, under `/prod`.
+//! `bare-pingora WRITES LISTEN ORIGIN plain` or `bare-pingora WRITES LISTEN ORIGIN tls CA`: versions `v1` to `v16` are
+//! served by `v1.example.com` to `v16.example.com`, all of them at `ORIGIN`, under `/prod`. `WRITES` is `all`, for every
+//! field that Verge writes into a request and an answer, or `least`, for none but `Host`.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a bench that cannot be set up stops")]
 
 use async_trait::async_trait;
-use http::{HeaderValue, Uri};
+use http::{HeaderName, HeaderValue, Uri, header};
 use pingora_core::{
     protocols::ALPN,
     server::{Server, configuration::ServerConf},
     upstreams::peer::HttpPeer,
 };
 use pingora_error::{Error, ErrorType, Result};
-use pingora_http::RequestHeader;
+use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{ProxyHttp, Session, http_proxy_service};
 use std::{collections::HashMap, env, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -24,7 +25,12 @@ struct Bare {
     domains: HashMap<HeaderValue, HeaderValue>,
     origin: SocketAddr,
     tls: bool,
+    /// Whether it writes what Verge writes.
+    all: bool,
 }
+
+/// What a client must not say to an origin, and Verge says instead.
+const REPLACED: [&str; 4] = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded"];
 
 #[async_trait]
 impl ProxyHttp for Bare {
@@ -59,15 +65,64 @@ impl ProxyHttp for Bare {
         if let Some(domain) = domain {
             upstream.insert_header(http::header::HOST, domain.clone())?;
         }
+        if self.all {
+            write_request(session, upstream)?;
+        }
         let target = session.req_header().uri.path_and_query().map_or("/", |target| target.as_str());
         upstream.set_uri(Uri::try_from(format!("/prod{target}")).unwrap_or_default());
         Ok(())
     }
+
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        answer: &mut ResponseHeader,
+        _: &mut Self::CTX,
+    ) -> Result<()> {
+        if self.all {
+            let version = session.req_header().headers.get("apiver").cloned();
+            answer.insert_header("api-version", version.unwrap_or(HeaderValue::from_static("none")))?;
+            answer.append_header(header::VARY, HeaderValue::from_static("Accept, APIVER"))?;
+        }
+        Ok(())
+    }
+}
+
+/// The fields of Verge's contract, as somebody would write them who reads pingora's documentation.
+fn write_request(session: &Session, upstream: &mut RequestHeader) -> Result<()> {
+    for name in REPLACED {
+        upstream.remove_header(name);
+    }
+    let own: Vec<HeaderName> =
+        upstream.headers.keys().filter(|name| name.as_str().starts_with("verge-")).cloned().collect();
+    for name in own {
+        upstream.remove_header(&name);
+    }
+    let received = &session.req_header().headers;
+    if let Some(client) = session.client_addr().and_then(|address| address.as_inet()) {
+        upstream.insert_header("x-forwarded-for", client.ip().to_string())?;
+    }
+    upstream.insert_header("x-forwarded-proto", "http")?;
+    if let Some(host) = received.get(header::HOST) {
+        upstream.insert_header("x-forwarded-host", host.clone())?;
+    }
+    let id = format!("{:032x}", fastrand::u128(..));
+    if !received.contains_key("traceparent") {
+        upstream.insert_header("traceparent", format!("00-{id}-{:016x}-00", fastrand::u64(..)))?;
+    }
+    upstream.insert_header("x-request-id", id)?;
+    if let Some(version) = received.get("apiver") {
+        upstream.insert_header("verge-version", version.clone())?;
+    }
+    upstream.append_header(header::VIA, "1.1 bare")?;
+    upstream.append_header("cdn-loop", "bare")?;
+    Ok(())
 }
 
 fn main() {
     let mut arguments = env::args().skip(1);
     let mut next = |what: &str| arguments.next().unwrap_or_else(|| panic!("missing argument: {what}"));
+    let all = next("all or least") == "all";
     let (listen, origin) = (next("LISTEN"), next("ORIGIN").parse().unwrap());
     let tls = next("plain or tls") == "tls";
     let conf = ServerConf {
@@ -83,7 +138,7 @@ fn main() {
     let mut server = Server::new_with_opt_and_conf(None, conf);
     server.bootstrap();
     let configuration: Arc<ServerConf> = server.configuration.clone();
-    let mut service = http_proxy_service(&configuration, Bare { domains, origin, tls });
+    let mut service = http_proxy_service(&configuration, Bare { domains, origin, tls, all });
     service.add_tcp(&listen);
     server.add_service(service);
     server.run_forever();

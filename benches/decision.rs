@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use std::{hint::black_box, time::Duration};
 use verge_benches::{Asks, Head, must, table};
 use verge_router::{
-    Edits, Hop,
+    Hop,
     api::Vendor,
     resolve::label::Label,
     route,
@@ -64,7 +64,7 @@ fn steps(criterion: &mut Criterion) {
     let id = HeaderValue::from_static("0af7651916cd43dd8448eb211c80319c");
     let hop = Hop { client: Some([192, 0, 2, 1].into()), tls: true, request_id: &id, traceparent: None };
     group.bench_function("edit request", |bencher| {
-        let fresh = || Fields(request.headers.clone());
+        let fresh = || request.headers.clone();
         bencher.iter_batched_ref(
             fresh,
             |fields| forward.edit_request(&request, &hop, fields),
@@ -75,7 +75,7 @@ fn steps(criterion: &mut Criterion) {
     answer.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer.insert(http::header::VARY, HeaderValue::from_static("Accept-Encoding"));
     group.bench_function("edit response", |bencher| {
-        let fresh = || Fields(answer.clone());
+        let fresh = || answer.clone();
         bencher.iter_batched_ref(fresh, |fields| forward.edit_response(fields), criterion::BatchSize::SmallInput);
     });
     group.finish();
@@ -101,26 +101,5 @@ fn whole(criterion: &mut Criterion) {
             });
         }
         group.finish();
-    }
-}
-
-/// The plainest head that can be edited.
-struct Fields(HeaderMap);
-
-impl Edits for Fields {
-    fn headers(&self) -> &HeaderMap {
-        &self.0
-    }
-
-    fn set(&mut self, name: HeaderName, value: HeaderValue) {
-        self.0.insert(name, value);
-    }
-
-    fn append(&mut self, name: HeaderName, value: HeaderValue) {
-        self.0.append(name, value);
-    }
-
-    fn remove(&mut self, name: &HeaderName) {
-        self.0.remove(name);
     }
 }

@@ -2,7 +2,9 @@
 # CPU per request: verge beside bare pingora, nginx and HAProxy, each routing on a header to one origin.
 #
 #   benches/peers.sh [plain|tls]        how the origin is spoken to; clients always speak clear HTTP/1.1
-#   ROUNDS=5 SECONDS_EACH=4 PEERS="verge bare nginx haproxy" benches/peers.sh
+#   ROUNDS=5 SECONDS_EACH=4 PEERS="verge bare least nginx haproxy" benches/peers.sh
+#
+# bare is pingora that writes the fields Verge writes, least is pingora that writes none of them but Host.
 #
 # Every proxy has one serving thread on core 0; the origin and the load have core 1. Rounds go through the proxies in
 # turn, and the median round counts. CPU is utime + stime of the proxy's process over the requests that wrk completed.
@@ -12,10 +14,11 @@ cd "$(dirname "$0")/.."
 mode=${1:-plain}
 rounds=${ROUNDS:-5}
 seconds=${SECONDS_EACH:-4}
-peers=${PEERS:-verge bare nginx haproxy}
+peers=${PEERS:-verge bare least nginx haproxy}
 connections=64
 
-for program in nginx haproxy wrk openssl taskset; do
+# nginx is the origin, too.
+for program in nginx wrk openssl taskset $([[ $peers = *haproxy* ]] && echo haproxy); do
     command -v "$program" >/dev/null ||
         { echo "$program is missing: apt-get install nginx-light haproxy wrk openssl util-linux"; exit 1; }
 done
@@ -151,7 +154,8 @@ for peer in $peers; do
     # The shell becomes taskset and that the program, so that this is the process to measure.
     case $peer in
         verge) exec taskset -c 0 "$bin/verge" serve -c "$dir/verge.toml" ;;
-        bare) exec taskset -c 0 "$bin/bare-pingora" "127.0.0.1:${listen[bare]}" "127.0.0.1:$origin" "$mode" "$dir/ca.pem" ;;
+        bare) exec taskset -c 0 "$bin/bare-pingora" all "127.0.0.1:${listen[bare]}" "127.0.0.1:$origin" "$mode" "$dir/ca.pem" ;;
+        least) exec taskset -c 0 "$bin/bare-pingora" least "127.0.0.1:${listen[least]}" "127.0.0.1:$origin" "$mode" "$dir/ca.pem" ;;
         nginx) exec taskset -c 0 nginx -c "$dir/nginx.conf" -p "$dir" ;;
         haproxy) exec taskset -c 0 haproxy -db -f "$dir/haproxy.cfg" ;;
         *) echo "no such peer: $peer" ;;
