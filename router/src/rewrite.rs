@@ -1,12 +1,14 @@
 //! 5. Rewrite: what goes to the origin and what comes back, as edits that an edge applies to its own head.
 
+mod address;
+mod target;
+
 use crate::{api::Api, request::Request, table::Mapping, version::Source};
+use address::address_value;
 use alloc::{string::String, sync::Arc};
-use core::{
-    fmt::Write,
-    net::{IpAddr, Ipv4Addr},
-};
+use core::net::IpAddr;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use target::rewrite_target;
 
 /// `verge-reason`: the code of an answer Verge authored.
 pub const VERGE_REASON: HeaderName = HeaderName::from_static("verge-reason");
@@ -29,9 +31,6 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 
 /// The name by which Verge knows itself in `Via` and `CDN-Loop`.
 pub const OWN_NAME: &str = "verge";
-
-/// The longest target that goes out, in bytes: what common URI types can index. Edges limit what comes in far below it.
-const MAX_TARGET: usize = u16::MAX as usize - 1;
 
 /// Fields that belong to one connection (RFC 9110 §7.6.1), besides those `Connection` nominates.
 static HOP_BY_HOP: [HeaderName; 8] = [
@@ -269,93 +268,6 @@ fn nominated(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
                 && ![header::HOST, header::CONTENT_LENGTH, header::VIA, CDN_LOOP].contains(name)
                 && headers.contains_key(name)
         })
-}
-
-/// An address as a field value, without a heap-allocated string in between.
-fn address_value(address: IpAddr) -> Option<HeaderValue> {
-    let mut text = Text { bytes: [0; 45], len: 0 };
-    match address.to_canonical() {
-        IpAddr::V4(address) => text.push_ipv4(address)?,
-        IpAddr::V6(address) => write!(text, "{address}").ok()?,
-    }
-    HeaderValue::from_bytes(text.bytes.get(..text.len)?).ok()
-}
-
-/// Room for the longest address.
-struct Text {
-    bytes: [u8; 45],
-    len: usize,
-}
-
-impl Text {
-    fn push(&mut self, b: u8) -> Option<()> {
-        *self.bytes.get_mut(self.len)? = b;
-        self.len += 1;
-        Some(())
-    }
-
-    /// By hand: this is what nearly every request needs, and the machinery of `fmt` takes ten times as long.
-    fn push_ipv4(&mut self, address: Ipv4Addr) -> Option<()> {
-        for (place, octet) in address.octets().into_iter().enumerate() {
-            if place > 0 {
-                self.push(b'.')?;
-            }
-            if octet >= 100 {
-                self.push(b'0' + octet / 100)?;
-            }
-            if octet >= 10 {
-                self.push(b'0' + octet / 10 % 10)?;
-            }
-            self.push(b'0' + octet % 10)?;
-        }
-        Some(())
-    }
-}
-
-impl Write for Text {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        text.bytes().try_for_each(|b| self.push(b)).ok_or(core::fmt::Error)
-    }
-}
-
-/// Base path + original path (without the API's own path where it is cut) + query: the one allocation of a decision.
-fn rewrite_target(mapping: &Mapping, request: &Request<'_>) -> Option<String> {
-    let api = mapping.api();
-    let base = mapping.origin().base_path();
-    let mut path = request.path;
-    if api.strip()
-        && let Some(own) = api.path()
-    {
-        path = path.strip_prefix(own.as_str()).unwrap_or(path);
-    }
-    // What is left after the cut may be empty; `*` (RFC 9112 §3.2.4) names no resource and has no place under a base path.
-    let slash = match path {
-        "" => "/",
-        _ if path.starts_with('/') => "",
-        _ => return None,
-    };
-    // The base path was checked when it was read.
-    if !is_sound(path) || !request.query.is_none_or(is_sound) {
-        return None;
-    }
-    let query = request.query.map_or(0, |query| query.len() + 1);
-    let mut target = String::with_capacity(base.len() + slash.len() + path.len() + query);
-    target.push_str(base);
-    target.push_str(slash);
-    target.push_str(path);
-    if let Some(query) = request.query {
-        target.push('?');
-        target.push_str(query);
-    }
-    (target.len() <= MAX_TARGET).then_some(target)
-}
-
-/// Whether a path or query can stand in a request line and means there what it means here: nothing that ends it early
-/// (blanks, control bytes, a fragment), nor the `<>` that URIs are written between (RFC 3986 §3.3, §3.4, appendix C).
-fn is_sound(part: &str) -> bool {
-    let unfit = |b: u8| (b <= b' ') | (b == 0x7f) | (b == b'#') | (b == b'<') | (b == b'>');
-    // Without a way out of the loop, the compiler looks at many bytes at once.
-    !part.bytes().fold(false, |found, b| found | unfit(b))
 }
 
 #[cfg(test)]
