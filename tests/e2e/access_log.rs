@@ -36,6 +36,21 @@ async fn every_request_is_one_line() {
 }
 
 #[tokio::test]
+async fn a_head_that_is_refused_is_a_line_without_the_head() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let mut connection = node.connect().await;
+    connection.send("GET /SECRET HTTP/1.1\nHost: api.example.com\n\n").await;
+    let answer = connection.answer().await.unwrap();
+    let line = node.log_of(1).await.join("\n");
+    assert!(!line.contains("SECRET"), "{line}");
+    let line: Json = serde_json::from_str(&line).unwrap();
+    assert_eq!((&line["status"], &line["reason"]), (&400.into(), &"bad_request".into()), "{line}");
+    assert_eq!(line["request_id"].as_str(), answer.field("x-request-id"), "{line}");
+    assert_eq!(line["client"], "127.0.0.1");
+}
+
+#[tokio::test]
 async fn secrets_stay_out_of_every_log() {
     let stages = Stages::start().await;
     let node = stages.setup().log("level = \"debug\"").start().await;

@@ -4,7 +4,11 @@
 mod head;
 mod wire;
 
-use crate::{proxy::Verge, reply::Reply, telemetry::Metrics};
+use crate::{
+    proxy::{Verge, fresh_id},
+    reply::Reply,
+    telemetry::{Metrics, access},
+};
 use bytes::BytesMut;
 use head::{HeadScan, Progress};
 use pingora_core::{
@@ -17,7 +21,7 @@ use pingora_timeout::timeout;
 use std::{
     pin::{Pin, pin},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use verge_router::Reason;
@@ -55,6 +59,8 @@ pub(crate) struct IngressLimits {
 pub(crate) struct Ingress {
     proxy: Arc<HttpProxy<Verge>>,
     limits: IngressLimits,
+    /// Whether requests are logged.
+    logs_access: bool,
     metrics: Arc<Metrics>,
     /// True when this configuration, or the process, is over.
     over: ShutdownWatch,
@@ -72,10 +78,11 @@ impl Ingress {
     pub(crate) fn new(
         proxy: Arc<HttpProxy<Verge>>,
         limits: IngressLimits,
+        logs_access: bool,
         metrics: Arc<Metrics>,
         over: ShutdownWatch,
     ) -> Self {
-        Self { proxy, limits, metrics, over }
+        Self { proxy, limits, logs_access, metrics, over }
     }
 
     pub(crate) fn limits(&self) -> &IngressLimits {
@@ -147,6 +154,7 @@ impl Ingress {
         nothing_comes: Pin<&mut impl Future<Output = ()>>,
     ) -> Head {
         head.reserve(HEAD_BUFFER);
+        let accepted = first.then(Instant::now);
         let patience = if first { self.limits.head_timeout } else { self.limits.idle_timeout };
         tokio::select! {
             biased;
@@ -175,13 +183,28 @@ impl Ingress {
                 }
             }
         };
-        timeout(self.limits.head_timeout, rest).await.unwrap_or(Head::Gone)
+        // A first head has had its time since the accept, any other since its first byte.
+        let spent = accepted.map_or(Duration::ZERO, |accepted| accepted.elapsed());
+        timeout(self.limits.head_timeout.saturating_sub(spent), rest).await.unwrap_or(Head::Gone)
     }
 
     /// Answers a head that never reaches the proxy, and lets the client read the answer.
     async fn refuse(&self, stream: &mut Stream, reason: Reason) {
         self.metrics.refused(reason);
-        let reply = Reply::to_reason(reason).into_http1();
+        let id = fresh_id();
+        if self.logs_access {
+            let digest = stream.get_socket_digest();
+            let client = digest.as_ref().and_then(|digest| digest.peer_addr()?.as_inet());
+            // Of the head itself nothing is logged: it is not one.
+            tracing::info!(
+                target: access::TARGET,
+                request_id = id.to_str().unwrap_or_default(),
+                client = %client.map(|address| address.ip().to_string()).unwrap_or_default(),
+                status = u64::from(reason.default_status().as_u16()),
+                reason = reason.code(),
+            );
+        }
+        let reply = Reply::to_reason(reason, &id).into_http1();
         // A client that does not read has had its chance.
         let _ = timeout(LINGER, stream.write_all(&reply)).await;
         Shutdown::shutdown(stream.as_mut()).await;

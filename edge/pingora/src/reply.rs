@@ -50,9 +50,8 @@ impl Reply {
     }
 
     /// The answer to a request that could not even be read.
-    pub(crate) fn to_reason(reason: Reason) -> Self {
-        let id = crate::proxy::fresh_id();
-        Self::to_fault(reason, reason.default_status(), reason.title(), &id, None)
+    pub(crate) fn to_reason(reason: Reason, request_id: &HeaderValue) -> Self {
+        Self::to_fault(reason, reason.default_status(), reason.title(), request_id, None)
     }
 
     fn build(

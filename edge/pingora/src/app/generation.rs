@@ -39,6 +39,7 @@ impl Generation {
         let roots = Bundle::gather(config.origins.ca.as_deref().map(Path::new))
             .map_err(|error| Failure::new(Exit::Config, error))?;
         let conf = Arc::new(server_conf(&roots));
+        let logs_access = config.log.access != AccessLog::Off;
         let ingresses = metrics
             .iter()
             .map(|metrics| {
@@ -47,12 +48,12 @@ impl Generation {
                     dialer: dialer.clone(),
                     max_body: config.limits.body,
                     limits: limits(config),
-                    logs_access: config.log.access != AccessLog::Off,
+                    logs_access,
                     metrics: metrics.clone(),
                 };
                 let mut proxy = http_proxy(&conf, verge);
                 proxy.server_options = Some(http2_options(config));
-                Arc::new(Ingress::new(Arc::new(proxy), limits(config), metrics.clone(), shutdown.clone()))
+                Arc::new(Ingress::new(Arc::new(proxy), limits(config), logs_access, metrics.clone(), shutdown.clone()))
             })
             .collect();
         Ok(Self { ingresses, over })
