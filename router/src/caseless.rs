@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use core::hash::{Hash, Hasher};
+use foldhash::fast::FixedState;
 use hashbrown::{Equivalent, HashMap};
 
 /// Bytes, compared and hashed without regard to ASCII case.
@@ -70,8 +71,9 @@ impl Equivalent<CaselessKey> for Caseless<'_> {
     }
 }
 
-/// A map from such keys.
-pub(crate) type CaselessMap<V> = HashMap<CaselessKey, V>;
+/// A map from such keys. The operator writes all of them and clients only look them up, so the hash need not be secret;
+/// and it is not drawn by lot, as nothing in this crate is.
+pub(crate) type CaselessMap<V> = HashMap<CaselessKey, V, FixedState>;
 
 #[cfg(test)]
 mod tests {

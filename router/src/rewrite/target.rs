@@ -1,6 +1,6 @@
 //! The target at the origin.
 
-use crate::{bytes::position_of, request::Request, table::Mapping};
+use crate::{request::Request, table::Mapping};
 use alloc::string::String;
 
 /// The longest target that goes out, in bytes: what common URI types can index. Edges limit what comes in far below it.
@@ -23,7 +23,9 @@ pub(super) fn rewrite_target(mapping: &Mapping, request: &Request<'_>) -> Option
         _ => return None,
     };
     // The base path was checked when it was read.
-    if !is_sound(path) || !request.query.is_none_or(is_sound) || climbs(path) {
+    let in_path = kinds(path);
+    let in_query = request.query.map_or(0, kinds);
+    if (in_path | in_query) & UNFIT != 0 || (in_path & DOT != 0 && climbs(path)) {
         return None;
     }
     let query = request.query.map_or(0, |query| query.len() + 1);
@@ -38,21 +40,40 @@ pub(super) fn rewrite_target(mapping: &Mapping, request: &Request<'_>) -> Option
     (target.len() <= MAX_TARGET).then_some(target)
 }
 
-/// Whether a path or query can stand in a request line and means there what it means here: nothing that ends it early
-/// (blanks, control bytes, a fragment), nor the `<>` that URIs are written between (RFC 3986 §3.3, §3.4, appendix C).
-fn is_sound(part: &str) -> bool {
-    let unfit = |b: u8| (b <= b' ') | (b == 0x7f) | (b == b'#') | (b == b'<') | (b == b'>');
-    // Without a way out of the loop, the compiler looks at many bytes at once.
-    !part.bytes().fold(false, |found, b| found | unfit(b))
+/// What a byte of a target may not be: what ends it early in a request line (blanks, control bytes, a fragment), or what
+/// URIs are written between (RFC 3986 §3.3, §3.4, appendix C).
+const UNFIT: u8 = 1;
+/// What may be a dot: itself, or the beginning of `%2e`.
+const DOT: u8 = 2;
+
+/// The kinds of each byte.
+static KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut b = 0_u8;
+    loop {
+        #[expect(clippy::indexing_slicing, reason = "as many kinds as bytes, and seen to be so when this is compiled")]
+        {
+            kinds[b as usize] = match b {
+                0..=b' ' | b'#' | b'<' | b'>' | 0x7f => UNFIT,
+                b'.' | b'%' => DOT,
+                _ => 0,
+            };
+        }
+        if b == u8::MAX {
+            break kinds;
+        }
+        b += 1;
+    }
+};
+
+/// All kinds of bytes in a text, at one look each.
+fn kinds(text: &str) -> u8 {
+    text.bytes().fold(0, |kinds, b| kinds | KINDS.get(usize::from(b)).copied().unwrap_or(UNFIT))
 }
 
 /// Whether dot segments (RFC 3986 §3.3) lead above the root. Alone that ends at the root (§5.2.4), but behind a base path
 /// an origin that resolves them would leave it, for another stage. Those that stay below go out as they came.
 fn climbs(path: &str) -> bool {
-    // Nearly all paths end here.
-    if position_of([b'.', b'%'], path.as_bytes()) == path.len() {
-        return false;
-    }
     let mut depth = 0_u32;
     for segment in path.split('/').skip(1) {
         match dots(segment) {

@@ -62,7 +62,7 @@ impl ApiTable {
         let mut table = Self {
             api: api.clone(),
             entries,
-            by_label: CaselessMap::new(),
+            by_label: CaselessMap::default(),
             by_whole: HashMap::new(),
             shown: Vec::new(),
             read: true,
