@@ -51,13 +51,8 @@ clippy: need ## Clippy on everything, warnings are errors
 	$(CARGO) clippy --workspace --all-targets --features verge-benches/bare $(LOCKED) -- -D warnings
 
 .PHONY: walls
-walls: need ## Who may use what: the rules of ARCHITECTURE.md, and the router without an operating system
+walls: need ## Who may use what: the rules of ARCHITECTURE.md
 	$(CARGO) test --workspace --test tidy $(LOCKED)
-	@if [ -d "$$(rustc --print target-libdir --target wasm32-unknown-unknown)" ]; then \
-		$(CARGO) build -p verge-router --target wasm32-unknown-unknown $(LOCKED); \
-	else \
-		echo "skipped: router for wasm32-unknown-unknown; get it with 'rustup target add wasm32-unknown-unknown'"; \
-	fi
 
 .PHONY: doc
 doc: need ## API documentation, warnings are errors: target/doc

@@ -1,6 +1,7 @@
 //! The only part of a request the router may see.
 
-use http::{HeaderMap, Method};
+use crate::rewrite::CDN_LOOP;
+use http::{HeaderMap, Method, header};
 
 /// A request head, borrowed from the edge's own type.
 ///
@@ -18,4 +19,25 @@ pub struct Request<'r> {
     pub query: Option<&'r str>,
     /// All fields as received. Repeated lines are kept apart.
     pub headers: &'r HeaderMap,
+}
+
+/// Which of the fields that a decision may read are there at all. One walk over the names of an ordinary head is cheaper
+/// than a look-up for each of them, and most heads have few.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Present {
+    /// `Accept`.
+    pub(crate) accept: bool,
+    /// `Via` or `CDN-Loop`.
+    pub(crate) hops: bool,
+}
+
+impl Present {
+    pub(crate) fn among(headers: &HeaderMap) -> Self {
+        let mut present = Self { accept: false, hops: false };
+        for name in headers.keys() {
+            present.accept |= *name == header::ACCEPT;
+            present.hops |= *name == header::VIA || *name == CDN_LOOP;
+        }
+        present
+    }
 }

@@ -6,7 +6,7 @@ mod missing;
 use crate::{
     UnixTime,
     rejection::Reason,
-    request::Request,
+    request::{Present, Request},
     table::{ApiTable, Found, RowId},
     version::{
         Source,
@@ -99,6 +99,7 @@ impl Accepted {
 /// Finds the row, or says why not. Linear in the head: each value is looked up once.
 pub(crate) fn resolve<'r>(
     request: &Request<'r>,
+    present: Present,
     part: &ApiTable,
     now: UnixTime,
     witness: &mut impl Witness,
@@ -106,7 +107,7 @@ pub(crate) fn resolve<'r>(
     let api = part.api();
     let header = if api.reads(Source::Header) { read_header(request, part, witness)? } else { None };
     let mut accepted = Accepted::NONE;
-    if api.reads(Source::Accept) {
+    if present.accept && api.reads(Source::Accept) {
         read_accept(request, part, witness, &mut accepted);
     }
     let resolved = match header {

@@ -4,7 +4,7 @@ use crate::{
     UnixTime,
     api::Api,
     rejection::{Reason, Rejection, repeatable},
-    request::Request,
+    request::{Present, Request},
     resolve::{self, Unresolved},
     rewrite::{self, Forward},
     table::{ApiTable, Found, MappingTable},
@@ -28,7 +28,8 @@ pub fn route(
     if matches!(*request.method, Method::CONNECT | Method::TRACE) {
         return Err(Rejection::new(Reason::MethodNotAllowed));
     }
-    if rewrite::is_loop(request.headers) {
+    let present = Present::among(request.headers);
+    if present.hops && rewrite::is_loop(request.headers) {
         return Err(Rejection::new(Reason::LoopDetected));
     }
     let part = table.find_api(request.host, request.path).ok_or_else(|| Rejection::new(Reason::UnknownHost))?;
@@ -36,7 +37,7 @@ pub fn route(
     if !part.is_read() {
         return Err(reject_for(Reason::NoTable, part.api()));
     }
-    let resolved = resolve::resolve(request, part, now, witness).map_err(|no| reject(no, part, now))?;
+    let resolved = resolve::resolve(request, present, part, now, witness).map_err(|no| reject(no, part, now))?;
     let Some(Found::Mapped(mapping)) = part.get(resolved.row) else {
         return Err(reject_for(Reason::InvalidMapping, part.api()));
     };

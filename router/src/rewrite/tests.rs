@@ -214,3 +214,18 @@ fn a_loop_is_seen_by_the_own_name_alone() {
     }
     assert!(is_loop(&fields(&[("cdn-loop", "a"), ("cdn-loop", "verge")])));
 }
+
+#[test]
+fn an_unfit_byte_is_found_wherever_it_stands() {
+    let headers = fields(&[("apiver", "v1")]);
+    let table = table("/prod", "", false);
+    for length in 1..40 {
+        for place in 1..=length {
+            for unfit in ["\u{0}", " ", "#", "<", ">", "\u{7f}"] {
+                let path = format!("/{}{unfit}{}", "a".repeat(place - 1), "a".repeat(length - place));
+                assert!(send(&table, &path, &headers).is_none(), "{path:?}");
+                assert!(send(&table, &format!("/?{path}"), &headers).is_none(), "{path:?}");
+            }
+        }
+    }
+}
