@@ -50,7 +50,7 @@ const DOT: u8 = 2;
 const fn kind(b: u8) -> u8 {
     let unfit = (b <= b' ') | (b == 0x7f) | (b == b'#') | (b == b'<') | (b == b'>');
     let dot = (b == b'.') | (b == b'%');
-    unfit as u8 * UNFIT | dot as u8 * DOT
+    (unfit as u8 * UNFIT) | (dot as u8 * DOT)
 }
 
 /// All kinds of bytes in a text: sixteen at a time, the last of them perhaps twice, which the compiler makes one step of.
