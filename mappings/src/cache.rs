@@ -10,6 +10,7 @@ mod refresh;
 mod run;
 mod slot;
 mod status;
+pub(crate) mod stored;
 
 pub use feed::Feed;
 pub use status::{SourceStatus, Status};

@@ -4,13 +4,15 @@ use super::{
     Held, LiveTable, Refreshed,
     run::now,
     slot::{Looked, Returned, State, discard},
+    stored::Stored,
 };
 use crate::{
-    parse::{InvalidItem, Part, parse_all},
+    parse::{InvalidItem, Part, Scope, parse_all},
     source::LoadError,
 };
 use std::{
     collections::HashSet,
+    io,
     sync::{Arc, atomic::Ordering},
     time::{Instant, SystemTime},
 };
@@ -18,7 +20,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 
 /// What a table is built from, taken out of the state at one moment.
 struct Plan {
-    parts: Vec<Part>,
+    parts: Vec<(Option<Arc<Stored>>, Scope)>,
     unread: Vec<String>,
     oldest: (Instant, SystemTime),
     generation: Option<u64>,
@@ -74,7 +76,8 @@ impl LiveTable {
                 let looked = match source.read().await {
                     Ok(reading) => spawn_blocking(move || Looked::over(reading, before.as_deref(), doubted.as_deref()))
                         .await
-                        .map_err(|error| ours(&error)),
+                        .map_err(|error| ours(&error))
+                        .and_then(|looked| looked.map_err(|error| ours(&error))),
                     Err(error) => Err(error),
                 };
                 Returned { source, started, looked }
@@ -100,12 +103,12 @@ impl LiveTable {
             _ => {
                 let previous = held.clone();
                 let built = spawn_blocking(move || {
-                    parse_all(&parts, &drafts, &rules, previous.as_ref().map(|held| &*held.table))
+                    let parts = parts.into_iter().map(take_out).collect::<io::Result<Vec<Part>>>()?;
+                    Ok::<_, io::Error>(parse_all(&parts, &drafts, &rules, previous.as_ref().map(|held| &*held.table)))
                 });
-                let (table, invalid) = built.await.map_err(|error| {
-                    self.state().stale = true;
-                    ours(&error)
-                })?;
+                let built =
+                    built.await.map_err(|error| ours(&error)).and_then(|built| built.map_err(|error| ours(&error)));
+                let (table, invalid) = built.inspect_err(|_| self.state().stale = true)?;
                 (Arc::new(table), invalid.into())
             }
         };
@@ -137,15 +140,20 @@ fn plan(state: &mut State, held: Option<&Held>) -> Result<Plan, String> {
     {
         return Err(format!("{place} was not read yet"));
     }
-    let part = |slot: &super::slot::Slot| Part { reading: slot.reading.clone(), scope: slot.feed.scope.clone() };
-    let parts: Vec<Part> = state.slots.iter().map(part).collect();
-    let generation = parts.iter().filter_map(|part| part.reading.as_ref()?.generation).max();
+    let parts: Vec<_> = state.slots.iter().map(|slot| (slot.reading.clone(), slot.feed.scope.clone())).collect();
+    let generation = parts.iter().filter_map(|(reading, _)| reading.as_ref()?.generation).max();
     let build = std::mem::take(&mut state.stale) || held.is_none();
     Ok(Plan { parts, unread, oldest, generation, build })
 }
 
+/// A part as it is parsed.
+fn take_out((reading, scope): (Option<Arc<Stored>>, Scope)) -> io::Result<Part> {
+    let reading = reading.map(|reading| reading.reading()).transpose()?;
+    Ok(Part { reading: reading.map(Arc::new), scope })
+}
+
 /// A bug of ours: the table goes on as it is.
-fn ours(error: &tokio::task::JoinError) -> LoadError {
+fn ours(error: &dyn std::error::Error) -> LoadError {
     LoadError::Malformed { place: "the mapping table".to_owned(), reason: error.to_string() }
 }
 

@@ -2,15 +2,16 @@
 
 use super::{
     Feed,
-    guard::{Doubt, Size, judge},
+    guard::{Doubt, judge},
+    stored::Stored,
 };
 use crate::{
-    item::Layout,
     parse::{Scope, only_api},
     source::{LoadError, Reading, Source},
 };
 use std::{
     collections::{BTreeMap, HashSet},
+    io,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -36,7 +37,7 @@ pub(super) struct State {
 pub(super) struct Slot {
     pub(super) feed: Feed,
     /// What is served.
-    pub(super) reading: Option<Arc<Reading>>,
+    pub(super) reading: Option<Arc<Stored>>,
     pub(super) read_at: Option<(Instant, SystemTime)>,
     pub(super) error: Option<LoadError>,
     /// What was read last, where it is not served.
@@ -47,7 +48,7 @@ pub(super) struct Slot {
 
 /// A reading that is held back.
 pub(super) struct Doubted {
-    pub(super) reading: Arc<Reading>,
+    pub(super) reading: Arc<Stored>,
     pub(super) doubt: Doubt,
     /// Since when it has been read without a difference.
     pub(super) since: Instant,
@@ -71,8 +72,8 @@ impl Slot {
 
     /// Takes what was read, or holds it back.
     fn judge(&mut self, looked: Looked, started: (Instant, SystemTime)) -> Judged {
-        let held = self.reading.as_deref().map(|reading| Size { rows: reading.rows(), generation: reading.generation });
-        let read = Size { rows: looked.rows, generation: looked.reading.generation };
+        let held = self.reading.as_deref().map(|reading| reading.size());
+        let read = looked.reading.size();
         let since = match &self.doubted {
             Some(doubted) if looked.same_as_doubted => doubted.since,
             _ => started.0,
@@ -119,11 +120,9 @@ enum Judged {
     HeldBack(String),
 }
 
-/// A reading, looked over where that disturbs nobody.
+/// A reading, put away and looked over where that disturbs nobody.
 pub(super) struct Looked {
-    reading: Arc<Reading>,
-    rows: usize,
-    sample: bool,
+    reading: Arc<Stored>,
     /// Whether it is what the source gave before.
     same: bool,
     /// Whether it is what is held back.
@@ -131,14 +130,15 @@ pub(super) struct Looked {
 }
 
 impl Looked {
-    pub(super) fn over(reading: Reading, before: Option<&Reading>, doubted: Option<&Reading>) -> Self {
-        Self {
-            rows: reading.rows(),
-            sample: reading.holds(Layout::Sample),
+    /// # Errors
+    /// There is no memory left to put it away.
+    pub(super) fn over(reading: Reading, before: Option<&Stored>, doubted: Option<&Stored>) -> io::Result<Self> {
+        let reading = Stored::of(&reading)?;
+        Ok(Self {
             same: before == Some(&reading),
             same_as_doubted: doubted == Some(&reading),
             reading: Arc::new(reading),
-        }
+        })
     }
 }
 
@@ -161,7 +161,7 @@ impl State {
         let homeless = self.slots.get(at).is_some_and(|slot| only_api(&slot.feed.scope, &self.drafts, &own).is_none());
         let Some(slot) = self.slots.get_mut(at) else { return Ok(None) };
         let looked = looked.and_then(|looked| {
-            if looked.sample && homeless {
+            if looked.reading.sample && homeless {
                 let reason = "configure exactly one API, or give it to one with [api.table]".to_owned();
                 return Err(LoadError::WhichApi { place: source.place(), reason });
             }

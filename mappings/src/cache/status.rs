@@ -88,7 +88,7 @@ impl SourceStatus {
             place: slot.feed.source.place(),
             scope: slot.feed.scope.clone(),
             layout: reading.and_then(|reading| reading.layout),
-            rows: reading.map(crate::source::Reading::rows),
+            rows: reading.map(|reading| reading.rows),
             generation: reading.and_then(|reading| reading.generation),
             age: slot.read_at.map(|(at, _)| at.elapsed()),
             error: slot.error.clone(),

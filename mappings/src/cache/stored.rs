@@ -1,0 +1,109 @@
+//! What was read, kept small: compressed until a table is built from it, which is seldom. Thousands of rows repeat each
+//! other's domains and attribute names, and decoded they would take more memory than the table itself.
+
+use super::guard::Size;
+use crate::{
+    item::{Item, Layout},
+    source::Reading,
+};
+use serde_json::Value as Json;
+use std::io::{self, BufRead, BufReader, Read, Write};
+
+/// A reading at rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) layout: Option<Layout>,
+    /// The table's generation, where it carries one.
+    pub(crate) generation: Option<u64>,
+    /// Items that are not Verge's own.
+    pub(crate) rows: usize,
+    /// Whether any item is in the sample layout.
+    pub(crate) sample: bool,
+    /// One zstd frame, with its checksum: an item a line, typed JSON. Equal readings are equal bytes.
+    pub(crate) frame: Box<[u8]>,
+}
+
+impl Stored {
+    /// Puts a reading away.
+    ///
+    /// # Errors
+    /// The compressor has no memory left.
+    pub(crate) fn of(reading: &Reading) -> io::Result<Self> {
+        Ok(Self {
+            layout: reading.layout,
+            generation: reading.generation,
+            rows: reading.rows(),
+            sample: reading.holds(Layout::Sample),
+            frame: write_items(&reading.items)?.into(),
+        })
+    }
+
+    /// What counts about it.
+    pub(super) fn size(&self) -> Size {
+        Size { rows: self.rows, generation: self.generation }
+    }
+
+    /// Takes it out again.
+    ///
+    /// # Errors
+    /// The bytes are not what [`Stored::of`] made.
+    pub(crate) fn reading(&self) -> io::Result<Reading> {
+        Ok(Reading::new(read_items(&*self.frame)?, self.layout))
+    }
+}
+
+/// Items as one frame.
+pub(crate) fn write_items(items: &[Item]) -> io::Result<Vec<u8>> {
+    let mut frame = zstd::Encoder::new(Vec::new(), zstd::DEFAULT_COMPRESSION_LEVEL)?;
+    frame.include_checksum(true)?;
+    for item in items {
+        serde_json::to_writer(&mut frame, &item.to_typed_json())?;
+        frame.write_all(b"\n")?;
+    }
+    frame.finish()
+}
+
+/// The items of one frame or several.
+pub(crate) fn read_items(frames: impl Read) -> io::Result<Vec<Item>> {
+    read_lines(frames)?.map(|line| Item::from_json(&line?).map_err(io::Error::other)).collect()
+}
+
+/// The lines of frames, as JSON.
+pub(crate) fn read_lines(frames: impl Read) -> io::Result<impl Iterator<Item = io::Result<Json>>> {
+    let lines = BufReader::new(zstd::Decoder::new(frames)?).lines();
+    Ok(lines.map(|line| Ok(serde_json::from_str(&line?)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Value;
+
+    #[test]
+    fn what_is_put_away_comes_out_as_it_was() {
+        let item = Item::new().with("api", "orders").with("version", "v1").with("domain", "a\n\"b\"");
+        let mut other = Item::new().with("api", "#verge").with("version", "#generation");
+        other.insert("generation", Value::N("7".to_owned()));
+        let reading = Reading::new(vec![item, other], Some(Layout::Verge));
+        let stored = Stored::of(&reading).unwrap();
+        assert_eq!((stored.rows, stored.generation, stored.sample), (1, Some(7), false));
+        assert_eq!(stored.reading().unwrap(), reading);
+        assert_eq!(Stored::of(&reading).unwrap(), stored);
+        assert_eq!(Stored::of(&Reading::default()).unwrap().reading().unwrap(), Reading::default());
+    }
+
+    #[test]
+    fn broken_bytes_are_an_error() {
+        let items: Vec<Item> =
+            (0..100).map(|n| Item::new().with("hk", &format!("v{n}")).with("dn", "a.example")).collect();
+        let frame = write_items(&items).unwrap();
+        for cut in [1, frame.len() / 2, frame.len() - 1] {
+            assert!(read_items(&frame[..cut]).is_err(), "cut at {cut}");
+        }
+        for place in (4..frame.len()).step_by(7) {
+            let mut broken = frame.clone();
+            broken[place] ^= 0x55;
+            assert!(!read_items(&*broken).is_ok_and(|read| read != items), "byte {place}");
+        }
+    }
+}
