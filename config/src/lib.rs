@@ -115,6 +115,7 @@ impl Config {
                 TableSource::Dynamodb { .. } => {}
             }
             paths.extend(&mut table.snapshot);
+            paths.extend(&mut table.bootstrap);
         }
         paths
     }

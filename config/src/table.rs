@@ -15,6 +15,8 @@ pub struct Table {
     pub poll: Duration,
     /// Path of the last good table on disk, as written; never with [`TableSource::File`].
     pub snapshot: Option<String>,
+    /// Path of a JSON file to start from where there is no snapshot, as written; never with [`TableSource::File`].
+    pub bootstrap: Option<String>,
     /// How long a table that lost more than half its rows is held back: up to 7 days.
     pub shrink_hold: Duration,
 }
@@ -92,17 +94,21 @@ pub(crate) fn read(mut section: Section<'_>, claims: &mut Claims) -> Option<Tabl
         Some(poll)
     });
     let snapshot = section.entry("snapshot");
-    if let (Some(Kind::File), Some(snapshot)) = (kind, &snapshot) {
-        snapshot.refuse("a file needs no snapshot, it is on disk already: leave the key out");
+    let bootstrap = section.entry("bootstrap");
+    if kind == Some(Kind::File) {
+        for entry in [&snapshot, &bootstrap].into_iter().flatten() {
+            entry.refuse("a file needs no copy on disk, it is on disk already: leave the key out");
+        }
     }
     let snapshot = snapshot.and_then(|entry| {
         let path = entry.file()?;
         claims.snapshot(&entry, &path);
         Some(path)
     });
+    let bootstrap = bootstrap.and_then(|entry| entry.file());
     let shrink_hold = section.duration("shrink_hold", SHRINK_HOLD, Duration::ZERO..=WEEK);
     section.close();
-    Some(Table { source: source?, refresh, poll: poll.unwrap_or(POLL), snapshot, shrink_hold })
+    Some(Table { source: source?, refresh, poll: poll.unwrap_or(POLL), snapshot, bootstrap, shrink_hold })
 }
 
 fn read_source(section: &mut Section<'_>, kind: Option<Kind>) -> Option<TableSource> {

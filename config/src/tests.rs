@@ -187,7 +187,7 @@ fn each_key_is_listed_once() {
 fn hostile_keys_are_escaped() {
     check_below(
         "\"a\\n\\u001b[2J\" = 1\n",
-        "line 7: table.\"a\\n\\u{1b}[2J\": unknown key `a\\n\\u{1b}[2J`, there are `source`, `name`, `path`, `region`, `endpoint`, `profile`, `refresh`, `poll`, `snapshot`, `shrink_hold`",
+        "line 7: table.\"a\\n\\u{1b}[2J\": unknown key `a\\n\\u{1b}[2J`, there are `source`, `name`, `path`, `region`, `endpoint`, `profile`, `refresh`, `poll`, `snapshot`, `bootstrap`, `shrink_hold`",
     );
 }
 

@@ -5,6 +5,7 @@
 
 mod feed;
 mod guard;
+mod keep;
 mod pause;
 mod refresh;
 mod run;
@@ -77,6 +78,8 @@ pub struct LiveTable {
     reading: tokio::sync::Mutex<()>,
     /// One building at a time: a reload need not wait for a slow store.
     building: tokio::sync::Mutex<()>,
+    /// One writing of snapshots at a time: a disk that hangs holds up nothing else.
+    saving: tokio::sync::Mutex<()>,
     wake: Notify,
 }
 
@@ -111,11 +114,13 @@ impl LiveTable {
                 succeeded: 0,
                 failed: BTreeMap::new(),
                 polls_failed: BTreeMap::new(),
+                snapshots_failed: BTreeMap::new(),
                 last_error: None,
                 retired: None,
             }),
             reading: tokio::sync::Mutex::new(()),
             building: tokio::sync::Mutex::new(()),
+            saving: tokio::sync::Mutex::new(()),
             wake: Notify::new(),
         }
     }

@@ -22,11 +22,15 @@ pub mod store;
 
 #[cfg(feature = "cache")]
 pub mod cache;
+#[cfg(feature = "cache")]
+pub mod snapshot;
 
 #[cfg(feature = "cache")]
 pub use crate::cache::{Feed, Held, LiveTable, Refreshed, SourceStatus, Status};
 pub use crate::item::{InvalidRow, Item, Layout, Value};
 pub use crate::parse::{InvalidItem, Part, Scope, parse_all};
+#[cfg(feature = "cache")]
+pub use crate::snapshot::SnapshotFile;
 #[cfg(feature = "dynamodb")]
 pub use crate::source::dynamodb::{DynamoSettings, DynamoStore};
 #[cfg(feature = "embedded")]

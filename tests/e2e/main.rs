@@ -24,6 +24,7 @@ mod reload;
 mod retries;
 mod routing;
 mod shutdown;
+mod snapshot;
 mod sources;
 mod table_life;
 mod tls;

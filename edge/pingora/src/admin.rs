@@ -123,6 +123,7 @@ impl Admin {
                 "invalid": gauges.invalid,
                 "generation": gauges.generation,
                 "age_seconds": gauges.age.map(|age| age.as_secs()),
+                "from_disk": gauges.restored,
             },
         });
         let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -142,6 +143,8 @@ impl Admin {
             refreshes: status.succeeded,
             failures: status.failed.into_iter().collect(),
             poll_failures: status.polls_failed.into_iter().collect(),
+            snapshot_failures: status.snapshots_failed.into_iter().collect(),
+            restored: status.restored,
             held_back: status.held_back.is_some(),
         }
     }

@@ -92,6 +92,7 @@ impl App {
         let leaving = Arc::new(AtomicBool::new(false));
         let (down, shutdown) = watch::channel(false);
 
+        background.block_on(table.restore());
         // What is on this machine is read before the listeners open; a store elsewhere never delays them.
         if sources.are_local() {
             let first = background.block_on(async { tokio::time::timeout(LOCAL_TABLE, table.refresh_once()).await });

@@ -97,6 +97,8 @@ pub(crate) struct TableGauges {
     pub(crate) refreshes: u64,
     pub(crate) failures: Vec<(&'static str, u64)>,
     pub(crate) poll_failures: Vec<(&'static str, u64)>,
+    pub(crate) snapshot_failures: Vec<(&'static str, u64)>,
+    pub(crate) restored: bool,
     pub(crate) held_back: bool,
 }
 
@@ -179,6 +181,20 @@ pub(crate) fn render(
     for (code, count) in &table.poll_failures {
         page.sample("verge_table_poll_failures_total", &[("kind", code)], *count);
     }
+    page.family(
+        "verge_table_snapshot_failures_total",
+        "counter",
+        "Snapshots that could not be read or written, by kind.",
+    );
+    for (code, count) in &table.snapshot_failures {
+        page.sample("verge_table_snapshot_failures_total", &[("kind", code)], *count);
+    }
+    page.single(
+        "verge_table_from_disk",
+        "gauge",
+        "Whether the table is from the disk and was not read from its source since.",
+        u8::from(table.restored),
+    );
     page.single(
         "verge_table_held_back",
         "gauge",

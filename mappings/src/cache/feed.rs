@@ -1,6 +1,6 @@
 //! One table of the configuration: its source, and how it is followed.
 
-use crate::{parse::Scope, source::Source};
+use crate::{parse::Scope, snapshot::SnapshotFile, source::Source};
 use std::{sync::Arc, time::Duration};
 
 /// A source, whose it is, and how it is followed.
@@ -14,6 +14,10 @@ pub struct Feed {
     pub poll: Duration,
     /// How long a reading that lost too much must be the same before it is believed.
     pub shrink_hold: Duration,
+    /// Where the last good table is kept on disk.
+    pub snapshot: Option<SnapshotFile>,
+    /// What a start takes where there is no snapshot that can be used.
+    pub bootstrap: Option<Arc<dyn Source>>,
 }
 
 impl Feed {
@@ -25,7 +29,7 @@ impl Feed {
     /// A source followed as usual.
     #[must_use]
     pub fn new(scope: Scope, source: Arc<dyn Source>) -> Self {
-        Self { scope, source, poll: Self::POLL, shrink_hold: Self::SHRINK_HOLD }
+        Self { scope, source, poll: Self::POLL, shrink_hold: Self::SHRINK_HOLD, snapshot: None, bootstrap: None }
     }
 
     /// Whether both read the same place for the same APIs.
@@ -36,12 +40,14 @@ impl Feed {
 
 impl std::fmt::Debug for Feed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { scope, source, poll, shrink_hold } = self;
+        let Self { scope, source, poll, shrink_hold, snapshot, bootstrap } = self;
         f.debug_struct("Feed")
             .field("scope", scope)
             .field("source", &source.place())
             .field("poll", poll)
             .field("shrink_hold", shrink_hold)
+            .field("snapshot", snapshot)
+            .field("bootstrap", &bootstrap.as_ref().map(|source| source.place()))
             .finish()
     }
 }

@@ -20,6 +20,11 @@ impl LiveTable {
                 () = &mut shutdown => return,
                 outcome = self.refresh_once() => outcome,
             };
+            // Detached: a disk that hangs is no reason to read the store less often.
+            drop(tokio::spawn({
+                let this = self.clone();
+                async move { this.save().await }
+            }));
             failures = if outcome.is_err() { failures + 1 } else { 0 };
             let refresh = self.state().refresh;
             let pause = self.until_confirmed(pause::next(refresh, failures, self.is_ready()));

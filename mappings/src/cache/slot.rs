@@ -3,6 +3,7 @@
 use super::{
     Feed,
     guard::{Doubt, judge},
+    keep::Kept,
     stored::Stored,
 };
 use crate::{
@@ -26,6 +27,8 @@ pub(super) struct State {
     pub(super) stale: bool,
     pub(super) succeeded: u64,
     pub(super) failed: BTreeMap<&'static str, u64>,
+    /// Snapshots that could not be read or written, by reason.
+    pub(super) snapshots_failed: BTreeMap<&'static str, u64>,
     /// Polls that failed, by [`LoadError::code`].
     pub(super) polls_failed: BTreeMap<&'static str, u64>,
     pub(super) last_error: Option<(LoadError, SystemTime)>,
@@ -44,6 +47,17 @@ pub(super) struct Slot {
     pub(super) doubted: Option<Doubted>,
     /// Whether the last poll failed.
     pub(super) poll_fails: bool,
+    /// Whether what is served is from the disk, and was not read from the source since.
+    pub(super) restored: bool,
+    /// While a start takes last good values: the reading as it was saved.
+    pub(super) bad: Option<Arc<Stored>>,
+    /// Last good items of rows that are not good, as the snapshot holds them.
+    pub(super) kept: Kept,
+    /// What was served when the snapshot was written, where that is no longer served.
+    pub(super) before: Option<Arc<Stored>>,
+    /// Whether the snapshot does not hold what is served.
+    pub(super) unsaved: bool,
+    pub(super) saved_at: Option<Instant>,
 }
 
 /// A reading that is held back.
@@ -56,7 +70,20 @@ pub(super) struct Doubted {
 
 impl Slot {
     pub(super) fn new(feed: Feed) -> Self {
-        Self { feed, reading: None, read_at: None, error: None, doubted: None, poll_fails: false }
+        Self {
+            feed,
+            reading: None,
+            read_at: None,
+            error: None,
+            doubted: None,
+            poll_fails: false,
+            restored: false,
+            bad: None,
+            kept: Kept::new(),
+            before: None,
+            unsaved: true,
+            saved_at: None,
+        }
     }
 
     /// When what is held back may be believed.
@@ -92,10 +119,15 @@ impl Slot {
             discard(doubted.reading);
         }
         self.read_at = Some(started);
+        self.restored = false;
         if looked.same && self.reading.is_some() {
             return Judged::Same;
         }
-        discard(self.reading.replace(looked.reading));
+        let old = self.reading.replace(looked.reading);
+        self.unsaved = true;
+        if self.feed.snapshot.is_some() && self.before.is_none() {
+            self.before = old;
+        }
         Judged::New
     }
 

@@ -28,6 +28,10 @@ pub struct Status {
     pub failed: BTreeMap<&'static str, u64>,
     /// Polls that failed since the start, by [`LoadError::code`].
     pub polls_failed: BTreeMap<&'static str, u64>,
+    /// Snapshots that could not be read or written since the start, by reason.
+    pub snapshots_failed: BTreeMap<&'static str, u64>,
+    /// Whether what is served, or a part of it, is from the disk and was not read from its source since.
+    pub restored: bool,
     /// What is read and not served, and why; `None` where nothing is held back.
     pub held_back: Option<String>,
     /// The last failure and when it was; it may be over.
@@ -74,6 +78,8 @@ impl LiveTable {
             succeeded: state.succeeded,
             failed: state.failed.clone(),
             polls_failed: state.polls_failed.clone(),
+            snapshots_failed: state.snapshots_failed.clone(),
+            restored: state.slots.iter().any(|slot| slot.restored),
             held_back: held_back(&sources),
             last_error: state.last_error.clone(),
             sources,

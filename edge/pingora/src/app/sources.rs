@@ -4,7 +4,9 @@ use crate::cli::{Exit, Failure};
 use std::{sync::Arc, time::Duration};
 use tokio::runtime::Runtime;
 use verge_config::{Config, Table, TableSource};
-use verge_mappings::{DynamoSettings, DynamoStore, Feed, FileSource, LiveTable, LoadError, Scope, Source, Store};
+use verge_mappings::{
+    DynamoSettings, DynamoStore, Feed, FileSource, LiveTable, LoadError, Scope, SnapshotFile, Source, Store,
+};
 #[cfg(feature = "embedded")]
 use verge_mappings::{Embedded, Keep};
 use verge_router::ApiDraft;
@@ -70,6 +72,8 @@ impl Sources {
             source: opened.source.clone(),
             poll: opened.table.poll,
             shrink_hold: opened.table.shrink_hold,
+            snapshot: opened.table.snapshot.as_ref().map(|path| SnapshotFile::new(path, binding(&opened.table.source))),
+            bootstrap: opened.table.bootstrap.as_ref().map(|path| Arc::new(FileSource::new(path)) as Arc<dyn Source>),
         };
         self.opened.iter().map(feed).collect()
     }
@@ -83,6 +87,25 @@ impl Sources {
     pub(crate) fn store(&self, api: &str) -> Option<Arc<dyn Store>> {
         let own = self.opened.iter().find(|opened| opened.scope == Scope::Api(api.to_owned()));
         own.or_else(|| self.opened.iter().find(|opened| opened.scope == Scope::All))?.store.clone()
+    }
+}
+
+/// Which table a snapshot is of: what the configuration and the environment say, for at the start nobody can be asked.
+fn binding(source: &TableSource) -> String {
+    let variable =
+        |names: &[&str]| names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    match source {
+        TableSource::Dynamodb { name, region, endpoint, profile } => {
+            let region = region.clone().or_else(|| variable(&["AWS_REGION", "AWS_DEFAULT_REGION"]));
+            let endpoint = endpoint.clone().or_else(|| variable(&["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"]));
+            let profile = profile.clone().or_else(|| variable(&["AWS_PROFILE"]));
+            // A profile may name a region, but an account too: it counts where nothing else names the region.
+            let region = region.or_else(|| Some(format!("the region of profile {}", profile?)));
+            let or = |value: Option<String>, else_: &str| value.unwrap_or_else(|| else_.to_owned());
+            format!("DynamoDB table {name} in {} at {}", or(region, "the region of this machine"), or(endpoint, "AWS"))
+        }
+        TableSource::Embedded { path, name } => format!("embedded table {name} in {path}"),
+        TableSource::File { path } => format!("file {path}"),
     }
 }
 

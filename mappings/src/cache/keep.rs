@@ -1,0 +1,231 @@
+//! The live table and the disk: what a start takes from snapshots, and when they are written again.
+
+use super::{
+    LiveTable,
+    run::now,
+    slot::{Slot, discard},
+    stored::Stored,
+};
+use crate::{
+    item::{Item, Layout},
+    parse::InvalidItem,
+    snapshot::{Snapshot, SnapshotError, SnapshotFile},
+    source::{LoadError, Reading, Source},
+};
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+use tokio::task::spawn_blocking;
+
+/// How old the time of reading in a snapshot of an unchanged table may become.
+const RESAVE: Duration = Duration::from_secs(300);
+
+/// Last good items of rows that are not good now, by API and key. The sample layout names no API.
+pub(super) type Kept = BTreeMap<(String, String), Item>;
+
+/// What a slot starts from.
+struct Start {
+    stored: Stored,
+    /// The same with kept items in place of those that are not good.
+    stand_in: Option<Stored>,
+    kept: Kept,
+    read_at: SystemTime,
+}
+
+impl LiveTable {
+    /// Takes what is on this machine: each table's snapshot, or where that cannot be used its bootstrap file. No store is
+    /// asked. What cannot be used is logged and counted, and is no reason not to start.
+    pub async fn restore(&self) {
+        let feeds: Vec<_> = self.state().slots.iter().map(|slot| slot.feed.clone()).collect();
+        let mut again = false;
+        for feed in feeds {
+            let mut start = None;
+            if let Some(file) = feed.snapshot.clone() {
+                start = match spawn_blocking(move || load(&file)).await {
+                    Ok(Ok(start)) => start,
+                    Ok(Err(error)) => {
+                        self.snapshot_failed(&error);
+                        None
+                    }
+                    Err(_) => None,
+                };
+            }
+            if let (None, Some(bootstrap)) = (&start, &feed.bootstrap) {
+                start = match first_copy(&**bootstrap).await {
+                    Ok(start) => start,
+                    Err(error) => {
+                        tracing::error!("bootstrap: {error}");
+                        None
+                    }
+                };
+            }
+            let Some(Start { stored, stand_in, kept, read_at }) = start else { continue };
+            let mut state = self.state();
+            let slot = state.slots.iter_mut().find(|slot| Arc::ptr_eq(&slot.feed.source, &feed.source));
+            let Some(slot) = slot else { continue };
+            tracing::info!(
+                rows = stored.rows,
+                generation = stored.generation,
+                "{}: starting from the copy on disk",
+                feed.source.place()
+            );
+            let age = SystemTime::now().duration_since(read_at).unwrap_or_default();
+            slot.read_at = Some((now().checked_sub(age).unwrap_or_else(now), read_at));
+            slot.restored = true;
+            slot.kept = kept;
+            again |= stand_in.is_some();
+            slot.bad = stand_in.is_some().then(|| Arc::new(stored.clone()));
+            slot.reading = Some(Arc::new(stand_in.unwrap_or(stored)));
+            state.stale = true;
+        }
+        self.publish_restored().await;
+        // Now that the last good values are held, the rows as they really are: those that are bad keep them.
+        if again {
+            {
+                let mut state = self.state();
+                for slot in &mut state.slots {
+                    if let Some(bad) = slot.bad.take() {
+                        slot.reading = Some(bad);
+                    }
+                }
+                state.stale = true;
+            }
+            self.publish_restored().await;
+        }
+    }
+
+    async fn publish_restored(&self) {
+        if self.state().slots.iter().any(|slot| slot.restored)
+            && let Err(error) = self.publish().await
+        {
+            tracing::error!("the copy on disk makes no table: {error}");
+        }
+    }
+
+    /// Writes the snapshots that are behind, beside everything else; one at a time.
+    pub async fn save(&self) {
+        let Ok(_one_at_a_time) = self.saving.try_lock() else { return };
+        let invalid = self.load_full().map(|held| held.invalid.clone()).unwrap_or_default();
+        let jobs: Vec<Job> = self.state().slots.iter().filter_map(Job::of).collect();
+        for job in jobs {
+            let (source, stored, invalid) = (job.source.clone(), job.stored.clone(), invalid.clone());
+            let Ok(saved) = spawn_blocking(move || job.run(&invalid)).await else { continue };
+            if let Err(error) = &saved {
+                self.snapshot_failed(error);
+            }
+            let mut state = self.state();
+            let Some(slot) = state.slots.iter_mut().find(|slot| Arc::ptr_eq(&slot.feed.source, &source)) else {
+                continue;
+            };
+            // A disk that is full is tried again with the next change, or after a while.
+            slot.saved_at = Some(now());
+            slot.unsaved = !slot.reading.as_ref().is_some_and(|reading| Arc::ptr_eq(reading, &stored));
+            if let Ok(kept) = saved {
+                slot.kept = kept;
+                discard(slot.before.take());
+            }
+        }
+    }
+
+    /// Counts and says what is wrong with a snapshot.
+    fn snapshot_failed(&self, error: &SnapshotError) {
+        *self.state().snapshots_failed.entry(error.code()).or_default() += 1;
+        tracing::error!(code = error.code(), "{error}");
+    }
+}
+
+impl Slot {
+    /// Whether its snapshot is behind, in content or in time.
+    fn is_behind(&self) -> bool {
+        let old = |saved: Instant| now().saturating_duration_since(saved) >= RESAVE;
+        !self.restored && (self.unsaved || self.saved_at.is_none_or(old))
+    }
+}
+
+/// One snapshot to write.
+struct Job {
+    source: Arc<dyn Source>,
+    file: SnapshotFile,
+    stored: Arc<Stored>,
+    before: Option<Arc<Stored>>,
+    kept: Kept,
+    read_at: SystemTime,
+}
+
+impl Job {
+    fn of(slot: &Slot) -> Option<Self> {
+        let file = slot.feed.snapshot.clone().filter(|_| slot.is_behind())?;
+        Some(Self {
+            source: slot.feed.source.clone(),
+            file,
+            stored: slot.reading.clone()?,
+            before: slot.before.clone(),
+            kept: slot.kept.clone(),
+            read_at: slot.read_at?.1,
+        })
+    }
+
+    /// Writes, and returns what it kept.
+    fn run(self, invalid: &[InvalidItem]) -> Result<Kept, SnapshotError> {
+        let kept = still_kept(invalid, self.stored.layout, self.kept, self.before.as_deref());
+        let items: Vec<Item> = kept.values().cloned().collect();
+        self.file.save(&self.stored, &items, self.read_at)?;
+        Ok(kept)
+    }
+}
+
+/// The last good items of rows that serve and are not good: as they were kept before, or as they were last read.
+fn still_kept(invalid: &[InvalidItem], layout: Option<Layout>, mut known: Kept, before: Option<&Stored>) -> Kept {
+    let place = |item: &InvalidItem| {
+        let api = if layout == Some(Layout::Sample) { String::new() } else { item.api.clone() };
+        (api, item.key.clone())
+    };
+    let wanted: Vec<_> = invalid.iter().filter(|item| item.kept).map(place).collect();
+    let mut kept = Kept::new();
+    if wanted.iter().any(|place| !known.contains_key(place)) {
+        let before = before.and_then(|before| before.reading().ok()).unwrap_or_default();
+        for item in before.items {
+            if let Some(place) = place_of(&item, layout) {
+                known.entry(place).or_insert(item);
+            }
+        }
+    }
+    for place in wanted {
+        if let Some(item) = known.remove(&place) {
+            kept.insert(place, item);
+        }
+    }
+    kept
+}
+
+fn place_of(item: &Item, layout: Option<Layout>) -> Option<(String, String)> {
+    let layout = layout?;
+    let api = if layout == Layout::Sample { "" } else { item.text("api")? };
+    Some((api.to_owned(), item.key(layout)?.to_owned()))
+}
+
+fn load(file: &SnapshotFile) -> Result<Option<Start>, SnapshotError> {
+    let Some(Snapshot { read_at, reading, kept }) = file.load()? else { return Ok(None) };
+    let kept: Kept = kept.into_iter().filter_map(|item| Some((place_of(&item, reading.layout)?, item))).collect();
+    let out_of_memory = |error| file.unreadable(error);
+    let stand_in = if kept.is_empty() { None } else { Some(stand_in(&reading, &kept).map_err(out_of_memory)?) };
+    let stored = Stored::of(&reading).map_err(out_of_memory)?;
+    // A table without rows is never the first.
+    Ok((stored.rows > 0).then_some(Start { stored, stand_in, kept, read_at }))
+}
+
+fn stand_in(reading: &Reading, kept: &Kept) -> io::Result<Stored> {
+    let good = |item: &Item| place_of(item, reading.layout).and_then(|place| kept.get(&place)).unwrap_or(item).clone();
+    Stored::of(&Reading::new(reading.items.iter().map(good).collect(), reading.layout))
+}
+
+async fn first_copy(bootstrap: &dyn Source) -> Result<Option<Start>, LoadError> {
+    let reading = bootstrap.read().await?;
+    let malformed = |error: io::Error| LoadError::Malformed { place: bootstrap.place(), reason: error.to_string() };
+    let stored = Stored::of(&reading).map_err(malformed)?;
+    let start = Start { stored, stand_in: None, kept: Kept::new(), read_at: SystemTime::now() };
+    Ok((start.stored.rows > 0).then_some(start))
+}

@@ -1,0 +1,266 @@
+//! The last good table on disk: what a node serves from when it starts and the store is away.
+//!
+//! One file for each table: two zstd frames with checksums, so that `zstdcat` shows it. The first is a line that says what
+//! the rest is: form, place, time, and the last good items of rows that were quarantined when it was written. The second
+//! holds the items as they were read. It is written beside the old one, synced and renamed over it: whoever reads finds
+//! the one or the other, whole.
+
+use crate::{
+    cache::stored::{Stored, read_items, read_lines, write_lines},
+    item::{Item, Layout},
+    source::Reading,
+};
+use serde_json::{Value as Json, json};
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+/// The form below. Another one is never guessed at.
+const FORM: u64 = 1;
+
+/// Where a table's snapshot is, and which table that is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotFile {
+    path: PathBuf,
+    /// Endpoint, region and name, as they can be known without asking anybody.
+    binding: String,
+}
+
+/// What a snapshot holds.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Snapshot {
+    /// When it was read from the store.
+    pub(crate) read_at: SystemTime,
+    /// The reading.
+    pub(crate) reading: Reading,
+    /// Last good items of rows that are not good in the reading.
+    pub(crate) kept: Vec<Item>,
+}
+
+/// Why there is nothing to start from.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SnapshotError {
+    /// It cannot be read.
+    #[error("snapshot {0} cannot be read: {1}")]
+    Unreadable(PathBuf, io::Error),
+    /// Its bytes are not what was written.
+    #[error("snapshot {0} is damaged: {1}")]
+    Damaged(PathBuf, String),
+    /// It is of another form.
+    #[error("snapshot {0} is of form {1}, and this build reads form {FORM} only")]
+    OtherForm(PathBuf, u64),
+    /// It is of another table.
+    #[error("snapshot {0} is of another table: {1}, not {2}")]
+    Foreign(PathBuf, String, String),
+    /// It cannot be written.
+    #[error("snapshot {0} cannot be written: {1}")]
+    Unwritable(PathBuf, io::Error),
+}
+
+impl SnapshotError {
+    /// A fixed name, for metrics.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable(..) => "unreadable",
+            Self::Damaged(..) => "damaged",
+            Self::OtherForm(..) => "other_form",
+            Self::Foreign(..) => "foreign",
+            Self::Unwritable(..) => "unwritable",
+        }
+    }
+}
+
+impl SnapshotFile {
+    /// A snapshot at this path, of the table that `binding` names.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, binding: String) -> Self {
+        Self { path: path.into(), binding }
+    }
+
+    /// Reads it; `None` where there is no file.
+    pub(crate) fn load(&self) -> Result<Option<Snapshot>, SnapshotError> {
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(SnapshotError::Unreadable(self.path.clone(), error)),
+        };
+        self.read(file).map(Some)
+    }
+
+    /// It is there and cannot be used, for a reason of this machine.
+    pub(crate) fn unreadable(&self, error: io::Error) -> SnapshotError {
+        SnapshotError::Unreadable(self.path.clone(), error)
+    }
+
+    fn read(&self, file: impl Read) -> Result<Snapshot, SnapshotError> {
+        let damaged = |reason: &dyn std::fmt::Display| SnapshotError::Damaged(self.path.clone(), reason.to_string());
+        let mut lines = read_lines(file).map_err(|error| damaged(&error))?;
+        let head = lines.next().ok_or_else(|| damaged(&"it is empty"))?.map_err(|error| damaged(&error))?;
+        let form =
+            head.get("verge_snapshot").and_then(Json::as_u64).ok_or_else(|| damaged(&"it does not say its form"))?;
+        if form != FORM {
+            return Err(SnapshotError::OtherForm(self.path.clone(), form));
+        }
+        let head = Head::read(&head).ok_or_else(|| damaged(&"its first line is incomplete"))?;
+        if head.binding != self.binding {
+            return Err(SnapshotError::Foreign(self.path.clone(), head.binding, self.binding.clone()));
+        }
+        let items = read_items(lines).map_err(|error| damaged(&error))?;
+        if items.len() != head.items {
+            return Err(damaged(&format!("it holds {} of {} items", items.len(), head.items)));
+        }
+        Ok(Snapshot { read_at: head.read_at, reading: Reading::new(items, head.layout), kept: head.kept })
+    }
+
+    /// Writes it, whole or not at all. Blocks until it is on the disk.
+    pub(crate) fn save(&self, stored: &Stored, kept: &[Item], read_at: SystemTime) -> Result<(), SnapshotError> {
+        let head = Head {
+            binding: self.binding.clone(),
+            read_at,
+            layout: stored.layout,
+            items: stored.items,
+            kept: kept.to_vec(),
+        };
+        self.write(&head, stored).map_err(|error| SnapshotError::Unwritable(self.path.clone(), error))
+    }
+
+    fn write(&self, head: &Head, stored: &Stored) -> io::Result<()> {
+        let directory = self.path.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(directory)?;
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(".new");
+        let beside = directory.join(name);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&beside)?;
+        file.write_all(&write_lines([head.write()])?)?;
+        file.write_all(&stored.frame)?;
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&beside, &self.path)?;
+        // The name, too, must outlast a power cut.
+        File::open(directory)?.sync_all()
+    }
+}
+
+/// The first line.
+struct Head {
+    binding: String,
+    read_at: SystemTime,
+    layout: Option<Layout>,
+    items: usize,
+    kept: Vec<Item>,
+}
+
+impl Head {
+    fn write(&self) -> Json {
+        let since = self.read_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        json!({
+            "verge_snapshot": FORM,
+            "table": self.binding,
+            "read_at": since.as_secs(),
+            "layout": self.layout.map(Layout::as_str),
+            "items": self.items,
+            "kept": self.kept.iter().map(Item::to_typed_json).collect::<Vec<_>>(),
+        })
+    }
+
+    fn read(line: &Json) -> Option<Self> {
+        let layout = match line.get("layout")?.as_str() {
+            Some(name) => Some([Layout::Sample, Layout::Verge].into_iter().find(|layout| layout.as_str() == name)?),
+            None => None,
+        };
+        let kept = line.get("kept")?.as_array()?.iter().map(|item| Item::from_json(item).ok());
+        Some(Self {
+            binding: line.get("table")?.as_str()?.to_owned(),
+            read_at: SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(line.get("read_at")?.as_u64()?))?,
+            layout,
+            items: usize::try_from(line.get("items")?.as_u64()?).ok()?,
+            kept: kept.collect::<Option<Vec<Item>>>()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str) -> SnapshotFile {
+        let directory = std::env::temp_dir().join(format!("verge-snapshot-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&directory);
+        SnapshotFile::new(directory.join("state/table.snapshot"), "table a".to_owned())
+    }
+
+    fn snapshot(rows: usize) -> Snapshot {
+        let item = |n: usize| Item::new().with("api", "orders").with("version", &format!("v{n}")).with("domain", "a");
+        Snapshot {
+            read_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+            reading: Reading::new((0..rows).map(item).collect(), Some(Layout::Verge)),
+            kept: vec![item(7).with("domain", "b")],
+        }
+    }
+
+    fn save(file: &SnapshotFile, snapshot: &Snapshot) {
+        file.save(&Stored::of(&snapshot.reading).unwrap(), &snapshot.kept, snapshot.read_at).unwrap();
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded() {
+        let file = file("whole");
+        assert_eq!(file.load().unwrap(), None);
+        for rows in [0, 1, 1000] {
+            save(&file, &snapshot(rows));
+            assert_eq!(file.load().unwrap(), Some(snapshot(rows)));
+        }
+    }
+
+    #[test]
+    fn every_cut_and_every_changed_byte_is_noticed() {
+        let file = file("damaged");
+        save(&file, &snapshot(50));
+        let bytes = fs::read(&file.path).unwrap();
+        for cut in 0..bytes.len() {
+            let code = file.read(&bytes[..cut]).unwrap_err().code();
+            assert_eq!(code, "damaged", "cut at {cut}");
+        }
+        for place in 0..bytes.len() {
+            let mut broken = bytes.clone();
+            broken[place] ^= 0x01;
+            assert!(!file.read(&*broken).is_ok_and(|read| read != snapshot(50)), "byte {place}");
+        }
+    }
+
+    #[test]
+    fn another_tables_and_another_forms_are_refused() {
+        let file = file("foreign");
+        save(&file, &snapshot(1));
+        let other = SnapshotFile { binding: "table b".to_owned(), ..file.clone() };
+        assert_eq!(other.load().unwrap_err().code(), "foreign");
+        fs::write(&file.path, write_lines([json!({"verge_snapshot": 2, "anything": "else"})]).unwrap()).unwrap();
+        assert_eq!(file.load().unwrap_err().code(), "other_form");
+        fs::write(&file.path, "{}").unwrap();
+        assert_eq!(file.load().unwrap_err().code(), "damaged");
+    }
+
+    #[test]
+    fn a_half_written_one_leaves_the_old_one_alone() {
+        let file = file("half");
+        save(&file, &snapshot(3));
+        fs::write(file.path.with_file_name("table.snapshot.new"), b"half").unwrap();
+        assert_eq!(file.load().unwrap(), Some(snapshot(3)));
+        save(&file, &snapshot(4));
+        assert_eq!(file.load().unwrap(), Some(snapshot(4)));
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_written_is_an_error() {
+        let file = SnapshotFile::new("/proc/verge/table.snapshot", String::new());
+        let stored = Stored::of(&Reading::default()).unwrap();
+        assert_eq!(file.save(&stored, &[], SystemTime::now()).unwrap_err().code(), "unwritable");
+    }
+}
