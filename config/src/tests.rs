@@ -364,7 +364,7 @@ fn each_source_has_its_own_keys() {
         &[
             "line 6: table.name: this key does not go with `source = \"file\"`: leave it out, the table is the file",
             "line 7: table.endpoint: this key does not go with `source = \"file\"`: leave it out, the table is the file",
-            "line 8: table.snapshot: a file needs no snapshot, it is on disk already: leave the key out",
+            "line 8: table.snapshot: a file needs no copy on disk, it is on disk already: leave the key out",
         ],
     );
 }

@@ -397,3 +397,41 @@ fn an_unreachable_store_is_told_from_an_absence() {
     std::fs::write(bench.path("verge.toml"), "nonsense = 1").unwrap();
     bench.run(&["list"]).check(78, &["nonsense"]);
 }
+
+#[test]
+fn a_rollback_puts_back_what_stood_there_and_a_second_one_undoes_it() {
+    let bench = Bench::with_rows("rollback");
+    bench.run(&["rollback", "orders", "v1"]).check(1, &["nothing to go back to"]);
+    bench
+        .run(&["put", "orders", "v1", "--domain", "wrong.example.com", "--set", "port=8443"])
+        .check(0, &["revision 2"]);
+    let said = bench.run(&["rollback", "orders", "v1", "--dry-run"]);
+    said.check(0, &["wrong.example.com → one.example.com", "8443 → (none)", "nothing is written"]);
+    assert_eq!(bench.get("v1")["domain"], "wrong.example.com");
+
+    let said = bench.run(&["rollback", "orders", "v1", "--json"]).check(0, &["revision 3"]).json();
+    assert_eq!((&said["written"], &said["after"]["domain"]), (&json!(true), &json!("one.example.com")), "{said}");
+    let row = bench.get("v1");
+    assert_eq!(
+        (&row["base_path"], row.get("port"), &row["updated_by"]),
+        (&json!("/prod"), None, &json!("ann")),
+        "{row}"
+    );
+    bench.run(&["rollback", "orders", "v1"]).check(0, &["one.example.com → wrong.example.com", "revision 4"]);
+    assert_eq!(bench.get("v1")["port"], 8443);
+
+    bench.run(&["rollback", "orders", "v1", "--revision", "1"]).check(1, &["expected revision 1, found revision 4"]);
+    bench.run(&["rollback", "orders", "v9"]).check(1, &["not in the table"]);
+}
+
+#[test]
+fn a_rollback_to_what_could_not_be_served_is_refused() {
+    let bench = Bench::with_rows("rollback-bad");
+    bench.run(&["put", "orders", "v3", "--alias-of", "v1"]).check(0, &["revision 1"]);
+    bench
+        .run(&["put", "orders", "v3", "--unset", "alias_of", "--domain", "three.example.com"])
+        .check(0, &["revision 2"]);
+    bench.run(&["delete", "orders", "v1"]).check(0, &["deleted"]);
+    bench.run(&["rollback", "orders", "v3"]).check(1, &["refused, nothing is written"]);
+    assert_eq!(bench.get("v3")["domain"], "three.example.com");
+}

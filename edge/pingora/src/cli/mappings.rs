@@ -13,9 +13,11 @@ mod init;
 mod list;
 mod plan;
 mod put;
+mod rollback;
 mod show;
 mod tables;
 mod verdict;
+mod write;
 
 use super::{Exit, Failure, Outcome};
 use clap::Subcommand;
@@ -29,6 +31,7 @@ use verge_mappings::StoreError;
   verge mappings put -c verge.toml orders v1 \\
       --domain abc.execute-api.us-east-1.amazonaws.com --base-path /prod
   verge mappings put -c verge.toml orders latest --alias-of v1
+  verge mappings rollback -c verge.toml orders v1
   verge mappings list -c verge.toml
   verge mappings export -c verge.toml > table.json
   verge mappings diff -c verge.toml table.json
@@ -53,6 +56,7 @@ enum Command {
     Export(export::Args),
     Diff(diff::Args),
     Import(import::Args),
+    Rollback(rollback::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -65,6 +69,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Command::Export(args) => export::run(args),
         Command::Diff(args) => diff::run(args),
         Command::Import(args) => import::run(args),
+        Command::Rollback(args) => rollback::run(args),
     }
 }
 

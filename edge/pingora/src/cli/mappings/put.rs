@@ -2,19 +2,10 @@
 
 mod edit;
 
-use super::{
-    Author, Exit, Failure, Outcome, file,
-    plan::{Change, RowId, revision},
-    print, print_json,
-    show::{Paint, change_block, quoted},
-    store_failure,
-    tables::Tables,
-    verdict::{judge, reasons},
-};
+use super::{Exit, Failure, Outcome, file, plan::RowId, show::quoted, tables::Tables, write};
 use crate::cli::ConfigArg;
 use edit::Edits;
-use serde_json::json;
-use verge_mappings::{API_ITEM, Expect, Item, Layout};
+use verge_mappings::{API_ITEM, Layout};
 
 /// Write a row: a version and its origin, or another name for a version.
 ///
@@ -54,17 +45,8 @@ pub(super) struct Args {
     /// Replace the item by this one: plain JSON, or with DynamoDB's types; `-` reads stdin.
     #[arg(long, value_name = "FILE")]
     from: Option<String>,
-    /// Only at this revision; default: the one seen.
-    #[arg(long, value_name = "N")]
-    revision: Option<u64>,
-    /// Show what would change, and write nothing.
-    #[arg(long)]
-    dry_run: bool,
-    /// Print one JSON object: the item before and after, and whether it was written.
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    author: Author,
+    write: write::Manner,
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
@@ -74,51 +56,15 @@ pub(super) fn run(args: &Args) -> Outcome {
     let tables = Tables::read(&args.config)?;
     let id = RowId::new(&args.api, &args.version);
     let table = tables.home(&id.api)?;
-    let store = table.store()?;
+    table.store()?;
     tables.check_read(&id.api)?;
     check_target(&tables, &id)?;
 
     let before = tables.rows().remove(&id);
-    let expect = match (args.revision, &before) {
-        (Some(revision), _) => Expect::Revision(revision),
-        (None, Some(item)) => Expect::Revision(revision(item)),
-        (None, None) => Expect::Absent,
-    };
     let base = args.from.as_deref().map(file::item).transpose()?;
     let after = edit::apply(base.or_else(|| before.clone()), &args.edits, &id, table.layout())
         .map_err(|reason| Failure::new(Exit::Failed, format!("{} `{}`: {reason}", quoted(&id.api), quoted(&id.key))))?;
-    let Some(change) = Change::of(id, before.clone(), Some(after)) else {
-        check_revision(args.revision, before.as_ref())?;
-        eprintln!("nothing to change");
-        if args.json {
-            let item = before.as_ref().map(Item::to_plain_json);
-            print_json(&json!({"written": false, "before": item, "after": item}))?;
-        }
-        return Ok(Exit::Ok);
-    };
-    if !args.json {
-        print(&change_block(&change, Paint::stdout()))?;
-    }
-    let changes = std::slice::from_ref(&change);
-    let invalid = judge(&tables, changes);
-    if !invalid.is_empty() {
-        return Err(Failure::new(Exit::Failed, format!("refused, nothing is written{}", reasons(&invalid, changes))));
-    }
-    let after = change.after.clone().unwrap_or_default();
-    let (written, after) = if args.dry_run {
-        check_revision(args.revision, before.as_ref())?;
-        eprintln!("nothing is written (--dry-run)");
-        (false, after)
-    } else {
-        let stored = tables.wait(store.put(after, expect, &args.author.name())).map_err(store_failure)?;
-        eprintln!("written to {}, revision {}", table.place(), revision(&stored));
-        (true, stored)
-    };
-    if args.json {
-        let before = before.as_ref().map(Item::to_plain_json);
-        print_json(&json!({"written": written, "before": before, "after": after.to_plain_json()}))?;
-    }
-    Ok(Exit::Ok)
+    write::change(&tables, id, before, after, &args.write)
 }
 
 /// Whether people write this item here at all.
@@ -140,16 +86,4 @@ fn check_target(tables: &Tables, id: &RowId) -> Result<(), Failure> {
         return Err(tables.unknown(&id.api));
     }
     Ok(())
-}
-
-/// What a write would have found.
-fn check_revision(expected: Option<u64>, before: Option<&Item>) -> Result<(), Failure> {
-    let found = before.map(revision);
-    match expected {
-        Some(expected) if found != Some(expected) => {
-            let found = found.map_or("nothing".to_owned(), |found| format!("revision {found}"));
-            Err(Failure::new(Exit::Failed, format!("expected revision {expected}, found {found}; read it again")))
-        }
-        _ => Ok(()),
-    }
 }

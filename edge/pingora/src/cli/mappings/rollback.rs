@@ -1,0 +1,58 @@
+//! `verge mappings rollback`: one item as it was before the last write.
+
+use super::{Exit, Failure, Outcome, get::absent, plan::RowId, show::quoted, tables::Tables, write};
+use crate::cli::ConfigArg;
+use verge_mappings::{Item, Value};
+
+/// Undo the last write of a row: put back what stood there before it.
+///
+/// Every write through Verge keeps what it replaced under `previous`. The row that comes back is checked and written as any
+/// other, so a second rollback undoes the first.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  verge mappings rollback -c verge.toml orders v1 --dry-run     what would come back
+  verge mappings rollback -c verge.toml orders v1
+  verge mappings rollback -c verge.toml orders v1               the same again: undone
+  verge mappings rollback -c verge.toml orders '#api'
+
+A row that was deleted is put back with `put --from`: `delete --json` prints it.
+
+Exit codes: 0 written; 1 refused, absent, nothing to go back to, or changed in the meantime; 64 usage;
+69 store unreachable; 78 configuration")]
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The API.
+    #[arg(value_name = "API")]
+    api: String,
+    /// The version; in the sample layout the `hk`; `#api` for the API itself.
+    #[arg(value_name = "VERSION")]
+    version: String,
+    #[command(flatten)]
+    write: write::Manner,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    let tables = Tables::read(&args.config)?;
+    let id = RowId::new(&args.api, &args.version);
+    let table = tables.home(&id.api)?;
+    table.store()?;
+    tables.check_read(&id.api)?;
+    let before = tables.rows().remove(&id).ok_or_else(|| absent(&tables, &id))?;
+    let after = previous(&before, id.item(table.layout())).ok_or_else(|| {
+        let (api, key) = (quoted(&id.api), quoted(&id.key));
+        let reason = "there is nothing to go back to: it was written once through Verge, or by others";
+        Failure::new(Exit::Failed, format!("{api} `{key}`: {reason}"))
+    })?;
+    write::change(&tables, id, Some(before), after, &args.write)
+}
+
+/// What stood there before, on `bare`, which has the key.
+fn previous(item: &Item, bare: Item) -> Option<Item> {
+    let Some(Value::M(previous)) = item.get("previous") else { return None };
+    let mut before = bare;
+    for (name, value) in previous {
+        before.insert(name, value.clone());
+    }
+    Some(before)
+}
