@@ -23,6 +23,8 @@ pub mod store;
 #[cfg(feature = "cache")]
 pub mod cache;
 #[cfg(feature = "cache")]
+pub mod control;
+#[cfg(feature = "cache")]
 pub mod snapshot;
 
 #[cfg(feature = "cache")]

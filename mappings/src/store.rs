@@ -18,10 +18,13 @@ pub enum Expect {
 }
 
 /// What [`Store::init`] did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
     /// The table is new.
     New,
+    /// The same, and what was deleted or overwritten by others cannot be had back from AWS: point-in-time recovery is off,
+    /// for this reason.
+    Unrecoverable(String),
     /// It was there already.
     Already,
 }

@@ -13,6 +13,7 @@ mod stages;
 
 mod access_log;
 mod bodies;
+mod control;
 mod dialling;
 mod faults;
 mod headers;

@@ -140,6 +140,38 @@ def the_sample_layout_is_read(client, config):
     expect("by header", explain(config, "APIVER: v2")["upstream"]["host"], domain(2))
 
 
+def mappings(config, *words):
+    result = verge("mappings", words[0], "-c", config, *words[1:], "--json")
+    assert result.returncode == 0, (words, result.stderr)
+    return json.loads(result.stdout)
+
+
+def a_table_is_made_and_written(client, config):
+    made = mappings(config, "init")
+    expect("init makes the table", [table["created"] for table in made], [True])
+    recovery = client.meta.client.describe_continuous_backups(TableName="versions-made-here")
+    recovery = recovery["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+    expect("with point-in-time recovery", recovery, "ENABLED")
+    mappings(config, "put", "orders", "v1", "--domain", domain(1))
+    mappings(config, "put", "orders", "v1", "--domain", domain(2))
+    expect("a put is served", explain(config, "APIVER: v1")["upstream"]["host"], domain(2))
+    back = mappings(config, "rollback", "orders", "v1")
+    expect("a rollback is a write", (back["written"], back["after"]["revision"]), (True, 3))
+    expect("and brings the row back", explain(config, "APIVER: v1")["upstream"]["host"], domain(1))
+    lost = verge("mappings", "put", "-c", config, "orders", "v1", "--domain", domain(3), "--revision", "1")
+    expect("a lost race is refused", (lost.returncode, "found revision 3" in lost.stderr), (1, True))
+    expect("freeze is said", mappings(config, "freeze")[0]["frozen"], True)
+    expect("and taken back", mappings(config, "freeze", "--off")[0]["frozen"], False)
+    expect("accept names the rows", mappings(config, "accept")[0]["accepted"].startswith("1-rows-"), True)
+    control = client.Table("versions-made-here").get_item(Key={"api": "#verge", "version": "#control"})["Item"]
+    expect("in the table itself", (control["frozen"], int(control["revision"])), (False, 3))
+    generation = client.Table("versions-made-here").get_item(Key={"api": "#verge", "version": "#generation"})["Item"]
+    expect("each write counts", int(generation["generation"]), 6)
+    mappings(config, "put", "orders", "v2", "--domain", domain(2))
+    mappings(config, "delete", "orders", "v1")
+    expect("a deleted row is gone", explain(config, "APIVER: v1")["code"], "unknown_version")
+
+
 def a_missing_table_is_unreachable(config):
     status, _ = check(config)
     expect("a missing table is 69", status, 69)
@@ -154,11 +186,12 @@ def main():
         create(service.meta.client, "versions-of-the-sample", "hk")
         config = {
             table: write_config(folder, endpoint, table, free_port())
-            for table in ["versions-of-verge", "versions-of-the-sample", "versions-of-nobody"]
+            for table in ["versions-of-verge", "versions-of-the-sample", "versions-of-nobody", "versions-made-here"]
         }
         pages_are_read_to_the_last(service, config["versions-of-verge"])
         a_bad_row_is_named(service, config["versions-of-verge"])
         the_sample_layout_is_read(service, config["versions-of-the-sample"])
+        a_table_is_made_and_written(service, config["versions-made-here"])
         a_missing_table_is_unreachable(config["versions-of-nobody"])
 
 

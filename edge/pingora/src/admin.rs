@@ -124,6 +124,7 @@ impl Admin {
                 "generation": gauges.generation,
                 "age_seconds": gauges.age.map(|age| age.as_secs()),
                 "from_disk": gauges.restored,
+                "frozen": gauges.frozen,
             },
         });
         let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -145,6 +146,7 @@ impl Admin {
             poll_failures: status.polls_failed.into_iter().collect(),
             snapshot_failures: status.snapshots_failed.into_iter().collect(),
             restored: status.restored,
+            frozen: status.frozen,
             held_back: status.held_back.is_some(),
         }
     }

@@ -99,6 +99,7 @@ pub(crate) struct TableGauges {
     pub(crate) poll_failures: Vec<(&'static str, u64)>,
     pub(crate) snapshot_failures: Vec<(&'static str, u64)>,
     pub(crate) restored: bool,
+    pub(crate) frozen: bool,
     pub(crate) held_back: bool,
 }
 
@@ -194,6 +195,12 @@ pub(crate) fn render(
         "gauge",
         "Whether the table is from the disk and was not read from its source since.",
         u8::from(table.restored),
+    );
+    page.single(
+        "verge_table_frozen",
+        "gauge",
+        "Whether operators froze the table, and newer content is held back.",
+        u8::from(table.frozen),
     );
     page.single(
         "verge_table_held_back",

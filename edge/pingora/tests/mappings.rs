@@ -435,3 +435,22 @@ fn a_rollback_to_what_could_not_be_served_is_refused() {
     bench.run(&["rollback", "orders", "v3"]).check(1, &["refused, nothing is written"]);
     assert_eq!(bench.get("v3")["domain"], "three.example.com");
 }
+
+#[test]
+fn policies_name_the_table_and_hold_writers_to_their_apis() {
+    let bench = Bench::new("iam", "source = \"dynamodb\"\nname = \"api-versions\"\nregion = \"eu-central-1\"");
+    let serve = bench.run(&["iam", "--account", "123456789012"]).check(0, &[]).json();
+    let statements = serve["Statement"].as_array().unwrap();
+    assert_eq!(statements.len(), 1, "{serve}");
+    assert_eq!(statements[0]["Resource"][0], "arn:aws:dynamodb:eu-central-1:123456789012:table/api-versions");
+    let reads = ["dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:GetItem"];
+    assert_eq!(statements[0]["Action"], json!(reads));
+
+    let writer = bench.run(&["iam", "--role", "writer", "--api", "orders"]).check(0, &[]).json();
+    let condition = |at: usize| &writer["Statement"][at]["Condition"]["ForAllValues:StringEquals"];
+    assert_eq!(condition(1)["dynamodb:LeadingKeys"], json!(["orders"]), "{writer}");
+    assert_eq!(condition(2)["dynamodb:LeadingKeys"], json!(["#verge"]), "{writer}");
+    assert_eq!(writer["Statement"][2]["Action"], json!(["dynamodb:UpdateItem"]));
+    bench.run(&["iam", "--role", "writer"]).check(64, &["--api"]);
+    Bench::embedded("iam-embedded").run(&["iam"]).check(1, &["no table with `source = \"dynamodb\"`"]);
+}

@@ -15,9 +15,20 @@ pub(super) struct Size {
     pub(super) generation: Option<u64>,
 }
 
+/// What operators say of a reading, by the table's `#control` item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Told {
+    /// Nodes keep what they serve.
+    pub(super) frozen: bool,
+    /// Just this content is to be believed.
+    pub(super) accepted: bool,
+}
+
 /// Why a reading is not believed at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doubt {
+    /// Operators want nodes to keep what they serve.
+    Frozen,
     /// It has no rows, and nothing is held that it could be compared with: never published.
     EmptyAtFirst,
     /// It has no rows, where there were so many.
@@ -45,9 +56,20 @@ pub(super) enum Doubt {
 ///
 /// # Errors
 /// It is to be held back, for this reason.
-pub(super) fn judge(held: Option<Size>, read: Size, same_for: Duration, hold: Duration) -> Result<(), Doubt> {
+pub(super) fn judge(
+    held: Option<Size>,
+    read: Size,
+    told: Told,
+    same_for: Duration,
+    hold: Duration,
+) -> Result<(), Doubt> {
+    // A node that holds nothing has nothing to keep.
+    if told.frozen && held.is_some() {
+        return Err(Doubt::Frozen);
+    }
     match doubt(held, read) {
         Some(Doubt::EmptyAtFirst) => Err(Doubt::EmptyAtFirst),
+        Some(_) if told.accepted => Ok(()),
         Some(doubt) if same_for < hold => Err(doubt),
         _ => Ok(()),
     }
@@ -77,13 +99,14 @@ impl Doubt {
 
     /// Whether time alone can make it believed.
     pub(super) const fn passes(self) -> bool {
-        !matches!(self, Self::EmptyAtFirst)
+        !matches!(self, Self::EmptyAtFirst | Self::Frozen)
     }
 }
 
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Frozen => f.write_str("the table is frozen: `verge mappings freeze --off` ends that"),
             Self::EmptyAtFirst => f.write_str("the table has no rows"),
             Self::Emptied { held } => write!(f, "the table has no rows, where {held} are held"),
             Self::Shrunk { held, read } => write!(f, "the table has {read} rows, where {held} are held"),
@@ -106,7 +129,7 @@ mod tests {
     }
 
     fn check(held: Option<Size>, read: Size, expected: Result<(), Doubt>) {
-        assert_eq!(judge(held, read, Duration::ZERO, HOLD), expected, "{held:?} {read:?}");
+        assert_eq!(judge(held, read, Told::default(), Duration::ZERO, HOLD), expected, "{held:?} {read:?}");
     }
 
     #[test]
@@ -140,12 +163,25 @@ mod tests {
         let held = Some(size(10, Some(7)));
         for read in [size(0, Some(8)), size(4, Some(8)), size(10, Some(6))] {
             let nearly = HOLD - Duration::from_nanos(1);
-            assert!(judge(held, read, nearly, HOLD).is_err_and(Doubt::passes));
-            assert_eq!(judge(held, read, HOLD, HOLD), Ok(()));
-            assert_eq!(judge(held, read, Duration::ZERO, Duration::ZERO), Ok(()));
+            assert!(judge(held, read, Told::default(), nearly, HOLD).is_err_and(Doubt::passes));
+            assert_eq!(judge(held, read, Told::default(), HOLD, HOLD), Ok(()));
+            assert_eq!(judge(held, read, Told::default(), Duration::ZERO, Duration::ZERO), Ok(()));
         }
-        let never = judge(None, size(0, None), HOLD * 1000, HOLD);
+        let never = judge(None, size(0, None), Told::default(), HOLD * 1000, HOLD);
         assert_eq!(never, Err(Doubt::EmptyAtFirst));
         assert!(!Doubt::EmptyAtFirst.passes());
+    }
+
+    #[test]
+    fn operators_have_the_last_word_but_on_an_empty_first_table() {
+        let (frozen, accepted) = (Told { frozen: true, accepted: true }, Told { frozen: false, accepted: true });
+        let held = Some(size(10, Some(7)));
+        for read in [size(10, Some(8)), size(0, Some(8)), size(4, Some(6))] {
+            assert_eq!(judge(held, read, frozen, HOLD * 1000, HOLD), Err(Doubt::Frozen));
+            assert_eq!(judge(held, read, accepted, Duration::ZERO, HOLD), Ok(()));
+        }
+        assert_eq!(judge(None, size(3, None), frozen, Duration::ZERO, HOLD), Ok(()));
+        assert_eq!(judge(None, size(0, None), accepted, HOLD * 1000, HOLD), Err(Doubt::EmptyAtFirst));
+        assert!(!Doubt::Frozen.passes() && Doubt::Frozen.is_alarming());
     }
 }

@@ -92,6 +92,11 @@ impl Slot {
         doubted.since.checked_add(self.feed.shrink_hold)
     }
 
+    /// Whether operators want it to stay as it is.
+    pub(super) fn is_frozen(&self) -> bool {
+        self.doubted.as_ref().is_some_and(|doubted| doubted.doubt == Doubt::Frozen)
+    }
+
     /// What is held back, in words.
     pub(super) fn held_back(&self) -> Option<String> {
         self.doubted.as_ref().map(|doubted| doubted.doubt.to_string())
@@ -106,7 +111,7 @@ impl Slot {
             _ => started.0,
         };
         let same_for = started.0.saturating_duration_since(since);
-        if let Err(doubt) = judge(held, read, same_for, self.feed.shrink_hold) {
+        if let Err(doubt) = judge(held, read, looked.reading.told(), same_for, self.feed.shrink_hold) {
             let begins = self.doubted.as_ref().is_none_or(|before| !before.doubt.is_alarming());
             if begins && doubt.is_alarming() {
                 self.warn(doubt);
@@ -134,10 +139,12 @@ impl Slot {
     /// Says once that something is held back, and what to do.
     fn warn(&self, doubt: Doubt) {
         let (place, hold) = (self.feed.source.place(), self.feed.shrink_hold.as_secs());
-        if doubt.passes() {
+        if doubt == Doubt::Frozen {
+            tracing::warn!("held back: {place}: {doubt}; what is held goes on serving");
+        } else if doubt.passes() {
             tracing::warn!(
                 "held back: {place}: {doubt}; what is held goes on serving. Put the rows back, or wait: the same \
-                 content is believed after {hold} s (`shrink_hold`)"
+                 content is believed after {hold} s (`shrink_hold`), or with `verge mappings accept`"
             );
         } else {
             tracing::warn!("held back: {place}: {doubt}; put rows in, or check which table is configured");

@@ -32,6 +32,8 @@ pub struct Status {
     pub snapshots_failed: BTreeMap<&'static str, u64>,
     /// Whether what is served, or a part of it, is from the disk and was not read from its source since.
     pub restored: bool,
+    /// Whether a table was frozen by operators when it was last read.
+    pub frozen: bool,
     /// What is read and not served, and why; `None` where nothing is held back.
     pub held_back: Option<String>,
     /// The last failure and when it was; it may be over.
@@ -79,6 +81,7 @@ impl LiveTable {
             failed: state.failed.clone(),
             polls_failed: state.polls_failed.clone(),
             snapshots_failed: state.snapshots_failed.clone(),
+            frozen: state.slots.iter().any(Slot::is_frozen),
             restored: state.slots.iter().any(|slot| slot.restored),
             held_back: held_back(&sources),
             last_error: state.last_error.clone(),

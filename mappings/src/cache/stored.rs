@@ -1,8 +1,9 @@
 //! What was read, kept small: compressed until a table is built from it, which is seldom. Thousands of rows repeat each
 //! other's domains and attribute names, and decoded they would take more memory than the table itself.
 
-use super::guard::Size;
+use super::guard::{Size, Told};
 use crate::{
+    control::{Control, digest},
     item::{Item, Layout},
     source::Reading,
 };
@@ -19,6 +20,10 @@ pub(crate) struct Stored {
     pub(crate) items: usize,
     /// Those that are not Verge's own.
     pub(crate) rows: usize,
+    /// What operators tell nodes.
+    pub(crate) control: Control,
+    /// Whether its content is what they say is to be believed.
+    pub(crate) accepted: bool,
     /// Whether any item is in the sample layout.
     pub(crate) sample: bool,
     /// One zstd frame, with its checksum: an item a line, typed JSON. Equal readings are equal bytes.
@@ -31,7 +36,10 @@ impl Stored {
     /// # Errors
     /// The compressor has no memory left.
     pub(crate) fn of(reading: &Reading) -> io::Result<Self> {
+        let control = Control::of(reading);
         Ok(Self {
+            accepted: control.accepted.as_ref().is_some_and(|accepted| *accepted == digest(reading)),
+            control,
             layout: reading.layout,
             generation: reading.generation,
             rows: reading.rows(),
@@ -44,6 +52,11 @@ impl Stored {
     /// What counts about it.
     pub(super) fn size(&self) -> Size {
         Size { rows: self.rows, generation: self.generation }
+    }
+
+    /// What operators say of it.
+    pub(super) fn told(&self) -> Told {
+        Told { frozen: self.control.frozen, accepted: self.accepted }
     }
 
     /// Takes it out again.

@@ -30,14 +30,9 @@ const SCAN: Duration = Duration::from_secs(600);
 
 /// What a node that only routes must be permitted.
 pub const READ_ACTIONS: [&str; 3] = ["dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:GetItem"];
-/// What people and pipelines that write the table must be permitted besides.
-pub const WRITE_ACTIONS: [&str; 5] = [
-    "dynamodb:CreateTable",
-    "dynamodb:PutItem",
-    "dynamodb:UpdateItem",
-    "dynamodb:DeleteItem",
-    "dynamodb:ConditionCheckItem",
-];
+/// What people and pipelines that write rows must be permitted besides; each write is a transaction, which needs the
+/// permissions of its parts, and `UpdateItem` for `#generation`.
+pub const TRANSACTION_ACTIONS: [&str; 3] = ["dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"];
 
 /// Where a table is; what is `None` comes from the standard AWS variables and files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,11 +3,13 @@
 //! What is written is first judged by the code that serves, together with the whole table as it would stand; and each
 //! write is conditional on what its author saw.
 
+mod control;
 mod delete;
 mod diff;
 mod export;
 mod file;
 mod get;
+mod iam;
 mod import;
 mod init;
 mod list;
@@ -36,6 +38,9 @@ use verge_mappings::StoreError;
   verge mappings export -c verge.toml > table.json
   verge mappings diff -c verge.toml table.json
   verge mappings import -c verge.toml table.json --prune
+  verge mappings freeze -c verge.toml
+  verge mappings accept -c verge.toml
+  verge mappings iam -c verge.toml
 
 A table with `source = \"file\"` can be looked at, not written:
 edit the file, it is reread when it changes.
@@ -57,6 +62,9 @@ enum Command {
     Diff(diff::Args),
     Import(import::Args),
     Rollback(rollback::Args),
+    Freeze(control::Freeze),
+    Accept(control::Accept),
+    Iam(iam::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -70,6 +78,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Command::Diff(args) => diff::run(args),
         Command::Import(args) => import::run(args),
         Command::Rollback(args) => rollback::run(args),
+        Command::Freeze(args) => control::freeze(args),
+        Command::Accept(args) => control::accept(args),
+        Command::Iam(args) => iam::run(args),
     }
 }
 

@@ -15,8 +15,9 @@ use aws_sdk_dynamodb::{
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
     types::{
-        AttributeDefinition, AttributeValue, BillingMode, Delete, KeySchemaElement, KeyType, Put, ScalarAttributeType,
-        TableStatus, TransactWriteItem, Update, builders::DeleteBuilder, builders::PutBuilder,
+        AttributeDefinition, AttributeValue, BillingMode, Delete, KeySchemaElement, KeyType,
+        PointInTimeRecoverySpecification, Put, ScalarAttributeType, TableStatus, TransactWriteItem, Update,
+        builders::DeleteBuilder, builders::PutBuilder,
     },
 };
 use std::{
@@ -128,6 +129,21 @@ impl DynamoStore {
         }
     }
 
+    /// Switches point-in-time recovery on. A table without it is a table all the same, and not every store has it.
+    async fn make_recoverable(&self) -> Created {
+        let site = self.site("UpdateContinuousBackups");
+        let switch = async {
+            let on = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true).build();
+            let on = on.map_err(|error| site.failed("request", error.to_string()))?;
+            let call = self.client().await?.update_continuous_backups().table_name(&self.settings.table);
+            bounded(&site, call.point_in_time_recovery_specification(on).send()).await
+        };
+        match switch.await {
+            Ok(_) => Created::New,
+            Err(error) => Created::Unrecoverable(error.to_string()),
+        }
+    }
+
     /// Reads, checks, writes; again where another writer was faster and that does not matter.
     async fn write(
         &self,
@@ -199,7 +215,10 @@ impl Store for DynamoStore {
             after: CREATION,
         }))?;
         self.layout().await?;
-        Ok(created)
+        match created {
+            Created::New if self.embedded.is_none() => Ok(self.make_recoverable().await),
+            created => Ok(created),
+        }
     }
 
     async fn list(&self) -> Result<Vec<Item>, StoreError> {

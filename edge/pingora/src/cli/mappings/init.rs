@@ -10,7 +10,7 @@ use verge_mappings::{Created, Scope};
 /// Create the configured table where it is missing.
 ///
 /// Each table of the configuration is created in Verge's layout (partition key `api`, sort key `version`, billed per
-/// request), and waited for until it can be used. A table that is there is left as it is, the AWS sample's too.
+/// request, with point-in-time recovery where the store has it), and waited for until it can be used. A table that is there is left as it is, the AWS sample's too.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   verge mappings init -c verge.toml
@@ -37,7 +37,10 @@ pub(super) fn run(args: &Args) -> Outcome {
     for table in tables.all() {
         let created = tables.wait(table.store()?.init()).map_err(store_failure)?;
         let was_there = there.iter().find(|(scope, _)| *scope == table.scope).map(|(_, there)| *there);
-        let new = was_there.map_or(created == Created::New, |there| !there);
+        if let Created::Unrecoverable(reason) = &created {
+            eprintln!("{}: point-in-time recovery is off: {reason}", table.place());
+        }
+        let new = was_there.map_or(created != Created::Already, |there| !there);
         report.push((table.place(), new));
     }
     if args.json {
