@@ -65,6 +65,7 @@ fn filter(config: &Config) -> Targets {
         .with_target("verge_mappings", level)
         // A store that answers with an error is reported by us, with the remedy.
         .with_target("aws_smithy_runtime", tracing::Level::ERROR)
+        .with_target("dynoxide", tracing::Level::ERROR)
         .with_target(access::TARGET, tracing_subscriber::filter::LevelFilter::OFF)
 }
 
