@@ -17,9 +17,9 @@ pub(super) fn rewrite_target(mapping: &Mapping, request: &Request<'_>) -> Option
         path = path.strip_prefix(own.as_str()).unwrap_or(path);
     }
     // What is left after the cut may be empty; `*` (RFC 9112 §3.2.4) names no resource and has no place under a base path.
-    let slash = match path {
+    let path = match path {
         "" => "/",
-        _ if path.starts_with('/') => "",
+        _ if path.starts_with('/') => path,
         _ => return None,
     };
     // The base path was checked when it was read.
@@ -29,9 +29,8 @@ pub(super) fn rewrite_target(mapping: &Mapping, request: &Request<'_>) -> Option
         return None;
     }
     let query = request.query.map_or(0, |query| query.len() + 1);
-    let mut target = String::with_capacity(base.len() + slash.len() + path.len() + query);
+    let mut target = String::with_capacity(base.len() + path.len() + query);
     target.push_str(base);
-    target.push_str(slash);
     target.push_str(path);
     if let Some(query) = request.query {
         target.push('?');
