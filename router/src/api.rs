@@ -18,7 +18,7 @@ use alloc::{boxed::Box, vec::Vec};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 /// An API, checked and ready.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Api {
     name: Box<str>,
     hosts: Vec<HostPattern>,

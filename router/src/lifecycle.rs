@@ -10,7 +10,7 @@ pub const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
 pub const SUNSET: HeaderName = HeaderName::from_static("sunset");
 
 /// When a version is deprecated, in brownout, and gone. Empty for most rows.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lifecycle {
     deprecated_at: Option<UnixTime>,
     sunset_at: Option<UnixTime>,

@@ -117,11 +117,9 @@ pub struct OriginSpec<'a> {
 }
 
 /// Where a version is served: domain + base path, and how to get there.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     domain: Domain,
-    /// `Host`, ready made.
-    host: HeaderValue,
     base_path: Box<str>,
     scheme: Scheme,
     port: u16,
@@ -195,13 +193,9 @@ impl Origin {
                 Some(Box::new(dial))
             }
         };
-        let host = HeaderValue::from_str(domain.as_str()).map_err(|_| InvalidOrigin::Domain {
-            domain: domain.as_str().to_owned(),
-            reason: "it cannot be a Host field",
-        })?;
         let base_path = parse_base_path(spec.base_path.unwrap_or(""))?;
         let timeouts = (spec.timeouts != Timeouts::default()).then(|| Box::new(spec.timeouts));
-        Ok(Self { domain, host, base_path, scheme, port, protocol, connect, timeouts })
+        Ok(Self { domain, base_path, scheme, port, protocol, connect, timeouts })
     }
 
     /// The domain: Host, SNI and the name the certificate must bear.
@@ -213,7 +207,7 @@ impl Origin {
     /// The `Host` field's value.
     #[must_use]
     pub fn host(&self) -> &HeaderValue {
-        &self.host
+        self.domain.as_value()
     }
 
     /// The path prefix: empty, or `/prod` (begins with a slash, ends without).

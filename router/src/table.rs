@@ -7,20 +7,17 @@ mod order;
 mod part;
 mod row;
 
+pub use build::TableBuilder;
 pub use conflict::{Conflict, ConflictReason};
 pub use order::compare_versions;
 pub use part::ApiTable;
 pub(crate) use part::{Found, RowId};
 pub use row::{ApiRows, Mapping, MappingSpec, Row, RowState};
 
-use crate::{
-    api::HostPattern,
-    caseless::{Caseless, CaselessMap},
-};
-use alloc::{borrow::ToOwned, boxed::Box, vec::Vec};
+use crate::caseless::{Caseless, CaselessMap};
+use alloc::{boxed::Box, vec::Vec};
 use hashbrown::HashMap;
 use hosts::{Paths, bare_host};
-use part::id;
 
 /// All that routing needs to know: APIs by host and path, and their rows.
 #[derive(Debug, Default)]
@@ -33,40 +30,16 @@ pub struct MappingTable {
 }
 
 impl MappingTable {
-    /// Builds a table. Never fails: a row or host that conflicts is left out and reported, and a row that is unusable now
-    /// goes on with its value in `previous`, if it had one there.
+    /// Builds a table from all it is to hold; [`TableBuilder`] takes it bit by bit.
     #[must_use]
     pub fn build(parts: Vec<ApiRows>, previous: Option<&Self>) -> (Self, Vec<Conflict>) {
-        let mut table = Self::default();
-        let mut conflicts = Vec::new();
-        for part in parts {
-            let api = part.api.clone();
-            let index = id(table.apis.len());
-            let path = api.path().map(|path| path.as_str());
-            for host in api.hosts() {
-                let paths = match host {
-                    HostPattern::Exact(host) => table.exact.entry(Caseless(host.as_bytes()).into()).or_default(),
-                    HostPattern::Wildcard(suffix) => {
-                        table.wildcard.entry(Caseless(suffix.as_bytes()).into()).or_default()
-                    }
-                    HostPattern::Any => &mut table.any,
-                };
-                if let Some(other) = paths.insert(path, index)
-                    && other != index
-                {
-                    let other = table.apis.get(other as usize).map_or("", |other| other.api().name());
-                    conflicts.push(Conflict {
-                        api: api.name().to_owned(),
-                        key: "#api".to_owned(),
-                        reason: ConflictReason::SameHost(other.to_owned()),
-                    });
-                }
-            }
-            let before = previous.and_then(|table| table.api(api.name()));
-            table.by_name.insert(api.name().into(), index);
-            table.apis.push(ApiTable::build(part, before, &mut conflicts));
+        let mut builder = TableBuilder::new(previous);
+        for ApiRows { api, rows } in parts {
+            let name = api.clone();
+            builder.api(api);
+            rows.into_iter().for_each(|row| builder.row(name.name(), row));
         }
-        (table, conflicts)
+        builder.finish()
     }
 
     /// The API for a host and path: exact host before wildcard before `*`, then the longest path at a segment border.

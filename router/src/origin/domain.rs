@@ -3,10 +3,11 @@
 use super::InvalidOrigin;
 use alloc::{borrow::ToOwned, boxed::Box};
 use core::{fmt, net::IpAddr};
+use http::HeaderValue;
 
 /// A DNS host name: lower case, letters, digits and hyphens, at most 253 bytes, never an IP literal (RFC 1123 §2.1).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Domain(Box<str>);
+pub struct Domain(HeaderValue);
 
 impl Domain {
     /// Reads a host name; one trailing dot is dropped and ASCII is lower-cased.
@@ -49,19 +50,25 @@ impl Domain {
         if name.rsplit('.').next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit())) {
             return refuse("its last label begins with a digit, which some resolvers read as an address");
         }
-        Ok(Self(name.to_ascii_lowercase().into_boxed_str()))
+        HeaderValue::try_from(name.to_ascii_lowercase()).map(Self).or_else(|_| refuse("it cannot be a Host field"))
     }
 
     /// The name, lower case, without trailing dot.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
+    /// The same as a field value.
+    #[must_use]
+    pub fn as_value(&self) -> &HeaderValue {
         &self.0
     }
 }
 
 impl fmt::Display for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -93,7 +100,7 @@ impl DomainPattern {
     #[must_use]
     pub fn matches(&self, domain: &Domain) -> bool {
         let mut pattern = self.0.split('.');
-        let mut labels = domain.0.split('.');
+        let mut labels = domain.as_str().split('.');
         loop {
             match (pattern.next(), labels.next()) {
                 (None, None) => return true,

@@ -1,100 +1,226 @@
-//! How an API's part is built: keys, last good values, indexes, aliases, the order shown.
+//! How a table is built: APIs, then rows as they come; keys, last good values, indexes, aliases, the order shown.
+//!
+//! Rows that say what they said in the table before share its mappings: a refresh costs memory for what changed.
 
 use super::{
+    MappingTable, Paths,
     conflict::{Conflict, ConflictReason},
     order::{bare, compare_versions},
-    part::{ApiTable, Entry, EntryState, Found, RowId, id, label_text, reported},
-    row::{ApiRows, Mapping, Row, RowState},
+    part::{ApiTable, Entry, RowId, id, label_text, reported},
+    row::{Mapping, MappingSpec, Row, RowState},
 };
 use crate::{
-    caseless::CaselessMap,
+    api::{Api, HostPattern},
+    caseless::{Caseless, CaselessMap},
     resolve::label::Label,
     version::accept::{self, MAX_WHOLE},
 };
-use alloc::{borrow::ToOwned, boxed::Box, string::ToString, sync::Arc, vec::Vec};
-use hashbrown::HashMap;
+use alloc::{
+    borrow::{Cow, ToOwned},
+    boxed::Box,
+    string::ToString,
+    sync::Arc,
+    vec::Vec,
+};
+use hashbrown::{HashMap, hash_map::Entry as Place};
 
-impl ApiTable {
-    pub(super) fn build(part: ApiRows, previous: Option<&Self>, conflicts: &mut Vec<Conflict>) -> Self {
-        let ApiRows { api, rows } = part;
+/// A table in the making. Never fails: a row or host that conflicts is left out and reported, and a row that is unusable
+/// now goes on with its value in the table before, if it had one there.
+#[derive(Debug)]
+pub struct TableBuilder<'p> {
+    previous: Option<&'p MappingTable>,
+    table: MappingTable,
+    parts: Vec<PartBuilder<'p>>,
+    conflicts: Vec<Conflict>,
+}
+
+impl<'p> TableBuilder<'p> {
+    /// Nothing yet; `previous` is where last good values come from.
+    #[must_use]
+    pub fn new(previous: Option<&'p MappingTable>) -> Self {
+        Self { previous, table: MappingTable::default(), parts: Vec::new(), conflicts: Vec::new() }
+    }
+
+    /// Adds an API. APIs that share a host and path are reported; the first of them answers.
+    pub fn api(&mut self, api: Arc<Api>) {
+        let index = id(self.parts.len());
+        let path = api.path().map(|path| path.as_str());
+        for host in api.hosts() {
+            let paths = match host {
+                HostPattern::Exact(host) => exact_paths(&mut self.table.exact, host),
+                HostPattern::Wildcard(suffix) => exact_paths(&mut self.table.wildcard, suffix),
+                HostPattern::Any => &mut self.table.any,
+            };
+            if let Some(other) = paths.insert(path, index)
+                && other != index
+            {
+                let other = self.parts.get(other as usize).map_or("", |other| other.api.name());
+                self.conflicts.push(Conflict {
+                    api: api.name().to_owned(),
+                    key: "#api".to_owned(),
+                    reason: ConflictReason::SameHost(other.to_owned()),
+                });
+            }
+        }
+        self.table.by_name.insert(api.name().into(), index);
+        let before = self.previous.and_then(|table| table.api(api.name()));
+        self.parts.push(PartBuilder::new(api, before));
+    }
+
+    /// The API of this name, where it was added.
+    #[must_use]
+    pub fn find_api(&self, name: &str) -> Option<&Arc<Api>> {
+        self.part(name).and_then(|index| self.parts.get(index)).map(|part| &part.api)
+    }
+
+    /// Adds a row to an API that was added; rows of others are left out.
+    pub fn row(&mut self, api: &str, row: Row) {
+        if let Some(part) = self.part(api).and_then(|index| self.parts.get_mut(index)) {
+            part.row(row);
+        }
+    }
+
+    fn part(&self, name: &str) -> Option<usize> {
+        self.table.by_name.get(name).map(|index| *index as usize)
+    }
+
+    /// The table, and what conflicts in it.
+    #[must_use]
+    pub fn finish(self) -> (MappingTable, Vec<Conflict>) {
+        let Self { mut table, parts, mut conflicts, .. } = self;
+        table.apis = parts.into_iter().map(|part| part.finish(&mut conflicts)).collect();
+        (table, conflicts)
+    }
+}
+
+fn exact_paths<'m>(hosts: &'m mut CaselessMap<Paths>, host: &str) -> &'m mut Paths {
+    hosts.entry(Caseless(host.as_bytes()).into()).or_default()
+}
+
+/// One API's part in the making.
+#[derive(Debug)]
+struct PartBuilder<'p> {
+    api: Arc<Api>,
+    /// Rows that answered in the table before, by key.
+    before: HashMap<&'p str, &'p Arc<Mapping>>,
+    rows: Vec<Prepared>,
+}
+
+/// A row that waits for the others.
+#[derive(Debug)]
+struct Prepared {
+    whole: bool,
+    entry: Entry,
+    /// Where it leads, if it is an alias; until all are linked its entry is invalid.
+    target: Option<Box<str>>,
+    /// Whether its key cannot be reported.
+    unfit: bool,
+}
+
+impl<'p> PartBuilder<'p> {
+    fn new(api: Arc<Api>, previous: Option<&'p ApiTable>) -> Self {
+        let before = previous.map(|part| part.good().collect()).unwrap_or_default();
+        Self { api, before, rows: Vec::new() }
+    }
+
+    fn row(&mut self, row: Row) {
+        let Row { key, whole, state } = row;
+        let mut prepared = Prepared { whole, entry: Entry::Invalid(key), target: None, unfit: false };
+        match state {
+            RowState::Mapped(spec) => match self.mapping(prepared.entry.key(), spec) {
+                Some(mapping) => prepared.entry = Entry::Mapped(mapping),
+                None => prepared.unfit = true,
+            },
+            RowState::Alias(target) => prepared.target = Some(target),
+            RowState::Invalid => {}
+        }
+        self.rows.push(prepared);
+    }
+
+    /// The mapping that was there before, where the row still says the same; else a new one. `None`: its key is unfit.
+    fn mapping(&self, key: &str, spec: MappingSpec) -> Option<Arc<Mapping>> {
+        if let Some(before) = self.before.get(key)
+            && before.says(&self.api, key, &spec)
+        {
+            return Some((*before).clone());
+        }
+        let version = reported(key, &self.api)?;
+        let MappingSpec { origin, hidden, lifecycle } = spec;
+        let (api, key, lifecycle) = (self.api.clone(), key.into(), lifecycle.map(Box::new));
+        Some(Arc::new(Mapping { api, key, version, origin, hidden, lifecycle }))
+    }
+
+    fn finish(mut self, conflicts: &mut Vec<Conflict>) -> ApiTable {
+        // Alike on every node, whatever order a store gives rows in.
+        self.rows.sort_by(|a, b| a.entry.key().cmp(b.entry.key()));
+        let api = self.api.clone();
         let mut conflict = |key: &str, reason: ConflictReason| {
             conflicts.push(Conflict { api: api.name().to_owned(), key: key.to_owned(), reason });
         };
-        // Keys first: rows whose normal forms collide are both unusable, whatever they say.
-        let mut by_key: HashMap<Vec<u8>, (usize, bool)> = HashMap::with_capacity(rows.len());
-        for row in &rows {
-            let seen = by_key.entry(normal_key(row)).or_insert((0, false));
-            seen.0 += 1;
-        }
-        let mut entries: Vec<Entry> = Vec::with_capacity(rows.len());
-        let mut wholes: Vec<bool> = Vec::with_capacity(rows.len());
-        let mut aliases: Vec<(RowId, Box<str>)> = Vec::new();
-        for row in rows {
-            let twin = by_key.get(&normal_key(&row)).is_some_and(|(times, _)| *times > 1);
-            if twin {
-                conflict(&row.key, ConflictReason::SameVersion);
+        self.part_twins(&mut conflict);
+        let Self { api, before, rows, .. } = self;
+        let mut entries = Vec::with_capacity(rows.len());
+        let mut wholes = Vec::with_capacity(rows.len());
+        let mut aliases = Vec::new();
+        for Prepared { whole, mut entry, target, unfit } in rows {
+            if unfit {
+                conflict(entry.key(), ConflictReason::UnfitKey);
             }
-            let state = match row.state {
-                RowState::Mapped(spec) if !twin => match reported(&row.key, &api) {
-                    Some(version) => EntryState::Mapped(Arc::new(Mapping {
-                        api: api.clone(),
-                        key: row.key.clone(),
-                        version,
-                        origin: spec.origin,
-                        hidden: spec.hidden,
-                        lifecycle: spec.lifecycle.map(Box::new),
-                    })),
-                    None => {
-                        conflict(&row.key, ConflictReason::UnfitKey);
-                        EntryState::Invalid
-                    }
-                },
-                RowState::Alias(target) if !twin => {
-                    aliases.push((id(entries.len()), target));
-                    EntryState::Invalid
-                }
-                _ => EntryState::Invalid,
-            };
-            entries.push(Entry { key: row.key, state });
-            wholes.push(row.whole);
+            if let Some(target) = target {
+                aliases.push((id(entries.len()), target));
+            }
+            if let Entry::Invalid(key) = &entry
+                && let Some(mapping) = before.get(&**key)
+            {
+                entry = Entry::kept(key, mapping);
+            }
+            entries.push(entry);
+            wholes.push(whole);
         }
-
-        let mut table = Self {
-            api: api.clone(),
+        let mut table = ApiTable {
+            api,
             entries,
             by_label: CaselessMap::default(),
             by_whole: HashMap::new(),
             shown: Vec::new(),
             read: true,
         };
-        table.keep_last_good(previous);
         table.index(&wholes);
-        table.link_aliases(aliases, &mut conflict);
+        table.link_aliases(&aliases, &mut conflict);
         table.order();
         table
     }
 
-    /// Unreadable rows go on with their last good value.
-    fn keep_last_good(&mut self, previous: Option<&Self>) {
-        let Some(previous) = previous else { return };
-        if !self.entries.iter().any(|entry| matches!(entry.state, EntryState::Invalid)) {
-            return;
-        }
-        let good: HashMap<&str, &Arc<Mapping>> = (0..previous.entries.len())
-            .filter_map(|row| match previous.get(id(row))? {
-                Found::Mapped(mapping) => Some((&*previous.entries.get(row)?.key, mapping)),
-                Found::Invalid(_) => None,
-            })
-            .collect();
-        for entry in &mut self.entries {
-            if matches!(entry.state, EntryState::Invalid)
-                && let Some(mapping) = good.get(&*entry.key)
-            {
-                entry.state = EntryState::Mapped((*mapping).clone());
+    /// Rows whose normal forms collide are both unusable, whatever they say.
+    fn part_twins(&mut self, conflict: &mut impl FnMut(&str, ConflictReason)) {
+        let mut seen: HashMap<Cow<'_, [u8]>, (usize, bool)> = HashMap::with_capacity(self.rows.len());
+        let mut twins = Vec::new();
+        for (row, Prepared { whole, entry, .. }) in self.rows.iter().enumerate() {
+            match seen.entry(normal_key(entry.key(), *whole)) {
+                Place::Vacant(place) => {
+                    place.insert((row, false));
+                }
+                Place::Occupied(mut place) => {
+                    let (first, told) = place.get_mut();
+                    if !core::mem::replace(told, true) {
+                        twins.push(*first);
+                    }
+                    twins.push(row);
+                }
             }
         }
+        drop(seen);
+        twins.sort_unstable();
+        for row in twins {
+            let Some(Prepared { entry, target, unfit, .. }) = self.rows.get_mut(row) else { continue };
+            conflict(entry.key(), ConflictReason::SameVersion);
+            (*target, *unfit) = (None, false);
+            *entry = Entry::Invalid(entry.key().into());
+        }
     }
+}
 
+impl ApiTable {
     fn index(&mut self, wholes: &[bool]) {
         let mut by_whole = HashMap::new();
         // A bare version owns its label before a media type that merely contains it. Two claims of one rank leave the
@@ -102,43 +228,44 @@ impl ApiTable {
         let mut owners: HashMap<Label<'_>, (bool, Option<RowId>)> = HashMap::with_capacity(self.entries.len());
         for (row, (entry, whole)) in self.entries.iter().zip(wholes).enumerate() {
             let row = id(row);
+            let key = entry.key();
             if *whole {
                 let mut buffer = [0; MAX_WHOLE];
-                if let Some(text) = accept::write_whole(entry.key.as_bytes(), &mut buffer) {
+                if let Some(text) = accept::write_whole(key.as_bytes(), &mut buffer) {
                     let owner: &mut RowId = by_whole.entry_ref(text).or_insert(row);
                     // Of twins, the one with a last good value answers.
-                    if matches!(entry.state, EntryState::Mapped(_)) {
+                    if entry.mapping().is_some() {
                         *owner = row;
                     }
                 }
             }
-            let text = label_text(&entry.key, &self.api);
+            let text = label_text(key, &self.api);
             let Ok(label) = Label::parse(text) else { continue };
-            let bare = text.len() == entry.key.len();
+            let bare = text.len() == key.len();
             let owner = owners.entry(label).or_insert((bare, Some(row)));
             match *owner {
                 (true, _) if !bare => {}
                 (false, _) if bare => *owner = (true, Some(row)),
                 (_, Some(other)) if other != row => {
                     let other = self.entries.get(other as usize);
-                    let twins = bare && !whole || other.is_some_and(|other| other.key.eq_ignore_ascii_case(&entry.key));
-                    let is_good = |entry: &Entry| matches!(entry.state, EntryState::Mapped(_));
+                    let twins = bare && !whole || other.is_some_and(|other| other.key().eq_ignore_ascii_case(key));
                     if !twins {
                         owner.1 = None;
-                    } else if is_good(entry) && !other.is_some_and(is_good) {
+                    } else if entry.mapping().is_some() && other.is_none_or(|other| other.mapping().is_none()) {
                         owner.1 = Some(row);
                     }
                 }
                 _ => {}
             }
         }
-        let owned = owners.into_iter().filter_map(|(label, (_, row))| Some((label.as_caseless().into(), row?)));
-        self.by_label = owned.collect();
+        let mut by_label = CaselessMap::with_capacity_and_hasher(owners.len(), Default::default());
+        by_label.extend(owners.into_iter().filter_map(|(label, (_, row))| Some((label.as_caseless().into(), row?))));
+        self.by_label = by_label;
         self.by_whole = by_whole;
     }
 
     /// Points each alias at the row at the end of its chain.
-    fn link_aliases(&mut self, aliases: Vec<(RowId, Box<str>)>, conflict: &mut impl FnMut(&str, ConflictReason)) {
+    fn link_aliases(&mut self, aliases: &[(RowId, Box<str>)], conflict: &mut impl FnMut(&str, ConflictReason)) {
         let targets: HashMap<RowId, &str> = aliases.iter().map(|(row, target)| (*row, &**target)).collect();
         let find = |text: &str| {
             let mut buffer = [0; MAX_WHOLE];
@@ -147,7 +274,7 @@ impl ApiTable {
                 .or_else(|| Label::parse(text.as_bytes()).ok().and_then(|label| self.find_label(label)))
         };
         let mut links: Vec<(RowId, Result<RowId, ConflictReason>)> = Vec::with_capacity(aliases.len());
-        for (row, target) in &aliases {
+        for (row, target) in aliases {
             let mut end = find(target);
             let mut steps = 0;
             while let Some(next) = end.and_then(|at| targets.get(&at)) {
@@ -168,8 +295,8 @@ impl ApiTable {
         for (row, link) in links {
             let Some(entry) = self.entries.get_mut(row as usize) else { continue };
             match link {
-                Ok(end) => entry.state = EntryState::Alias(end),
-                Err(reason) => conflict(&entry.key, reason),
+                Ok(to) => *entry = Entry::Alias { key: entry.key().into(), to },
+                Err(reason) => conflict(entry.key(), reason),
             }
         }
     }
@@ -177,7 +304,7 @@ impl ApiTable {
     fn order(&mut self) {
         let mut shown: Vec<(RowId, &str)> = Vec::new();
         for (row, entry) in self.entries.iter().enumerate() {
-            if let EntryState::Mapped(mapping) = &entry.state
+            if let Some(mapping) = entry.mapping()
                 && !mapping.hidden
             {
                 shown.push((id(row), mapping.version_str()));
@@ -191,13 +318,16 @@ impl ApiTable {
 }
 
 /// What two rows must not share.
-fn normal_key(row: &Row) -> Vec<u8> {
-    if row.whole {
+fn normal_key(key: &str, whole: bool) -> Cow<'_, [u8]> {
+    if whole {
         let mut buffer = [0; MAX_WHOLE];
-        return accept::write_whole(row.key.as_bytes(), &mut buffer).unwrap_or(row.key.as_bytes()).to_vec();
+        return accept::write_whole(key.as_bytes(), &mut buffer).unwrap_or(key.as_bytes()).to_vec().into();
     }
-    match Label::parse(row.key.as_bytes()) {
-        Ok(label) => label.as_caseless().0.to_ascii_lowercase(),
-        Err(_) => row.key.as_bytes().to_vec(),
+    match Label::parse(key.as_bytes()) {
+        Ok(label) => {
+            let text = label.as_caseless().0;
+            if text.iter().any(u8::is_ascii_uppercase) { text.to_ascii_lowercase().into() } else { text.into() }
+        }
+        Err(_) => key.as_bytes().into(),
     }
 }

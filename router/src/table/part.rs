@@ -8,19 +8,47 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use hashbrown::HashMap;
 use http::HeaderValue;
 
-/// A row as the table holds it.
+/// A row as the table holds it. Nearly all are mapped, so that is what must be small.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) key: Box<str>,
-    pub(super) state: EntryState,
+pub(super) enum Entry {
+    Mapped(Arc<Mapping>),
+    /// An alias that is unusable now goes on as the mapping it last led to.
+    Kept(Box<(Box<str>, Arc<Mapping>)>),
+    /// Where the alias leads; never another alias.
+    Alias {
+        key: Box<str>,
+        to: RowId,
+    },
+    Invalid(Box<str>),
 }
 
-#[derive(Debug)]
-pub(super) enum EntryState {
-    Mapped(Arc<Mapping>),
-    /// Where the alias leads; never another alias.
-    Alias(RowId),
-    Invalid,
+impl Entry {
+    /// A row that is unusable now, with its last good value.
+    pub(super) fn kept(key: &str, mapping: &Arc<Mapping>) -> Self {
+        if mapping.key() == key {
+            Self::Mapped(mapping.clone())
+        } else {
+            Self::Kept(Box::new((key.into(), mapping.clone())))
+        }
+    }
+
+    pub(super) fn key(&self) -> &str {
+        match self {
+            Self::Mapped(mapping) => mapping.key(),
+            Self::Kept(kept) => &kept.0,
+            Self::Alias { key, .. } | Self::Invalid(key) => key,
+        }
+    }
+
+    /// Its own mapping, where it has one.
+    #[inline]
+    pub(super) fn mapping(&self) -> Option<&Arc<Mapping>> {
+        match self {
+            Self::Mapped(mapping) => Some(mapping),
+            Self::Kept(kept) => Some(&kept.1),
+            Self::Alias { .. } | Self::Invalid(_) => None,
+        }
+    }
 }
 
 /// A row of one API's part of one table. Meaningless elsewhere, and never left outside a call.
@@ -79,8 +107,8 @@ impl ApiTable {
     /// The row itself, or the one an alias stands for.
     #[inline]
     fn follow(&self, row: RowId) -> RowId {
-        match self.entries.get(row as usize).map(|entry| &entry.state) {
-            Some(EntryState::Alias(target)) => *target,
+        match self.entries.get(row as usize) {
+            Some(Entry::Alias { to, .. }) => *to,
             _ => row,
         }
     }
@@ -88,15 +116,8 @@ impl ApiTable {
     /// What stands in a row; ids come from this table's own indexes.
     #[inline]
     pub(crate) fn get(&self, row: RowId) -> Option<Found<'_>> {
-        let entry = self.entries.get(row as usize)?;
-        match &entry.state {
-            EntryState::Mapped(mapping) => Some(Found::Mapped(mapping)),
-            EntryState::Invalid => Some(Found::Invalid(&entry.key)),
-            EntryState::Alias(target) => self.entries.get(*target as usize).map(|entry| match &entry.state {
-                EntryState::Mapped(mapping) => Found::Mapped(mapping),
-                _ => Found::Invalid(&entry.key),
-            }),
-        }
+        let entry = self.entries.get(self.follow(row) as usize)?;
+        Some(entry.mapping().map_or_else(|| Found::Invalid(entry.key()), Found::Mapped))
     }
 
     /// What `api-version` says of a row, good or not.
@@ -127,18 +148,15 @@ impl ApiTable {
         })
     }
 
-    /// All good mappings, in the order they were given.
+    /// All good mappings, by key.
     pub fn mappings(&self) -> impl Iterator<Item = &Arc<Mapping>> {
-        self.entries.iter().filter_map(|entry| match &entry.state {
-            EntryState::Mapped(mapping) => Some(mapping),
-            _ => None,
-        })
+        self.entries.iter().filter_map(Entry::mapping)
     }
 
     /// All aliases with the keys they lead to.
     pub fn aliases(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.entries.iter().filter_map(|entry| match &entry.state {
-            EntryState::Alias(target) => self.entries.get(*target as usize).map(|to| (&*entry.key, &*to.key)),
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Alias { key, to } => self.entries.get(*to as usize).map(|to| (&**key, to.key())),
             _ => None,
         })
     }
@@ -151,8 +169,13 @@ impl ApiTable {
 
     /// The keys of all rows that answer, aliases and last good values among them.
     pub fn good_keys(&self) -> impl Iterator<Item = &str> {
+        self.good().map(|(key, _)| key)
+    }
+
+    /// All rows that answer, with their mappings.
+    pub(super) fn good(&self) -> impl Iterator<Item = (&str, &Arc<Mapping>)> {
         (0..self.entries.len()).zip(&self.entries).filter_map(|(row, entry)| match self.get(id(row))? {
-            Found::Mapped(_) => Some(&*entry.key),
+            Found::Mapped(mapping) => Some((entry.key(), mapping)),
             Found::Invalid(_) => None,
         })
     }

@@ -64,6 +64,15 @@ impl Mapping {
         &self.api
     }
 
+    /// Whether a row of this API says just what this one was made of.
+    pub(super) fn says(&self, api: &Arc<Api>, key: &str, spec: &MappingSpec) -> bool {
+        Arc::ptr_eq(&self.api, api)
+            && *self.key == *key
+            && self.origin == spec.origin
+            && self.hidden == spec.hidden
+            && self.lifecycle.as_deref() == spec.lifecycle.as_ref()
+    }
+
     /// The row's key as stored.
     #[must_use]
     pub fn key(&self) -> &str {

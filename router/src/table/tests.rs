@@ -1,14 +1,14 @@
 use super::*;
 use crate::{
     Api, ApiDraft, Origin,
-    api::{ApiPath, MAX_HOST, Vendor},
+    api::{ApiPath, HostPattern, MAX_HOST, Vendor},
     lifecycle::{Lifecycle, LifecycleSpec},
     origin::{DomainPattern, OriginRules, OriginSpec},
     rejection::MAX_SUPPORTED,
     resolve::label::Label,
     version::accept::{self, MAX_WHOLE},
 };
-use alloc::{format, string::String, sync::Arc, vec};
+use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec};
 use core::cmp::Ordering;
 
 fn origin(domain: &str) -> Origin {
@@ -263,4 +263,36 @@ fn what_is_listed_is_good_shown_alive_and_bounded() {
     let (many, _) = build((0..100).map(|n| row(&format!("v{n}"), "x")).collect());
     assert_eq!(many.api("orders").unwrap().supported(0).len(), MAX_SUPPORTED);
     assert!(supported(&many, 0).starts_with("v99 v98"));
+}
+
+#[test]
+fn rows_that_say_the_same_share_their_mappings_with_the_table_before() {
+    let apis = || api("orders", &["*"], "");
+    let mapping = |table: &MappingTable, key: &str| {
+        table.api("orders").unwrap().mappings().find(|mapping| mapping.key() == key).unwrap().clone()
+    };
+    let one = apis();
+    let rows = || vec![row("v1", "one"), row("v2", "two"), row("v3", "three"), alias("latest", "v3")];
+    let (before, _) = MappingTable::build(vec![ApiRows { api: one.clone(), rows: rows() }], None);
+    let mut changed = rows();
+    changed[1] = row("v2", "other");
+    changed[2] = Row { key: "V3".into(), ..row("v3", "three") };
+    let (after, _) = MappingTable::build(vec![ApiRows { api: one, rows: changed }], Some(&before));
+    assert!(Arc::ptr_eq(&mapping(&before, "v1"), &mapping(&after, "v1")));
+    assert_eq!(find(&after, "v2"), "other");
+    assert_eq!((find(&after, "v3"), mapping(&after, "V3").version_str().to_owned()), ("three".into(), "V3".into()));
+    // Another API of the same name is another API: its mappings name it.
+    let (other, _) = MappingTable::build(vec![ApiRows { api: apis(), rows: rows() }], Some(&before));
+    assert!(!Arc::ptr_eq(&mapping(&before, "v1"), &mapping(&other, "v1")));
+}
+
+#[test]
+fn an_alias_that_leads_nowhere_now_goes_on_as_what_it_last_led_to() {
+    let (before, _) = build(vec![row("v1", "one"), row("v2", "two"), alias("latest", "v2")]);
+    let (after, conflicts) = build_after(vec![row("v1", "one"), alias("latest", "v2")], Some(&before));
+    assert_eq!(conflicts.len(), 1);
+    assert_eq!((find(&after, "latest"), find(&after, "v2")), ("two".to_owned(), "-".to_owned()));
+    // And from there on, too.
+    let (later, _) = build_after(vec![row("v1", "one"), invalid("latest")], Some(&after));
+    assert_eq!(find(&later, "latest"), "two");
 }
