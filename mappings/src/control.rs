@@ -8,7 +8,8 @@ use crate::{
     item::{Item, Layout, Value},
     source::Reading,
 };
-use ring::digest::{Context, SHA256};
+use ring::digest::SHA256;
+use std::{fmt, str::FromStr};
 
 /// The key of the item that operators tell nodes by.
 pub const CONTROL: &str = "#control";
@@ -26,14 +27,14 @@ impl Control {
     /// What a reading says; nothing, where it has no such item.
     #[must_use]
     pub fn of(reading: &Reading) -> Self {
-        let is_control = |item: &&Item| match reading.layout_of(item) {
-            Some(layout @ Layout::Sample) => item.key(layout) == Some(CONTROL),
-            Some(layout @ Layout::Verge) => {
-                item.key(layout) == Some(CONTROL) && item.text("api") == Some(OWN_PARTITION)
-            }
-            None => false,
-        };
-        reading.items.iter().find(is_control).map(Self::read).unwrap_or_default()
+        let said = |item| Self::said_by(item, reading.layout_of(item)?);
+        reading.items.iter().find_map(said).unwrap_or_default()
+    }
+
+    /// What this item says, if it is the one that operators tell nodes by.
+    pub(crate) fn said_by(item: &Item, layout: Layout) -> Option<Self> {
+        let place = layout == Layout::Sample || item.text("api") == Some(OWN_PARTITION);
+        (place && item.key(layout) == Some(CONTROL)).then(|| Self::read(item))
     }
 
     /// What an item says; attributes of other kinds say nothing.
@@ -64,17 +65,49 @@ impl Control {
 #[must_use]
 pub fn digest(reading: &Reading) -> String {
     let own = |item: &&Item| reading.layout_of(item).is_some_and(|layout| item.is_own(layout));
-    let mut lines: Vec<String> =
-        reading.items.iter().filter(|item| !own(item)).map(|item| item.to_typed_json().to_string()).collect();
-    lines.sort_unstable();
-    let mut hash = Context::new(&SHA256);
-    for line in &lines {
-        hash.update(line.as_bytes());
-        hash.update(b"\n");
+    let mut digest = Digest::default();
+    for item in reading.items.iter().filter(|item| !own(item)) {
+        digest.add(item.to_typed_json().to_string().as_bytes());
     }
-    let bytes = hash.finish();
-    let hex = bytes.as_ref().iter().take(16).map(|b| format!("{b:02x}"));
-    format!("{}-rows-{}", lines.len(), hex.collect::<String>())
+    digest.to_string()
+}
+
+/// A digest of lines, whatever their order: the sum of each one's. It tells contents apart that people and accidents make;
+/// whoever can write the table needs no collision to change it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Digest {
+    lines: usize,
+    sum: u128,
+}
+
+impl Digest {
+    pub(crate) fn add(&mut self, line: &[u8]) {
+        let hash = ring::digest::digest(&SHA256, line);
+        let one = hash.as_ref().first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
+        self.lines += 1;
+        self.sum = self.sum.wrapping_add(one);
+    }
+
+    /// How many lines were added.
+    pub(crate) const fn lines(&self) -> usize {
+        self.lines
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-rows-{:032x}", self.lines, self.sum)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (lines, sum) = text.split_once("-rows-").ok_or(())?;
+        let lines = lines.parse().map_err(|_| ())?;
+        Ok(Self { lines, sum: u128::from_str_radix(sum, 16).map_err(|_| ())? })
+    }
 }
 
 #[cfg(test)]
@@ -109,5 +142,7 @@ mod tests {
         assert_eq!(of(&[&one, &two]), of(&[&two, &control, &one]));
         assert_ne!(of(&[&one, &two]), of(&[&one]));
         assert!(of(&[&one, &two]).starts_with("2-rows-") && of(&[]).starts_with("0-rows-"));
+        let digest: Digest = of(&[&one, &two]).parse().unwrap();
+        assert_eq!((digest.to_string(), digest.lines()), (of(&[&one, &two]), 2));
     }
 }

@@ -14,10 +14,12 @@ pub use row::{read_row, write_row};
 pub use value::{NotAnObject, Value};
 
 use crate::{GENERATION, OWN_PARTITION};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// One item of a table: attributes by name.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// One item of a table: attributes by name. Serialized it is in the typed form.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Item(BTreeMap<String, Value>);
 
 impl Item {

@@ -39,7 +39,7 @@ pub use crate::source::dynamodb::{DynamoSettings, DynamoStore};
 pub use crate::source::embedded::{Embedded, Keep};
 #[cfg(feature = "file")]
 pub use crate::source::file::FileSource;
-pub use crate::source::{LoadError, Reading, Source};
+pub use crate::source::{LoadError, Reading, Sink, Source};
 pub use crate::store::{Created, Expect, Store, StoreError};
 
 /// The partition of the table's own items in the Verge layout.

@@ -1,15 +1,21 @@
-//! Readings -> table. Nothing here fails: what cannot be used is left out or kept at its last good value, and reported.
+//! Readings -> table. No item is an error: what cannot be used is left out or kept at its last good value, and reported.
+
+mod homes;
+
+pub(crate) use homes::only_api;
 
 use crate::{
     API_ITEM,
-    item::{Fields, InvalidRow, Item, Layout, read_api, read_key, read_state},
+    item::{InvalidRow, Item, Layout, read_api, read_key, read_state},
     source::Reading,
 };
+use homes::{Home, Homeless, Homes};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    convert::Infallible,
     sync::Arc,
 };
-use verge_router::{Api, ApiDraft, ApiRows, MappingTable, Row, RowState, origin::OriginRules};
+use verge_router::{Api, ApiDraft, MappingTable, Row, RowState, TableBuilder, origin::OriginRules};
 
 /// Which APIs a reading is for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,11 +26,47 @@ pub enum Scope {
     Api(String),
 }
 
+/// Items as they are kept: given one by one, as often as they are asked for.
+pub trait Items {
+    /// Why they cannot be had.
+    type Error;
+
+    /// The layout by the key schema; `None`: each item is told apart by its attributes.
+    fn layout(&self) -> Option<Layout>;
+
+    /// Gives those that describe APIs, perhaps with others among them.
+    ///
+    /// # Errors
+    /// They cannot be had.
+    fn apis(&self, take: &mut dyn FnMut(&Item)) -> Result<(), Self::Error> {
+        self.each(take)
+    }
+
+    /// Gives all.
+    ///
+    /// # Errors
+    /// They cannot be had.
+    fn each(&self, take: &mut dyn FnMut(&Item)) -> Result<(), Self::Error>;
+}
+
+impl Items for Reading {
+    type Error = Infallible;
+
+    fn layout(&self) -> Option<Layout> {
+        self.layout
+    }
+
+    fn each(&self, take: &mut dyn FnMut(&Item)) -> Result<(), Infallible> {
+        self.items.iter().for_each(take);
+        Ok(())
+    }
+}
+
 /// One table of the configuration, as last read.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct Part<I = Reading> {
     /// The reading; `None`: it was never read, so nothing is known about its APIs.
-    pub reading: Option<Arc<Reading>>,
+    pub reading: Option<Arc<I>>,
     /// Whose it is.
     pub scope: Scope,
 }
@@ -43,6 +85,9 @@ impl Part {
     }
 }
 
+/// Last good items of rows that are not good now, by API and key.
+pub type Kept = BTreeMap<(String, String), Item>;
+
 /// An item that is not served as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InvalidItem {
@@ -56,18 +101,22 @@ pub struct InvalidItem {
     pub kept: bool,
 }
 
-/// What the readings hold for one API.
-#[derive(Debug, Default)]
-struct Gathered<'i> {
-    /// Its `#api` item.
-    item: Option<&'i Item>,
-    rows: Vec<(&'i Item, Layout)>,
+/// What last good values come from.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Before<'p> {
+    /// The table that is held.
+    pub table: Option<&'p MappingTable>,
+    /// Where none is held yet: items that were good before the start.
+    pub kept: Option<&'p Kept>,
 }
 
-/// Reads a whole table: rows and `#api` items of every part, under the APIs of the configuration.
-///
-/// A configured API wins over its `#api` item, field by field. Items of other APIs than an own table's are left alone.
-/// APIs whose part was never read are marked so ([`ApiTable::is_read`](verge_router::table::ApiTable::is_read)).
+impl<'p> From<Option<&'p MappingTable>> for Before<'p> {
+    fn from(table: Option<&'p MappingTable>) -> Self {
+        Self { table, kept: None }
+    }
+}
+
+/// Reads a whole table held in memory: [`parse_items`], which then cannot fail.
 #[must_use]
 pub fn parse_all(
     parts: &[Part],
@@ -75,49 +124,91 @@ pub fn parse_all(
     rules: &OriginRules,
     previous: Option<&MappingTable>,
 ) -> (MappingTable, Vec<InvalidItem>) {
+    let Ok(parsed) = parse_items(parts, drafts, rules, previous.into());
+    parsed
+}
+
+/// Reads a whole table: rows and `#api` items of every part, under the APIs of the configuration.
+///
+/// A configured API wins over its `#api` item, field by field. Items of other APIs than an own table's are left alone.
+/// APIs whose part was never read are marked so ([`ApiTable::is_read`](verge_router::table::ApiTable::is_read)). Rows are
+/// read one by one: what they take in memory is the table they make.
+///
+/// # Errors
+/// Items cannot be had.
+pub fn parse_items<I: Items>(
+    parts: &[Part<I>],
+    drafts: &[(String, ApiDraft)],
+    rules: &OriginRules,
+    before: Before<'_>,
+) -> Result<(MappingTable, Vec<InvalidItem>), I::Error> {
     let mut invalid = Vec::new();
-    let by_name: HashMap<&str, &ApiDraft> = drafts.iter().map(|(name, draft)| (name.as_str(), draft)).collect();
     let read = Read::new(parts);
-    let mut gathered = gather(parts, drafts, &mut invalid);
+    let homes = Homes::new(parts, drafts);
+    let mut described: BTreeMap<String, Item> = BTreeMap::new();
+    for part in parts {
+        let Some(reading) = &part.reading else { continue };
+        reading.apis(&mut |item| {
+            if let Ok(Some(Home { api, key: Some(API_ITEM), .. })) = homes.find(part, reading.layout(), item) {
+                described.insert(api.to_owned(), item.clone());
+            }
+        })?;
+    }
 
     // Configured APIs in their order, then those the table alone names, by name: alike on every node.
+    let by_name: HashMap<&str, &ApiDraft> = drafts.iter().map(|(name, draft)| (name.as_str(), draft)).collect();
     let mut names: Vec<&str> = drafts.iter().map(|(name, _)| name.as_str()).collect();
-    names.extend(gathered.iter().filter(|(name, _)| !by_name.contains_key(*name)).map(|(name, _)| *name));
-
-    let mut apis = Vec::new();
+    names.extend(described.keys().map(String::as_str).filter(|name| !by_name.contains_key(name)));
+    let mut builder = TableBuilder::new(before.table);
     let mut unread = Vec::new();
+    // APIs that nothing is said of besides what is said here.
+    let mut silent = HashSet::new();
     for name in names {
-        let found = gathered.remove(name).unwrap_or_default();
-        let before = previous.and_then(|table| table.api(name)).map(|part| part.api().clone());
-        match find_api(name, by_name.get(name).copied(), found.item, before) {
-            Ok(Some(api)) => {
+        let known = before.table.and_then(|table| table.api(name)).map(|part| part.api().clone());
+        match find_api(name, by_name.get(name).copied(), described.get(name), known) {
+            Ok(api) => {
                 if !read.covers(name) {
                     unread.push(name);
                 }
-                let rows = read_rows(&found.rows, &api, rules, &mut invalid);
-                apis.push(ApiRows { api, rows });
+                builder.api(api);
             }
-            Ok(None) => invalid.extend(found.rows.iter().map(|(item, layout)| InvalidItem {
-                reason: "its API is unknown: neither the configuration nor an `#api` item names it".to_owned(),
-                ..unusable(name, item, *layout)
-            })),
             // An API that only its part can complete, and the part is not there yet: nothing is known about it.
-            Err(Unfit { stand_in: None, .. }) if !read.covers(name) => {}
+            Err(Unfit { stand_in: None, .. }) if !read.covers(name) => {
+                silent.insert(name);
+            }
             Err(Unfit { reason, stand_in, kept }) => {
                 invalid.push(InvalidItem { api: name.to_owned(), key: API_ITEM.to_owned(), reason, kept });
-                if let Some(api) = stand_in {
-                    // Without a value that ever was good, its limits are unknown: it is held, and answers nothing.
-                    if !kept {
-                        unread.push(name);
+                // Without a value that ever was good, its limits are unknown: it is held, and answers nothing.
+                if !kept {
+                    unread.push(name);
+                }
+                match stand_in {
+                    Some(api) => builder.api(api),
+                    None => {
+                        silent.insert(name);
                     }
-                    let rows = read_rows(&found.rows, &api, rules, &mut invalid);
-                    apis.push(ApiRows { api, rows });
                 }
             }
         }
     }
 
-    let (mut table, conflicts) = MappingTable::build(apis, previous);
+    let mut rows = Rows { builder, rules, kept: before.kept, silent: &silent, invalid: &mut invalid };
+    for part in parts {
+        let Some(reading) = &part.reading else { continue };
+        let (mut number, mut homeless) = (0, false);
+        reading.each(&mut |item| {
+            number += 1;
+            match homes.find(part, reading.layout(), item) {
+                Ok(Some(home)) => rows.take(item, home),
+                Ok(None) => {}
+                // Said once for the whole table.
+                Err(Homeless::NoApi) if std::mem::replace(&mut homeless, true) => {}
+                Err(error) => rows.refuse_homeless(item, number, &error),
+            }
+        })?;
+    }
+
+    let (mut table, conflicts) = rows.builder.finish();
     for name in unread {
         table.mark_unread(name);
     }
@@ -129,7 +220,7 @@ pub fn parse_all(
     }));
     mark_kept(&mut invalid, &table);
     invalid.sort();
-    (table, invalid)
+    Ok((table, invalid))
 }
 
 /// Which APIs' parts were read.
@@ -139,7 +230,7 @@ struct Read<'p> {
 }
 
 impl<'p> Read<'p> {
-    fn new(parts: &'p [Part]) -> Self {
+    fn new<I>(parts: &'p [Part<I>]) -> Self {
         let mut read = Self { all: false, own: HashMap::new() };
         for part in parts {
             match &part.scope {
@@ -155,82 +246,53 @@ impl<'p> Read<'p> {
     }
 }
 
-/// Sorts items by the API they belong to.
-fn gather<'i>(
-    parts: &'i [Part],
-    drafts: &'i [(String, ApiDraft)],
-    invalid: &mut Vec<InvalidItem>,
-) -> BTreeMap<&'i str, Gathered<'i>> {
-    let own: HashSet<&str> = parts
-        .iter()
-        .filter_map(|part| match &part.scope {
-            Scope::Api(name) => Some(name.as_str()),
-            Scope::All => None,
-        })
-        .collect();
-    let mut gathered: BTreeMap<&str, Gathered<'_>> = BTreeMap::new();
-    for part in parts {
-        let Some(reading) = &part.reading else { continue };
-        let only = only_api(&part.scope, drafts, &own);
-        let mut homeless = false;
-        for (number, item) in reading.items.iter().enumerate() {
-            let mut refuse = |api: &str, key: &str, reason: String| {
-                let item = InvalidItem { api: api.to_owned(), key: key.to_owned(), reason, kept: false };
-                invalid.push(item);
-            };
-            let Some(layout) = reading.layout_of(item) else {
-                let reason = "it has neither `hk` nor `api` and `version`";
-                refuse("", "", format!("item {}: {reason}", number + 1));
-                continue;
-            };
-            let api = match layout {
-                Layout::Sample => only,
-                Layout::Verge => match Fields(item.attributes()).text("api") {
-                    Ok(api) => api,
-                    Err(error) => {
-                        refuse("", item.key(layout).unwrap_or_default(), format!("item {}: {error}", number + 1));
-                        continue;
-                    }
-                },
-            };
-            let key = item.key(layout);
-            if item.is_own(layout) && key != Some(API_ITEM) {
-                continue;
-            }
-            let Some(api) = api else {
-                // Said once for the whole table.
-                if !std::mem::replace(&mut homeless, true) {
-                    let reason = "rows in the sample layout name no API: configure one, or give it an [api.table]";
-                    refuse("", key.unwrap_or_default(), reason.to_owned());
-                }
-                continue;
-            };
-            let elsewhere = match &part.scope {
-                Scope::All => own.contains(api),
-                Scope::Api(name) => name != api,
-            };
-            if elsewhere || api.starts_with('#') {
-                continue;
-            }
-            let entry = gathered.entry(api).or_default();
-            if key == Some(API_ITEM) {
-                entry.item = Some(item);
-            } else {
-                entry.rows.push((item, layout));
-            }
-        }
-    }
-    gathered
+/// Rows on their way into a table.
+struct Rows<'p, 'r> {
+    builder: TableBuilder<'p>,
+    rules: &'r OriginRules,
+    kept: Option<&'r Kept>,
+    silent: &'r HashSet<&'r str>,
+    invalid: &'r mut Vec<InvalidItem>,
 }
 
-/// The API that rows in the sample layout belong to: an own table's, or the only one without an own table.
-pub(crate) fn only_api<'d>(scope: &'d Scope, drafts: &'d [(String, ApiDraft)], own: &HashSet<&str>) -> Option<&'d str> {
-    match scope {
-        Scope::Api(name) => Some(name),
-        Scope::All => {
-            let mut left = drafts.iter().map(|(name, _)| name.as_str()).filter(|name| !own.contains(name));
-            left.next().filter(|_| left.next().is_none())
+impl Rows<'_, '_> {
+    fn take(&mut self, item: &Item, home: Home<'_>) {
+        let Home { api: name, layout, key } = home;
+        if key == Some(API_ITEM) || self.silent.contains(name) {
+            return;
         }
+        let mut refuse = |reason: String| {
+            let key = key.unwrap_or_default().to_owned();
+            self.invalid.push(InvalidItem { api: name.to_owned(), key, reason, kept: false });
+        };
+        let Some(api) = self.builder.find_api(name) else {
+            return refuse("its API is unknown: neither the configuration nor an `#api` item names it".to_owned());
+        };
+        // A key that no request can ask for makes no row.
+        let key = match read_key(item, layout) {
+            Ok(key) => key,
+            Err(error) => return refuse(error.to_string()),
+        };
+        let state = read_state(item, layout, api, self.rules).unwrap_or_else(|error| {
+            refuse(error.to_string());
+            let place = if layout == Layout::Sample { "" } else { name };
+            let kept = self.kept.and_then(|kept| kept.get(&(place.to_owned(), key.to_owned())));
+            kept.and_then(|item| read_state(item, layout, api, self.rules).ok()).unwrap_or(RowState::Invalid)
+        });
+        self.builder.row(name, Row { key: key.into(), whole: layout == Layout::Sample, state });
+    }
+
+    fn refuse_homeless(&mut self, item: &Item, number: usize, error: &Homeless) {
+        let key = |layout: Layout| item.key(layout).unwrap_or_default().to_owned();
+        let (key, reason) = match error {
+            Homeless::NoKey => (String::new(), format!("item {number}: it has neither `hk` nor `api` and `version`")),
+            Homeless::Api(layout, error) => (key(*layout), format!("item {number}: {error}")),
+            Homeless::NoApi => (
+                item.layout().map(key).unwrap_or_default(),
+                "rows in the sample layout name no API: configure one, or give it an [api.table]".to_owned(),
+            ),
+        };
+        self.invalid.push(InvalidItem { api: String::new(), key, reason, kept: false });
     }
 }
 
@@ -242,16 +304,13 @@ struct Unfit {
     kept: bool,
 }
 
-/// Makes an API from its two drafts; `None` where it has neither.
+/// Makes an API from its drafts, of which there is one at least; the one before, where it still is the same.
 fn find_api(
     name: &str,
     draft: Option<&ApiDraft>,
     item: Option<&Item>,
     before: Option<Arc<Api>>,
-) -> Result<Option<Arc<Api>>, Unfit> {
-    if draft.is_none() && item.is_none() {
-        return Ok(None);
-    }
+) -> Result<Arc<Api>, Unfit> {
     let upper = draft.cloned().unwrap_or_default();
     let made = match item.map(read_api) {
         None => upper.clone().finish(name).map_err(InvalidRow::from),
@@ -259,43 +318,13 @@ fn find_api(
         Some(Err(error)) => Err(error),
     };
     match made {
-        Ok(api) => Ok(Some(Arc::new(api))),
+        Ok(api) => Ok(before.filter(|before| **before == api).unwrap_or_else(|| Arc::new(api))),
         Err(error) => {
             let kept = before.is_some();
             let stand_in = before.or_else(|| upper.finish(name).ok().map(Arc::new));
             Err(Unfit { reason: error.to_string(), stand_in, kept })
         }
     }
-}
-
-/// Reads an API's rows, ordered by key.
-fn read_rows(items: &[(&Item, Layout)], api: &Api, rules: &OriginRules, invalid: &mut Vec<InvalidItem>) -> Vec<Row> {
-    let mut rows = Vec::with_capacity(items.len());
-    for (item, layout) in items {
-        let mut refuse = |error: InvalidRow| {
-            invalid.push(InvalidItem { reason: error.to_string(), ..unusable(api.name(), item, *layout) });
-        };
-        // A key that no request can ask for makes no row.
-        let key = match read_key(item, *layout) {
-            Ok(key) => key,
-            Err(error) => {
-                refuse(error);
-                continue;
-            }
-        };
-        let state = read_state(item, *layout, api, rules).unwrap_or_else(|error| {
-            refuse(error);
-            RowState::Invalid
-        });
-        rows.push(Row { key: key.into(), whole: *layout == Layout::Sample, state });
-    }
-    rows.sort_by(|a, b| a.key.cmp(&b.key));
-    rows
-}
-
-fn unusable(api: &str, item: &Item, layout: Layout) -> InvalidItem {
-    let key = item.key(layout).unwrap_or_default().to_owned();
-    InvalidItem { api: api.to_owned(), key, reason: String::new(), kept: false }
 }
 
 /// Says of each invalid row whether it serves all the same.

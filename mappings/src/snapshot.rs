@@ -1,25 +1,28 @@
 //! The last good table on disk: what a node serves from when it starts and the store is away.
 //!
 //! One file for each table: two zstd frames with checksums, so that `zstdcat` shows it. The first is a line that says what
-//! the rest is: form, place, time, and the last good items of rows that were quarantined when it was written. The second
-//! holds the items as they were read. It is written beside the old one, synced and renamed over it: whoever reads finds
+//! the rest is: form, place, time, what is known of the items, and the last good items of rows that were quarantined when it
+//! was written. The second holds the items as they were read, packed as they are in memory: a start takes it as it is. It
+//! is written beside the old one, synced and renamed over it: whoever reads finds
 //! the one or the other, whole.
 
 use crate::{
-    cache::stored::{Stored, read_items, read_lines, write_lines},
+    cache::stored::{Facts, Stored},
+    control::Control,
     item::{Item, Layout},
-    source::Reading,
 };
+use serde::Deserialize as _;
 use serde_json::{Value as Json, json};
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
+use zstd::zstd_safe::find_frame_compressed_size;
 
 /// The form below. Another one is never guessed at.
-const FORM: u64 = 1;
+const FORM: u64 = 2;
 
 /// Where a table's snapshot is, and which table that is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +38,7 @@ pub(crate) struct Snapshot {
     /// When it was read from the store.
     pub(crate) read_at: SystemTime,
     /// The reading.
-    pub(crate) reading: Reading,
+    pub(crate) stored: Stored,
     /// Last good items of rows that are not good in the reading.
     pub(crate) kept: Vec<Item>,
 }
@@ -82,23 +85,20 @@ impl SnapshotFile {
 
     /// Reads it; `None` where there is no file.
     pub(crate) fn load(&self) -> Result<Option<Snapshot>, SnapshotError> {
-        let file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(SnapshotError::Unreadable(self.path.clone(), error)),
-        };
-        self.read(file).map(Some)
+        match fs::read(&self.path) {
+            Ok(bytes) => self.read(bytes).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(SnapshotError::Unreadable(self.path.clone(), error)),
+        }
     }
 
-    /// It is there and cannot be used, for a reason of this machine.
-    pub(crate) fn unreadable(&self, error: io::Error) -> SnapshotError {
-        SnapshotError::Unreadable(self.path.clone(), error)
-    }
-
-    fn read(&self, file: impl Read) -> Result<Snapshot, SnapshotError> {
+    fn read(&self, mut bytes: Vec<u8>) -> Result<Snapshot, SnapshotError> {
         let damaged = |reason: &dyn std::fmt::Display| SnapshotError::Damaged(self.path.clone(), reason.to_string());
-        let mut lines = read_lines(file).map_err(|error| damaged(&error))?;
-        let head = lines.next().ok_or_else(|| damaged(&"it is empty"))?.map_err(|error| damaged(&error))?;
+        let length = find_frame_compressed_size(&bytes).map_err(|_| damaged(&"it does not begin as one"))?;
+        let frame = if length < bytes.len() { bytes.split_off(length) } else { Vec::new() };
+        let head: Json = zstd::decode_all(&*bytes)
+            .and_then(|line| Ok(serde_json::from_slice(&line)?))
+            .map_err(|error| damaged(&format!("its first line: {error}")))?;
         let form =
             head.get("verge_snapshot").and_then(Json::as_u64).ok_or_else(|| damaged(&"it does not say its form"))?;
         if form != FORM {
@@ -108,11 +108,15 @@ impl SnapshotFile {
         if head.binding != self.binding {
             return Err(SnapshotError::Foreign(self.path.clone(), head.binding, self.binding.clone()));
         }
-        let items = read_items(lines).map_err(|error| damaged(&error))?;
-        if items.len() != head.items {
-            return Err(damaged(&format!("it holds {} of {} items", items.len(), head.items)));
+        if frame.len() != head.length {
+            return Err(damaged(&format!("it has {} of {} bytes", frame.len(), head.length)));
         }
-        Ok(Snapshot { read_at: head.read_at, reading: Reading::new(items, head.layout), kept: head.kept })
+        // The checksum at the frame's end is what tells.
+        zstd::Decoder::with_buffer(&*frame)
+            .and_then(|mut frame| io::copy(&mut frame, &mut io::sink()))
+            .map_err(|error| damaged(&error))?;
+        let stored = Stored { facts: head.facts, frame: frame.into() };
+        Ok(Snapshot { read_at: head.read_at, stored, kept: head.kept })
     }
 
     /// Writes it, whole or not at all. Blocks until it is on the disk.
@@ -120,8 +124,8 @@ impl SnapshotFile {
         let head = Head {
             binding: self.binding.clone(),
             read_at,
-            layout: stored.layout,
-            items: stored.items,
+            length: stored.frame.len(),
+            facts: stored.facts.clone(),
             kept: kept.to_vec(),
         };
         self.write(&head, stored).map_err(|error| SnapshotError::Unwritable(self.path.clone(), error))
@@ -138,7 +142,7 @@ impl SnapshotFile {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&beside)?;
-        file.write_all(&write_lines([head.write()])?)?;
+        file.write_all(&head.pack()?)?;
         file.write_all(&stored.frame)?;
         file.sync_all()?;
         drop(file);
@@ -152,36 +156,62 @@ impl SnapshotFile {
 struct Head {
     binding: String,
     read_at: SystemTime,
-    layout: Option<Layout>,
-    items: usize,
+    /// Of the rest, in bytes.
+    length: usize,
+    facts: Facts,
     kept: Vec<Item>,
 }
 
 impl Head {
-    fn write(&self) -> Json {
+    fn pack(&self) -> io::Result<Vec<u8>> {
+        let Facts { layout, generation, control, sample, rows, own, apis } = &self.facts;
         let since = self.read_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        json!({
+        let line = json!({
             "verge_snapshot": FORM,
             "table": self.binding,
             "read_at": since.as_secs(),
-            "layout": self.layout.map(Layout::as_str),
-            "items": self.items,
-            "kept": self.kept.iter().map(Item::to_typed_json).collect::<Vec<_>>(),
-        })
+            "length": self.length,
+            "layout": layout.map(Layout::as_str),
+            "generation": generation,
+            "frozen": control.frozen,
+            "accepted": control.accepted,
+            "sample": sample,
+            "rows": rows.to_string(),
+            "own": own.to_string(),
+            "apis": apis,
+            "kept": self.kept,
+        });
+        let mut frame = zstd::Encoder::new(Vec::new(), zstd::DEFAULT_COMPRESSION_LEVEL)?;
+        frame.include_checksum(true)?;
+        writeln!(frame, "{line}")?;
+        frame.finish()
     }
 
     fn read(line: &Json) -> Option<Self> {
-        let layout = match line.get("layout")?.as_str() {
+        let text = |name: &str| line.get(name)?.as_str();
+        let items = |name: &str| Vec::<Item>::deserialize(line.get(name)?).ok();
+        let layout = match text("layout") {
             Some(name) => Some([Layout::Sample, Layout::Verge].into_iter().find(|layout| layout.as_str() == name)?),
             None => None,
         };
-        let kept = line.get("kept")?.as_array()?.iter().map(|item| Item::from_json(item).ok());
-        Some(Self {
-            binding: line.get("table")?.as_str()?.to_owned(),
-            read_at: SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(line.get("read_at")?.as_u64()?))?,
+        let facts = Facts {
             layout,
-            items: usize::try_from(line.get("items")?.as_u64()?).ok()?,
-            kept: kept.collect::<Option<Vec<Item>>>()?,
+            generation: line.get("generation")?.as_u64(),
+            control: Control {
+                frozen: line.get("frozen")?.as_bool()?,
+                accepted: line.get("accepted")?.as_str().map(str::to_owned),
+            },
+            sample: line.get("sample")?.as_bool()?,
+            rows: text("rows")?.parse().ok()?,
+            own: text("own")?.parse().ok()?,
+            apis: items("apis")?,
+        };
+        Some(Self {
+            binding: text("table")?.to_owned(),
+            read_at: SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(line.get("read_at")?.as_u64()?))?,
+            length: usize::try_from(line.get("length")?.as_u64()?).ok()?,
+            facts,
+            kept: items("kept")?,
         })
     }
 }
@@ -189,6 +219,13 @@ impl Head {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{cache::stored::Packer, parse::Items, source::Reading};
+
+    fn pack(items: Vec<Item>) -> Stored {
+        let mut packer = Packer::new().unwrap();
+        Reading::new(items, Some(Layout::Verge)).pour(&mut packer);
+        packer.finish().unwrap()
+    }
 
     fn file(name: &str) -> SnapshotFile {
         let directory = std::env::temp_dir().join(format!("verge-snapshot-{}-{name}", std::process::id()));
@@ -200,13 +237,19 @@ mod tests {
         let item = |n: usize| Item::new().with("api", "orders").with("version", &format!("v{n}")).with("domain", "a");
         Snapshot {
             read_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
-            reading: Reading::new((0..rows).map(item).collect(), Some(Layout::Verge)),
+            stored: pack((0..rows).map(item).collect()),
             kept: vec![item(7).with("domain", "b")],
         }
     }
 
+    fn content(snapshot: Snapshot) -> (SystemTime, Facts, Vec<Item>, Vec<Item>) {
+        let mut items = Vec::new();
+        snapshot.stored.each(&mut |item| items.push(item.clone())).unwrap();
+        (snapshot.read_at, snapshot.stored.facts, items, snapshot.kept)
+    }
+
     fn save(file: &SnapshotFile, snapshot: &Snapshot) {
-        file.save(&Stored::of(&snapshot.reading).unwrap(), &snapshot.kept, snapshot.read_at).unwrap();
+        file.save(&snapshot.stored, &snapshot.kept, snapshot.read_at).unwrap();
     }
 
     #[test]
@@ -225,13 +268,14 @@ mod tests {
         save(&file, &snapshot(50));
         let bytes = fs::read(&file.path).unwrap();
         for cut in 0..bytes.len() {
-            let code = file.read(&bytes[..cut]).unwrap_err().code();
+            let code = file.read(bytes[..cut].to_vec()).unwrap_err().code();
             assert_eq!(code, "damaged", "cut at {cut}");
         }
         for place in 0..bytes.len() {
             let mut broken = bytes.clone();
             broken[place] ^= 0x01;
-            assert!(!file.read(&*broken).is_ok_and(|read| read != snapshot(50)), "byte {place}");
+            // A byte of the frame's head may say otherwise how to read the same.
+            assert!(!file.read(broken).is_ok_and(|read| content(read) != content(snapshot(50))), "byte {place}");
         }
     }
 
@@ -241,7 +285,8 @@ mod tests {
         save(&file, &snapshot(1));
         let other = SnapshotFile { binding: "table b".to_owned(), ..file.clone() };
         assert_eq!(other.load().unwrap_err().code(), "foreign");
-        fs::write(&file.path, write_lines([json!({"verge_snapshot": 2, "anything": "else"})]).unwrap()).unwrap();
+        let other_form = zstd::encode_all(&br#"{"verge_snapshot": 3, "anything": "else"}"#[..], 0).unwrap();
+        fs::write(&file.path, other_form).unwrap();
         assert_eq!(file.load().unwrap_err().code(), "other_form");
         fs::write(&file.path, "{}").unwrap();
         assert_eq!(file.load().unwrap_err().code(), "damaged");
@@ -260,7 +305,6 @@ mod tests {
     #[test]
     fn a_directory_that_cannot_be_written_is_an_error() {
         let file = SnapshotFile::new("/proc/verge/table.snapshot", String::new());
-        let stored = Stored::of(&Reading::default()).unwrap();
-        assert_eq!(file.save(&stored, &[], SystemTime::now()).unwrap_err().code(), "unwritable");
+        assert_eq!(file.save(&pack(Vec::new()), &[], SystemTime::now()).unwrap_err().code(), "unwritable");
     }
 }

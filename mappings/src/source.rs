@@ -39,6 +39,14 @@ impl Reading {
         self.layout.or_else(|| item.layout())
     }
 
+    /// Gives its items one by one.
+    pub fn pour(self, sink: &mut dyn Sink) {
+        if let Some(layout) = self.layout {
+            sink.layout(layout);
+        }
+        self.items.into_iter().for_each(|item| sink.item(item));
+    }
+
     /// How many items are not Verge's own.
     #[must_use]
     pub fn rows(&self) -> usize {
@@ -56,14 +64,44 @@ impl Reading {
     }
 }
 
+/// What takes items as they are read, so that a large table need not be held twice.
+pub trait Sink: Send {
+    /// The layout by the key schema, where the source knows it: said before any item.
+    fn layout(&mut self, layout: Layout);
+
+    /// One more item.
+    fn item(&mut self, item: Item);
+}
+
+impl Sink for Reading {
+    fn layout(&mut self, layout: Layout) {
+        self.layout = Some(layout);
+    }
+
+    fn item(&mut self, item: Item) {
+        self.generation = self.generation.max(item.generation());
+        self.items.push(item);
+    }
+}
+
 /// A place that items are read from.
 #[async_trait]
 pub trait Source: Send + Sync {
-    /// Reads all items.
+    /// Reads all items. What was taken before an error is not to be used.
     ///
     /// # Errors
     /// Whatever kept it from reading all of them.
-    async fn read(&self) -> Result<Reading, LoadError>;
+    async fn read_into(&self, sink: &mut dyn Sink) -> Result<(), LoadError>;
+
+    /// Reads all items, to hold them.
+    ///
+    /// # Errors
+    /// Those of [`Source::read_into`].
+    async fn read(&self) -> Result<Reading, LoadError> {
+        let mut reading = Reading::default();
+        self.read_into(&mut reading).await?;
+        Ok(reading)
+    }
 
     /// What people call it: `DynamoDB table api-versions in us-east-1`.
     fn place(&self) -> String;

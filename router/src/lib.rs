@@ -39,7 +39,7 @@ pub use crate::rejection::{Reason, Rejection};
 pub use crate::request::Request;
 pub use crate::rewrite::{Edits, Forward, Hop};
 pub use crate::route::route;
-pub use crate::table::{ApiRows, Mapping, MappingTable, Row, RowState};
+pub use crate::table::{ApiRows, Mapping, MappingTable, Row, RowState, TableBuilder};
 pub use crate::version::Source;
 pub use crate::witness::{Fact, Witness};
 

@@ -2,19 +2,19 @@
 
 use super::{
     LiveTable,
+    refresh::read,
     run::now,
     slot::{Slot, discard},
     stored::Stored,
 };
 use crate::{
     item::{Item, Layout},
-    parse::InvalidItem,
+    parse::{InvalidItem, Items, Kept},
     snapshot::{Snapshot, SnapshotError, SnapshotFile},
-    source::{LoadError, Reading, Source},
+    source::{LoadError, Source},
 };
 use std::{
-    collections::BTreeMap,
-    io,
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -23,14 +23,9 @@ use tokio::task::spawn_blocking;
 /// How old the time of reading in a snapshot of an unchanged table may become.
 const RESAVE: Duration = Duration::from_secs(300);
 
-/// Last good items of rows that are not good now, by API and key. The sample layout names no API.
-pub(super) type Kept = BTreeMap<(String, String), Item>;
-
 /// What a slot starts from.
 struct Start {
     stored: Stored,
-    /// The same with kept items in place of those that are not good.
-    stand_in: Option<Stored>,
     kept: Kept,
     read_at: SystemTime,
 }
@@ -40,7 +35,6 @@ impl LiveTable {
     /// asked. What cannot be used is logged and counted, and is no reason not to start.
     pub async fn restore(&self) {
         let feeds: Vec<_> = self.state().slots.iter().map(|slot| slot.feed.clone()).collect();
-        let mut again = false;
         for feed in feeds {
             let mut start = None;
             if let Some(file) = feed.snapshot.clone() {
@@ -62,13 +56,13 @@ impl LiveTable {
                     }
                 };
             }
-            let Some(Start { stored, stand_in, kept, read_at }) = start else { continue };
+            let Some(Start { stored, kept, read_at }) = start else { continue };
             let mut state = self.state();
             let slot = state.slots.iter_mut().find(|slot| Arc::ptr_eq(&slot.feed.source, &feed.source));
             let Some(slot) = slot else { continue };
             tracing::info!(
-                rows = stored.rows,
-                generation = stored.generation,
+                rows = stored.facts.rows.lines(),
+                generation = stored.facts.generation,
                 "{}: starting from the copy on disk",
                 feed.source.place()
             );
@@ -76,28 +70,9 @@ impl LiveTable {
             slot.read_at = Some((now().checked_sub(age).unwrap_or_else(now), read_at));
             slot.restored = true;
             slot.kept = kept;
-            again |= stand_in.is_some();
-            slot.bad = stand_in.is_some().then(|| Arc::new(stored.clone()));
-            slot.reading = Some(Arc::new(stand_in.unwrap_or(stored)));
+            slot.reading = Some(Arc::new(stored));
             state.stale = true;
         }
-        self.publish_restored().await;
-        // Now that the last good values are held, the rows as they really are: those that are bad keep them.
-        if again {
-            {
-                let mut state = self.state();
-                for slot in &mut state.slots {
-                    if let Some(bad) = slot.bad.take() {
-                        slot.reading = Some(bad);
-                    }
-                }
-                state.stale = true;
-            }
-            self.publish_restored().await;
-        }
-    }
-
-    async fn publish_restored(&self) {
         if self.state().slots.iter().any(|slot| slot.restored)
             && let Err(error) = self.publish().await
         {
@@ -170,7 +145,7 @@ impl Job {
 
     /// Writes, and returns what it kept.
     fn run(self, invalid: &[InvalidItem]) -> Result<Kept, SnapshotError> {
-        let kept = still_kept(invalid, self.stored.layout, self.kept, self.before.as_deref());
+        let kept = still_kept(invalid, self.stored.layout(), self.kept, self.before.as_deref());
         let items: Vec<Item> = kept.values().cloned().collect();
         self.file.save(&self.stored, &items, self.read_at)?;
         Ok(kept)
@@ -185,13 +160,14 @@ fn still_kept(invalid: &[InvalidItem], layout: Option<Layout>, mut known: Kept, 
     };
     let wanted: Vec<_> = invalid.iter().filter(|item| item.kept).map(place).collect();
     let mut kept = Kept::new();
-    if wanted.iter().any(|place| !known.contains_key(place)) {
-        let before = before.and_then(|before| before.reading().ok()).unwrap_or_default();
-        for item in before.items {
-            if let Some(place) = place_of(&item, layout) {
-                known.entry(place).or_insert(item);
+    let unknown: HashSet<_> = wanted.iter().filter(|place| !known.contains_key(*place)).cloned().collect();
+    if let (false, Some(before)) = (unknown.is_empty(), before) {
+        // One that cannot be taken out again keeps less.
+        let _ = before.each(&mut |item| {
+            if let Some(place) = place_of(item, layout).filter(|place| unknown.contains(place)) {
+                known.insert(place, item.clone());
             }
-        }
+        });
     }
     for place in wanted {
         if let Some(item) = known.remove(&place) {
@@ -208,24 +184,19 @@ fn place_of(item: &Item, layout: Option<Layout>) -> Option<(String, String)> {
 }
 
 fn load(file: &SnapshotFile) -> Result<Option<Start>, SnapshotError> {
-    let Some(Snapshot { read_at, reading, kept }) = file.load()? else { return Ok(None) };
-    let kept: Kept = kept.into_iter().filter_map(|item| Some((place_of(&item, reading.layout)?, item))).collect();
-    let out_of_memory = |error| file.unreadable(error);
-    let stand_in = if kept.is_empty() { None } else { Some(stand_in(&reading, &kept).map_err(out_of_memory)?) };
-    let stored = Stored::of(&reading).map_err(out_of_memory)?;
-    // A table without rows is never the first.
-    Ok((stored.rows > 0).then_some(Start { stored, stand_in, kept, read_at }))
-}
-
-fn stand_in(reading: &Reading, kept: &Kept) -> io::Result<Stored> {
-    let good = |item: &Item| place_of(item, reading.layout).and_then(|place| kept.get(&place)).unwrap_or(item).clone();
-    Stored::of(&Reading::new(reading.items.iter().map(good).collect(), reading.layout))
+    let Some(Snapshot { read_at, stored, kept }) = file.load()? else { return Ok(None) };
+    let kept = kept.into_iter().filter_map(|item| Some((place_of(&item, stored.layout())?, item))).collect();
+    Ok(Start { stored, kept, read_at }.not_empty())
 }
 
 async fn first_copy(bootstrap: &dyn Source) -> Result<Option<Start>, LoadError> {
-    let reading = bootstrap.read().await?;
-    let malformed = |error: io::Error| LoadError::Malformed { place: bootstrap.place(), reason: error.to_string() };
-    let stored = Stored::of(&reading).map_err(malformed)?;
-    let start = Start { stored, stand_in: None, kept: Kept::new(), read_at: SystemTime::now() };
-    Ok((start.stored.rows > 0).then_some(start))
+    let stored = read(bootstrap).await?;
+    Ok(Start { stored, kept: Kept::new(), read_at: SystemTime::now() }.not_empty())
+}
+
+impl Start {
+    /// A table without rows is never the first.
+    fn not_empty(self) -> Option<Self> {
+        (self.stored.facts.rows.lines() > 0).then_some(self)
+    }
 }

@@ -3,16 +3,15 @@
 use super::{
     Held, LiveTable, Refreshed,
     run::now,
-    slot::{Looked, Returned, State, discard},
-    stored::Stored,
+    slot::{Looked, Returned, Slot, State, discard},
+    stored::{Packer, Stored},
 };
 use crate::{
-    parse::{InvalidItem, Part, Scope, parse_all},
-    source::LoadError,
+    parse::{Before, InvalidItem, Kept, Part, parse_items},
+    source::{LoadError, Source},
 };
 use std::{
     collections::HashSet,
-    io,
     sync::{Arc, atomic::Ordering},
     time::{Instant, SystemTime},
 };
@@ -20,7 +19,9 @@ use tokio::task::{JoinSet, spawn_blocking};
 
 /// What a table is built from, taken out of the state at one moment.
 struct Plan {
-    parts: Vec<(Option<Arc<Stored>>, Scope)>,
+    parts: Vec<Part<Stored>>,
+    /// Where nothing is held yet: last good items from before the start.
+    kept: Option<Kept>,
     unread: Vec<String>,
     oldest: (Instant, SystemTime),
     generation: Option<u64>,
@@ -73,13 +74,8 @@ impl LiveTable {
             let doubted = slot.doubted.as_ref().map(|doubted| doubted.reading.clone());
             readings.spawn(async move {
                 let started = (now(), SystemTime::now());
-                let looked = match source.read().await {
-                    Ok(reading) => spawn_blocking(move || Looked::over(reading, before.as_deref(), doubted.as_deref()))
-                        .await
-                        .map_err(|error| ours(&error))
-                        .and_then(|looked| looked.map_err(|error| ours(&error))),
-                    Err(error) => Err(error),
-                };
+                let looked =
+                    read(&*source).await.map(|reading| Looked::over(reading, before.as_deref(), doubted.as_deref()));
                 Returned { source, started, looked }
             });
         }
@@ -97,14 +93,14 @@ impl LiveTable {
                 Err(reason) => return Ok(Refreshed::HeldBack(reason)),
             }
         };
-        let Plan { parts, unread, oldest: (loaded_at, read_at), generation, build } = plan;
+        let Plan { parts, kept, unread, oldest: (loaded_at, read_at), generation, build } = plan;
         let (table, invalid) = match &held {
             Some(held) if !build => (held.table.clone(), held.invalid.clone()),
             _ => {
                 let previous = held.clone();
                 let built = spawn_blocking(move || {
-                    let parts = parts.into_iter().map(take_out).collect::<io::Result<Vec<Part>>>()?;
-                    Ok::<_, io::Error>(parse_all(&parts, &drafts, &rules, previous.as_ref().map(|held| &*held.table)))
+                    let table = previous.as_ref().map(|held| &*held.table);
+                    parse_items(&parts, &drafts, &rules, Before { table, kept: kept.as_ref() })
                 });
                 let built =
                     built.await.map_err(|error| ours(&error)).and_then(|built| built.map_err(|error| ours(&error)));
@@ -140,16 +136,19 @@ fn plan(state: &mut State, held: Option<&Held>) -> Result<Plan, String> {
     {
         return Err(format!("{place} was not read yet"));
     }
-    let parts: Vec<_> = state.slots.iter().map(|slot| (slot.reading.clone(), slot.feed.scope.clone())).collect();
-    let generation = parts.iter().filter_map(|(reading, _)| reading.as_ref()?.generation).max();
+    let part = |slot: &Slot| Part { reading: slot.reading.clone(), scope: slot.feed.scope.clone() };
+    let parts: Vec<_> = state.slots.iter().map(part).collect();
+    let generation = parts.iter().filter_map(|part| part.reading.as_ref()?.facts.generation).max();
+    let kept = held.is_none().then(|| state.slots.iter().flat_map(|slot| slot.kept.clone()).collect());
     let build = std::mem::take(&mut state.stale) || held.is_none();
-    Ok(Plan { parts, unread, oldest, generation, build })
+    Ok(Plan { parts, kept, unread, oldest, generation, build })
 }
 
-/// A part as it is parsed.
-fn take_out((reading, scope): (Option<Arc<Stored>>, Scope)) -> io::Result<Part> {
-    let reading = reading.map(|reading| reading.reading()).transpose()?;
-    Ok(Part { reading: reading.map(Arc::new), scope })
+/// Reads a source, packing what it gives.
+pub(super) async fn read(source: &dyn Source) -> Result<Stored, LoadError> {
+    let mut packer = Packer::new().map_err(|error| ours(&error))?;
+    source.read_into(&mut packer).await?;
+    packer.finish().map_err(|error| ours(&error))
 }
 
 /// A bug of ours: the table goes on as it is.

@@ -3,16 +3,14 @@
 use super::{
     Feed,
     guard::{Doubt, judge},
-    keep::Kept,
     stored::Stored,
 };
 use crate::{
-    parse::{Scope, only_api},
-    source::{LoadError, Reading, Source},
+    parse::{Kept, Scope, only_api},
+    source::{LoadError, Source},
 };
 use std::{
     collections::{BTreeMap, HashSet},
-    io,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -49,8 +47,6 @@ pub(super) struct Slot {
     pub(super) poll_fails: bool,
     /// Whether what is served is from the disk, and was not read from the source since.
     pub(super) restored: bool,
-    /// While a start takes last good values: the reading as it was saved.
-    pub(super) bad: Option<Arc<Stored>>,
     /// Last good items of rows that are not good, as the snapshot holds them.
     pub(super) kept: Kept,
     /// What was served when the snapshot was written, where that is no longer served.
@@ -78,7 +74,6 @@ impl Slot {
             doubted: None,
             poll_fails: false,
             restored: false,
-            bad: None,
             kept: Kept::new(),
             before: None,
             unsaved: true,
@@ -159,7 +154,7 @@ enum Judged {
     HeldBack(String),
 }
 
-/// A reading, put away and looked over where that disturbs nobody.
+/// A reading, looked over before anything is locked.
 pub(super) struct Looked {
     reading: Arc<Stored>,
     /// Whether it is what the source gave before.
@@ -169,15 +164,9 @@ pub(super) struct Looked {
 }
 
 impl Looked {
-    /// # Errors
-    /// There is no memory left to put it away.
-    pub(super) fn over(reading: Reading, before: Option<&Stored>, doubted: Option<&Stored>) -> io::Result<Self> {
-        let reading = Stored::of(&reading)?;
-        Ok(Self {
-            same: before == Some(&reading),
-            same_as_doubted: doubted == Some(&reading),
-            reading: Arc::new(reading),
-        })
+    pub(super) fn over(reading: Stored, before: Option<&Stored>, doubted: Option<&Stored>) -> Self {
+        let same = |other: Option<&Stored>| other.is_some_and(|other| other.is_like(&reading));
+        Self { same: same(before), same_as_doubted: same(doubted), reading: Arc::new(reading) }
     }
 }
 
@@ -200,7 +189,7 @@ impl State {
         let homeless = self.slots.get(at).is_some_and(|slot| only_api(&slot.feed.scope, &self.drafts, &own).is_none());
         let Some(slot) = self.slots.get_mut(at) else { return Ok(None) };
         let looked = looked.and_then(|looked| {
-            if looked.reading.sample && homeless {
+            if looked.reading.facts.sample && homeless {
                 let reason = "configure exactly one API, or give it to one with [api.table]".to_owned();
                 return Err(LoadError::WhichApi { place: source.place(), reason });
             }

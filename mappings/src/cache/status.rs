@@ -96,9 +96,9 @@ impl SourceStatus {
         Self {
             place: slot.feed.source.place(),
             scope: slot.feed.scope.clone(),
-            layout: reading.and_then(|reading| reading.layout),
-            rows: reading.map(|reading| reading.rows),
-            generation: reading.and_then(|reading| reading.generation),
+            layout: reading.and_then(|reading| reading.facts.layout),
+            rows: reading.map(|reading| reading.facts.rows.lines()),
+            generation: reading.and_then(|reading| reading.facts.generation),
             age: slot.read_at.map(|(at, _)| at.elapsed()),
             error: slot.error.clone(),
             held_back: slot.held_back(),

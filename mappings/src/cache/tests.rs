@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     item::{Item, Layout},
     parse::Scope,
-    source::{LoadError, Reading, Source},
+    source::{LoadError, Reading, Sink, Source},
 };
 use async_trait::async_trait;
 use serde_json::json;
@@ -52,7 +52,7 @@ impl Told {
 
 #[async_trait]
 impl Source for Told {
-    async fn read(&self) -> Result<Reading, LoadError> {
+    async fn read_into(&self, sink: &mut dyn Sink) -> Result<(), LoadError> {
         let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_at_once.fetch_max(now, Ordering::SeqCst);
         tokio::task::yield_now().await;
@@ -60,7 +60,10 @@ impl Source for Told {
         self.at_once.fetch_sub(1, Ordering::SeqCst);
         self.reads.fetch_add(1, Ordering::SeqCst);
         match answer {
-            Some(answer) => answer,
+            Some(answer) => {
+                answer?.pour(sink);
+                Ok(())
+            }
             // A store that neither answers nor hangs up.
             None => std::future::pending().await,
         }

@@ -45,6 +45,36 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// Bytes, serialized.
+pub(super) mod one {
+    use super::{decode, encode};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(in super::super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&encode(bytes))
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        decode(&String::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("not base64"))
+    }
+}
+
+/// A list of them.
+pub(super) mod several {
+    use super::{decode, encode};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(in super::super) fn serialize<S: Serializer>(set: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(set.iter().map(|bytes| encode(bytes)))
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Vec<u8>>, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        let set = texts.iter().map(|text| decode(text)).collect::<Option<_>>();
+        set.ok_or_else(|| D::Error::custom("not base64"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

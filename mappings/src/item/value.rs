@@ -1,11 +1,14 @@
-//! A DynamoDB attribute value, and its two forms in JSON: typed (`{"S": "v1"}`) and plain (`"v1"`).
+//! A DynamoDB attribute value, and its two forms in JSON: typed (`{"S": "v1"}`), which is also how it is serialized, and
+//! plain (`"v1"`).
 
 use super::{Item, base64};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
 /// An attribute's value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Value {
     /// A string.
     S(String),
@@ -14,8 +17,10 @@ pub enum Value {
     /// A boolean.
     Bool(bool),
     /// Null.
+    #[serde(with = "null")]
     Null,
     /// Bytes.
+    #[serde(with = "base64::one")]
     B(Vec<u8>),
     /// A list.
     L(Vec<Self>),
@@ -26,6 +31,7 @@ pub enum Value {
     /// A set of numbers.
     Ns(Vec<String>),
     /// A set of bytes.
+    #[serde(with = "base64::several")]
     Bs(Vec<Vec<u8>>),
 }
 
@@ -50,28 +56,7 @@ impl Value {
     /// Reads the typed form; `None` where it is not one.
     #[must_use]
     pub fn from_typed_json(json: &Json) -> Option<Self> {
-        let object = json.as_object()?;
-        let mut members = object.iter();
-        let (tag, value) = members.next()?;
-        if members.next().is_some() {
-            return None;
-        }
-        let text = || value.as_str().map(str::to_owned);
-        let list = || value.as_array().map(Vec::as_slice);
-        let texts = || list()?.iter().map(|value| value.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
-        Some(match tag.as_str() {
-            "S" => Self::S(text()?),
-            "N" => Self::N(text()?),
-            "BOOL" => Self::Bool(value.as_bool()?),
-            "NULL" => value.as_bool().map(|_| Self::Null)?,
-            "B" => Self::B(base64::decode(value.as_str()?)?),
-            "L" => Self::L(list()?.iter().map(Self::from_typed_json).collect::<Option<_>>()?),
-            "M" => Self::M(typed_members(value.as_object()?)?),
-            "SS" => Self::Ss(texts()?),
-            "NS" => Self::Ns(texts()?),
-            "BS" => Self::Bs(texts()?.iter().map(|text| base64::decode(text)).collect::<Option<_>>()?),
-            _ => return None,
-        })
+        Self::deserialize(json).ok()
     }
 
     /// Reads the plain form, which any JSON is.
@@ -84,23 +69,6 @@ impl Value {
             Json::String(text) => Self::S(text.clone()),
             Json::Array(list) => Self::L(list.iter().map(Self::from_plain_json).collect()),
             Json::Object(members) => Self::M(plain_members(members)),
-        }
-    }
-
-    /// Writes the typed form.
-    #[must_use]
-    pub fn to_typed_json(&self) -> Json {
-        match self {
-            Self::S(text) => json!({ "S": text }),
-            Self::N(number) => json!({ "N": number }),
-            Self::Bool(value) => json!({ "BOOL": value }),
-            Self::Null => json!({ "NULL": true }),
-            Self::B(bytes) => json!({ "B": base64::encode(bytes) }),
-            Self::L(list) => json!({ "L": list.iter().map(Self::to_typed_json).collect::<Vec<_>>() }),
-            Self::M(members) => json!({ "M": write(members, Self::to_typed_json) }),
-            Self::Ss(set) => json!({ "SS": set }),
-            Self::Ns(set) => json!({ "NS": set }),
-            Self::Bs(set) => json!({ "BS": set.iter().map(|bytes| base64::encode(bytes)).collect::<Vec<_>>() }),
         }
     }
 
@@ -119,7 +87,7 @@ impl Value {
             Self::Null => Json::Null,
             Self::B(bytes) => Json::String(base64::encode(bytes)),
             Self::L(list) => Json::Array(list.iter().map(Self::to_plain_json).collect()),
-            Self::M(members) => write(members, Self::to_plain_json),
+            Self::M(members) => plain(members),
             Self::Ss(set) => json!(set),
             Self::Ns(set) => Json::Array(set.iter().map(|text| number(text)).collect()),
             Self::Bs(set) => json!(set.iter().map(|bytes| base64::encode(bytes)).collect::<Vec<_>>()),
@@ -135,8 +103,21 @@ fn plain_members(members: &Map<String, Json>) -> BTreeMap<String, Value> {
     members.iter().map(|(name, value)| (name.clone(), Value::from_plain_json(value))).collect()
 }
 
-fn write(members: &BTreeMap<String, Value>, one: fn(&Value) -> Json) -> Json {
-    Json::Object(members.iter().map(|(name, value)| (name.clone(), one(value))).collect())
+fn plain(members: &BTreeMap<String, Value>) -> Json {
+    Json::Object(members.iter().map(|(name, value)| (name.clone(), value.to_plain_json())).collect())
+}
+
+/// `NULL` as DynamoDB writes it: `true`, which says nothing.
+mod null {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(true)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+        bool::deserialize(deserializer).map(|_| ())
+    }
 }
 
 /// JSON that is no item: an item is an object.
@@ -157,13 +138,13 @@ impl Item {
     /// Writes the typed form, as `aws dynamodb scan` prints it.
     #[must_use]
     pub fn to_typed_json(&self) -> Json {
-        write(&self.0, Value::to_typed_json)
+        json!(self)
     }
 
     /// Writes the plain form.
     #[must_use]
     pub fn to_plain_json(&self) -> Json {
-        write(&self.0, Value::to_plain_json)
+        plain(&self.0)
     }
 }
 
@@ -202,7 +183,7 @@ mod tests {
     fn long_numbers_are_not_rounded() {
         let number = Value::N("12345678901234567890123456789012345678".to_owned());
         assert_eq!(number.to_plain_json(), json!("12345678901234567890123456789012345678"));
-        assert_eq!(Value::from_typed_json(&number.to_typed_json()), Some(number));
+        assert_eq!(Value::from_typed_json(&json!(&number)), Some(number));
     }
 
     fn json_values() -> impl Strategy<Value = Json> {

@@ -9,8 +9,8 @@ mod failure;
 mod generation;
 mod write;
 
-use super::{LoadError, Reading, Source};
-use crate::item::{Item, Layout};
+use super::{LoadError, Sink, Source};
+use crate::item::Layout;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     Client,
@@ -105,11 +105,11 @@ impl DynamoStore {
         answer.await?.table.ok_or_else(|| site.failed("no description", "the answer holds no table"))
     }
 
-    /// Reads every page.
-    async fn scan(&self, consistent: bool) -> Result<Vec<Item>, LoadError> {
+    /// Reads every page; gives the generation found.
+    async fn scan(&self, consistent: bool, sink: &mut dyn Sink) -> Result<Option<u64>, LoadError> {
         let site = self.site("Scan");
         let client = self.client().await?;
-        let mut items = Vec::new();
+        let mut generation = None;
         let mut from = None;
         loop {
             let page = client
@@ -118,11 +118,14 @@ impl DynamoStore {
                 .consistent_read(consistent)
                 .set_exclusive_start_key(from);
             let page = bounded(&site, page.send()).await?;
-            items.extend(page.items.unwrap_or_default().into_iter().map(convert::item));
+            for item in page.items.unwrap_or_default().into_iter().map(convert::item) {
+                generation = generation.max(item.generation());
+                sink.item(item);
+            }
             // A page may be empty and still not be the last one.
             match page.last_evaluated_key {
                 Some(key) if !key.is_empty() => from = Some(key),
-                _ => return Ok(items),
+                _ => return Ok(generation),
             }
         }
     }
@@ -163,10 +166,10 @@ impl DynamoStore {
 
 #[async_trait]
 impl Source for DynamoStore {
-    async fn read(&self) -> Result<Reading, LoadError> {
-        let layout = self.layout().await?;
-        let scanned = tokio::time::timeout(SCAN, self.scan(self.watch.wants_consistency())).await;
-        let items = scanned
+    async fn read_into(&self, sink: &mut dyn Sink) -> Result<(), LoadError> {
+        sink.layout(self.layout().await?);
+        let scanned = tokio::time::timeout(SCAN, self.scan(self.watch.wants_consistency(), sink)).await;
+        let generation = scanned
             .unwrap_or_else(|_| Err(LoadError::Timeout { place: self.place_name(), operation: "Scan", after: SCAN }))
             .inspect_err(|error| {
                 // A table that was deleted may come back with other keys.
@@ -174,9 +177,8 @@ impl Source for DynamoStore {
                     *self.known_layout() = None;
                 }
             })?;
-        let reading = Reading::new(items, Some(layout));
-        self.watch.has_read(reading.generation);
-        Ok(reading)
+        self.watch.has_read(generation);
+        Ok(())
     }
 
     fn place(&self) -> String {

@@ -4,7 +4,7 @@
 //! It is served on a loopback port of its own and spoken to as any other DynamoDB, so that nothing else in Verge knows
 //! the difference. Its client is configured in code: no variable or proxy setting of the environment reaches it.
 
-use super::{LoadError, Reading, Source, dynamodb::DynamoStore};
+use super::{LoadError, Sink, Source, dynamodb::DynamoStore};
 use crate::{
     item::Item,
     store::{Created, Expect, Store, StoreError},
@@ -106,8 +106,8 @@ fn open(keep: &Keep) -> Result<Database, String> {
 
 #[async_trait]
 impl Source for Embedded {
-    async fn read(&self) -> Result<Reading, LoadError> {
-        self.store.read().await
+    async fn read_into(&self, sink: &mut dyn Sink) -> Result<(), LoadError> {
+        self.store.read_into(sink).await
     }
 
     fn place(&self) -> String {

@@ -1,6 +1,6 @@
 //! A JSON file: what `aws dynamodb scan` prints, `{"Items": […]}` with plain values, or a bare list.
 
-use super::{LoadError, Reading, Source};
+use super::{LoadError, Reading, Sink, Source};
 use crate::item::Item;
 use async_trait::async_trait;
 use serde_json::Value as Json;
@@ -41,12 +41,13 @@ impl FileSource {
 
 #[async_trait]
 impl Source for FileSource {
-    async fn read(&self) -> Result<Reading, LoadError> {
+    async fn read_into(&self, sink: &mut dyn Sink) -> Result<(), LoadError> {
         let (path, place) = (self.path.clone(), self.place());
         // The stamp is older than the content: a write between the two is seen as a change.
         let (stamp, reading) = off_thread(move || (stamp(&path), read(&path, &place))).await?;
         self.remember(stamp);
-        reading
+        reading?.pour(sink);
+        Ok(())
     }
 
     fn place(&self) -> String {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     Created, Expect, Store, StoreError,
-    item::Value,
+    item::{Item, Value},
     source::embedded::{Embedded, Keep},
 };
 use aws_sdk_dynamodb::types::{AttributeDefinition, AttributeValue, BillingMode, ScalarAttributeType};

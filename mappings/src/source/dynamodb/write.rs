@@ -7,7 +7,7 @@ use super::{
 use crate::{
     GENERATION, OWN_PARTITION,
     item::{Item, Layout, Value},
-    source::LoadError,
+    source::{LoadError, Reading},
     store::{Created, Expect, Store, StoreError},
 };
 use async_trait::async_trait;
@@ -223,7 +223,9 @@ impl Store for DynamoStore {
 
     async fn list(&self) -> Result<Vec<Item>, StoreError> {
         let layout = self.layout().await?;
-        let mut items = self.scan(true).await?;
+        let mut reading = Reading::default();
+        self.scan(true, &mut reading).await?;
+        let mut items = reading.items;
         let order = |item: &Item| {
             (item.text("api").unwrap_or_default().to_owned(), item.key(layout).unwrap_or_default().to_owned())
         };
