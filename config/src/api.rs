@@ -56,7 +56,7 @@ fn read(mut section: Section<'_>, has_table: bool, claims: &mut Claims) -> Optio
     if !has_table && !section.has("table") {
         section.refuse("this API has no table: write `[table]` for all APIs, or `[api.table]` for this one");
     }
-    let table = section.section("table").and_then(|section| table::read(section, claims));
+    let table = section.section("table").and_then(|section| table::read(section, true, claims));
     section.close();
     Some(ApiConfig { name: name?, draft, table })
 }

@@ -83,7 +83,7 @@ impl Config {
             health: listen::read_health(&mut root, &mut claims),
             log: log::read(&mut root),
             limits: limits::read(&mut root),
-            table: root.section("table").and_then(|section| table::read(section, &mut claims)),
+            table: root.section("table").and_then(|section| table::read(section, false, &mut claims)),
             origins: origins::read(&mut root),
             apis: api::read_all(&mut root, &mut claims),
         };

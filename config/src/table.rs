@@ -19,6 +19,8 @@ pub struct Table {
     pub bootstrap: Option<String>,
     /// How long a table that lost more than half its rows is held back: up to 7 days.
     pub shrink_hold: Duration,
+    /// Where only the APIs that are asked for are loaded: the bytes they may take, 1 MiB to 64 GiB. `None`: all are.
+    pub on_demand: Option<u64>,
 }
 
 /// A kind of store, and where it is.
@@ -73,6 +75,10 @@ enum Kind {
 
 const KINDS: [(&str, Kind); 3] = [("dynamodb", Kind::Dynamodb), ("embedded", Kind::Embedded), ("file", Kind::File)];
 
+const LOADS: [(&str, bool); 2] = [("whole", false), ("on_demand", true)];
+const MEMORY: u64 = 64 << 20;
+const MIN_MEMORY: u64 = 1 << 20;
+const MAX_MEMORY: u64 = 64 << 30;
 const REFRESH: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_secs(1);
 const MIN_POLL: Duration = Duration::from_millis(100);
@@ -81,7 +87,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
-pub(crate) fn read(mut section: Section<'_>, claims: &mut Claims) -> Option<Table> {
+/// Reads a table; `own`: it is one API's.
+pub(crate) fn read(mut section: Section<'_>, own: bool, claims: &mut Claims) -> Option<Table> {
     let kind = section.need("source", "`source = \"dynamodb\"`, `\"embedded\"` or `\"file\"`");
     let kind = kind.and_then(|entry| entry.word(&KINDS));
     let source = read_source(&mut section, kind);
@@ -100,6 +107,23 @@ pub(crate) fn read(mut section: Section<'_>, claims: &mut Claims) -> Option<Tabl
             entry.refuse("a file needs no copy on disk, it is on disk already: leave the key out");
         }
     }
+    let load = section.entry("load");
+    let on_demand = load.as_ref().and_then(|entry| entry.word(&LOADS)).unwrap_or(false);
+    if let (Some(load), true) = (&load, on_demand) {
+        if own {
+            load.refuse("an API's own table is loaded whole: leave the key out");
+        } else if kind == Some(Kind::File) {
+            load.refuse("a file is read whole: leave the key out");
+        }
+        if let Some(bootstrap) = &bootstrap {
+            bootstrap.refuse("a table that is loaded on demand starts from its `snapshot`: leave the key out");
+        }
+    }
+    let memory = section.entry("memory");
+    if let (Some(memory), false) = (&memory, on_demand) {
+        memory.refuse("this key goes with `load = \"on_demand\"`: it bounds the APIs that are loaded");
+    }
+    let memory = memory.and_then(|entry| entry.size(MIN_MEMORY..=MAX_MEMORY)).unwrap_or(MEMORY);
     let snapshot = snapshot.and_then(|entry| {
         let path = entry.file()?;
         claims.snapshot(&entry, &path);
@@ -108,7 +132,15 @@ pub(crate) fn read(mut section: Section<'_>, claims: &mut Claims) -> Option<Tabl
     let bootstrap = bootstrap.and_then(|entry| entry.file());
     let shrink_hold = section.duration("shrink_hold", SHRINK_HOLD, Duration::ZERO..=WEEK);
     section.close();
-    Some(Table { source: source?, refresh, poll: poll.unwrap_or(POLL), snapshot, bootstrap, shrink_hold })
+    Some(Table {
+        source: source?,
+        refresh,
+        poll: poll.unwrap_or(POLL),
+        snapshot,
+        bootstrap,
+        shrink_hold,
+        on_demand: on_demand.then_some(memory),
+    })
 }
 
 fn read_source(section: &mut Section<'_>, kind: Option<Kind>) -> Option<TableSource> {

@@ -3,6 +3,7 @@
 //! Readers take one immutable [`Held`] and keep it for as long as they need it; reading stores, parsing and building
 //! happen elsewhere and replace it whole. A failed read changes nothing but the table's age.
 
+mod demand;
 mod feed;
 mod guard;
 mod keep;
@@ -13,11 +14,16 @@ mod slot;
 mod status;
 pub(crate) mod stored;
 
+pub use demand::DemandStatus;
 pub use feed::Feed;
 pub use status::{SourceStatus, Status};
 
-use crate::{parse::InvalidItem, source::LoadError};
+use crate::{
+    parse::{InvalidItem, Scope},
+    source::LoadError,
+};
 use arc_swap::{ArcSwap, Guard};
+use demand::Demand;
 use slot::{Slot, State};
 use std::{
     collections::BTreeMap,
@@ -27,7 +33,7 @@ use std::{
     },
     time::{Duration, Instant, SystemTime},
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use verge_router::{ApiDraft, MappingTable, origin::OriginRules};
 
 /// A table that is held, with what is known about it.
@@ -47,6 +53,8 @@ pub struct Held {
     pub invalid: Arc<[InvalidItem]>,
     /// Places that were never read.
     unread: Vec<String>,
+    /// Where APIs are loaded on demand.
+    demand: Option<Arc<Demand>>,
 }
 
 impl Held {
@@ -54,6 +62,21 @@ impl Held {
     #[must_use]
     pub fn age(&self) -> Duration {
         self.loaded_at.elapsed()
+    }
+
+    /// An API was used: where APIs are loaded on demand, those used last stay.
+    #[inline]
+    pub fn touch(&self, api: &str) {
+        if let Some(demand) = &self.demand {
+            demand.touch(api);
+        }
+    }
+
+    /// An API's rows are not here, and were asked for: where APIs are loaded on demand, this one will be. Never waits.
+    pub fn want(&self, api: &str) {
+        if let Some(demand) = &self.demand {
+            demand.want(api);
+        }
     }
 }
 
@@ -80,6 +103,8 @@ pub struct LiveTable {
     building: tokio::sync::Mutex<()>,
     /// One writing of snapshots at a time: a disk that hangs holds up nothing else.
     saving: tokio::sync::Mutex<()>,
+    /// APIs that are asked for, from requests to whoever loads them.
+    wanted: (mpsc::Sender<Arc<str>>, tokio::sync::Mutex<mpsc::Receiver<Arc<str>>>),
     wake: Notify,
 }
 
@@ -101,23 +126,30 @@ impl LiveTable {
             rows: 0,
             invalid: Arc::default(),
             unread: Vec::new(),
+            demand: None,
         };
+        let (wanted, receiver) = demand::channel();
+        let mut state = State {
+            drafts: drafts.into(),
+            rules: Arc::new(rules),
+            refresh,
+            slots: feeds.into_iter().map(Slot::new).collect(),
+            stale: false,
+            succeeded: 0,
+            failed: BTreeMap::new(),
+            polls_failed: BTreeMap::new(),
+            snapshots_failed: BTreeMap::new(),
+            last_error: None,
+            retired: None,
+            demand: None,
+            demanded: DemandStatus::default(),
+        };
+        state.follow_demand(&wanted);
         Self {
             held: ArcSwap::from_pointee(nothing),
             ready: AtomicBool::new(false),
-            state: Mutex::new(State {
-                drafts: drafts.into(),
-                rules: Arc::new(rules),
-                refresh,
-                slots: feeds.into_iter().map(Slot::new).collect(),
-                stale: false,
-                succeeded: 0,
-                failed: BTreeMap::new(),
-                polls_failed: BTreeMap::new(),
-                snapshots_failed: BTreeMap::new(),
-                last_error: None,
-                retired: None,
-            }),
+            state: Mutex::new(state),
+            wanted: (wanted, tokio::sync::Mutex::new(receiver)),
             reading: tokio::sync::Mutex::new(()),
             building: tokio::sync::Mutex::new(()),
             saving: tokio::sync::Mutex::new(()),
@@ -172,6 +204,15 @@ impl LiveTable {
                     None => Slot::new(feed),
                 })
                 .collect();
+            // APIs that were loaded from a table go with it.
+            let index = state.slots.iter().find(|slot| slot.feed.demand.is_some());
+            let is_its = |slot: &Slot| {
+                index.is_some_and(|index| slot.feed.source.place().starts_with(&index.feed.source.place()))
+            };
+            let apis: Vec<Slot> =
+                old.into_iter().filter(|slot| matches!(slot.feed.scope, Scope::Within(_)) && is_its(slot)).collect();
+            state.slots.extend(apis);
+            state.follow_demand(&self.wanted.0);
             (state.drafts, state.rules, state.refresh) = (drafts.into(), Arc::new(rules), refresh);
             state.stale = true;
         }

@@ -28,7 +28,7 @@ pub mod control;
 pub mod snapshot;
 
 #[cfg(feature = "cache")]
-pub use crate::cache::{Feed, Held, LiveTable, Refreshed, SourceStatus, Status};
+pub use crate::cache::{DemandStatus, Feed, Held, LiveTable, Refreshed, SourceStatus, Status};
 pub use crate::item::{InvalidRow, Item, Layout, Value};
 pub use crate::parse::{InvalidItem, Part, Scope, parse_all};
 #[cfg(feature = "cache")]
@@ -39,6 +39,8 @@ pub use crate::source::dynamodb::{DynamoSettings, DynamoStore};
 pub use crate::source::embedded::{Embedded, Keep};
 #[cfg(feature = "file")]
 pub use crate::source::file::FileSource;
+#[cfg(feature = "cache")]
+pub use crate::source::partitioned::Partitioned;
 pub use crate::source::{LoadError, Reading, Sink, Source};
 pub use crate::store::{Created, Expect, Store, StoreError};
 

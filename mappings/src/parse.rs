@@ -24,6 +24,10 @@ pub enum Scope {
     All,
     /// This one (`[api.table]`).
     Api(String),
+    /// None: it tells which APIs there are, and their rows are read one API at a time.
+    Index,
+    /// This one, of such a table.
+    Within(Arc<str>),
 }
 
 /// Items as they are kept: given one by one, as often as they are asked for.
@@ -147,7 +151,8 @@ pub fn parse_items<I: Items>(
     let homes = Homes::new(parts, drafts);
     let mut described: BTreeMap<String, Item> = BTreeMap::new();
     for part in parts {
-        let Some(reading) = &part.reading else { continue };
+        // What describes an API is the index's business, not its rows'.
+        let Some(reading) = part.reading.as_ref().filter(|_| !matches!(part.scope, Scope::Within(_))) else { continue };
         reading.apis(&mut |item| {
             if let Ok(Some(Home { api, key: Some(API_ITEM), .. })) = homes.find(part, reading.layout(), item) {
                 described.insert(api.to_owned(), item.clone());
@@ -236,6 +241,8 @@ impl<'p> Read<'p> {
             match &part.scope {
                 Scope::All => read.all |= part.reading.is_some(),
                 Scope::Api(name) => *read.own.entry(name).or_default() |= part.reading.is_some(),
+                Scope::Within(name) => *read.own.entry(name).or_default() |= part.reading.is_some(),
+                Scope::Index => {}
             }
         }
         read

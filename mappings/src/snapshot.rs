@@ -17,6 +17,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 use zstd::zstd_safe::find_frame_compressed_size;
@@ -81,6 +82,34 @@ impl SnapshotFile {
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, binding: String) -> Self {
         Self { path: path.into(), binding }
+    }
+
+    /// The snapshot of one API of the table, where APIs are loaded on demand.
+    pub(crate) fn of_api(&self, api: &str) -> Self {
+        let name: String = api.bytes().map(|byte| format!("{byte:02x}")).collect();
+        Self { path: self.of_apis().join(name), binding: format!("{}, API {api}", self.binding) }
+    }
+
+    /// The APIs that have one.
+    pub(crate) fn apis(&self) -> Vec<Arc<str>> {
+        let Ok(files) = fs::read_dir(self.of_apis()) else { return Vec::new() };
+        let name = |file: io::Result<fs::DirEntry>| {
+            let name = file.ok()?.file_name().into_string().ok()?;
+            let bytes = (0..name.len()).step_by(2).map(|at| u8::from_str_radix(name.get(at..at + 2)?, 16).ok());
+            String::from_utf8(bytes.collect::<Option<_>>()?).ok().map(Arc::from)
+        };
+        files.filter_map(name).collect()
+    }
+
+    fn of_apis(&self) -> PathBuf {
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(".apis");
+        self.path.with_file_name(name)
+    }
+
+    /// Removes it; what cannot be removed is refused or replaced later.
+    pub(crate) fn remove(&self) {
+        let _ = fs::remove_file(&self.path);
     }
 
     /// Reads it; `None` where there is no file.

@@ -8,6 +8,8 @@ pub mod dynamodb;
 pub mod embedded;
 #[cfg(feature = "file")]
 pub mod file;
+#[cfg(feature = "cache")]
+pub(crate) mod partitioned;
 
 pub use error::LoadError;
 

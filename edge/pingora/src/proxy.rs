@@ -25,7 +25,7 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use std::{os::fd::RawFd, sync::Arc, time::Instant};
 use verge_mappings::LiveTable;
-use verge_router::{Forward, Hop, Reason, Request, route};
+use verge_router::{Forward, Hop, Reason, Rejection, Request, route};
 
 pub(crate) use identity::fresh_id;
 
@@ -72,7 +72,15 @@ impl Verge {
         let decision = {
             let held = self.table.load();
             match held.as_ref() {
-                Some(held) => route(&request, &held.table, unix_now(), &mut ()),
+                Some(held) => {
+                    let decision = route(&request, &held.table, unix_now(), &mut ());
+                    match &decision {
+                        Ok(forward) => held.touch(forward.api().name()),
+                        Err(Rejection { reason: Reason::NoTable, api: Some(api), .. }) => held.want(api.name()),
+                        Err(_) => {}
+                    }
+                    decision
+                }
                 None => {
                     return Err(self.fault(
                         Reason::NoTable,

@@ -1,6 +1,14 @@
 //! One table of the configuration: its source, and how it is followed.
 
-use crate::{parse::Scope, snapshot::SnapshotFile, source::Source};
+use super::demand::OnDemand;
+use crate::{
+    parse::Scope,
+    snapshot::SnapshotFile,
+    source::{
+        Source,
+        partitioned::{Index, Partitioned},
+    },
+};
 use std::{sync::Arc, time::Duration};
 
 /// A source, whose it is, and how it is followed.
@@ -18,6 +26,8 @@ pub struct Feed {
     pub snapshot: Option<SnapshotFile>,
     /// What a start takes where there is no snapshot that can be used.
     pub bootstrap: Option<Arc<dyn Source>>,
+    /// Where only the index is read at once.
+    pub(super) demand: Option<OnDemand>,
 }
 
 impl Feed {
@@ -29,7 +39,22 @@ impl Feed {
     /// A source followed as usual.
     #[must_use]
     pub fn new(scope: Scope, source: Arc<dyn Source>) -> Self {
-        Self { scope, source, poll: Self::POLL, shrink_hold: Self::SHRINK_HOLD, snapshot: None, bootstrap: None }
+        Self {
+            scope,
+            source,
+            poll: Self::POLL,
+            shrink_hold: Self::SHRINK_HOLD,
+            snapshot: None,
+            bootstrap: None,
+            demand: None,
+        }
+    }
+
+    /// A table of which only the index is held, and its APIs when they are asked for: as many as fit in `memory` bytes.
+    #[must_use]
+    pub fn on_demand(table: Arc<dyn Partitioned>, memory: u64) -> Self {
+        let demand = Some(OnDemand::new(table.clone(), memory));
+        Self { demand, ..Self::new(Scope::Index, Arc::new(Index(table))) }
     }
 
     /// Whether both read the same place for the same APIs.
@@ -40,7 +65,7 @@ impl Feed {
 
 impl std::fmt::Debug for Feed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { scope, source, poll, shrink_hold, snapshot, bootstrap } = self;
+        let Self { scope, source, poll, shrink_hold, snapshot, bootstrap, demand } = self;
         f.debug_struct("Feed")
             .field("scope", scope)
             .field("source", &source.place())
@@ -48,6 +73,7 @@ impl std::fmt::Debug for Feed {
             .field("shrink_hold", shrink_hold)
             .field("snapshot", snapshot)
             .field("bootstrap", &bootstrap.as_ref().map(|source| source.place()))
+            .field("on_demand", &demand.is_some())
             .finish()
     }
 }

@@ -1,7 +1,7 @@
 //! The live table and the disk: what a start takes from snapshots, and when they are written again.
 
 use super::{
-    LiveTable,
+    Feed, LiveTable,
     refresh::read,
     run::now,
     slot::{Slot, discard},
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     item::{Item, Layout},
-    parse::{InvalidItem, Items, Kept},
+    parse::{InvalidItem, Items, Kept, Scope},
     snapshot::{Snapshot, SnapshotError, SnapshotFile},
     source::{LoadError, Source},
 };
@@ -24,8 +24,8 @@ use tokio::task::spawn_blocking;
 const RESAVE: Duration = Duration::from_secs(300);
 
 /// What a slot starts from.
-struct Start {
-    stored: Stored,
+pub(super) struct Start {
+    pub(super) stored: Stored,
     kept: Kept,
     read_at: SystemTime,
 }
@@ -36,47 +36,36 @@ impl LiveTable {
     pub async fn restore(&self) {
         let feeds: Vec<_> = self.state().slots.iter().map(|slot| slot.feed.clone()).collect();
         for feed in feeds {
-            let mut start = None;
-            if let Some(file) = feed.snapshot.clone() {
-                start = match spawn_blocking(move || load(&file)).await {
-                    Ok(Ok(start)) => start,
-                    Ok(Err(error)) => {
-                        self.snapshot_failed(&error);
-                        None
-                    }
-                    Err(_) => None,
-                };
-            }
-            if let (None, Some(bootstrap)) = (&start, &feed.bootstrap) {
-                start = match first_copy(&**bootstrap).await {
-                    Ok(start) => start,
-                    Err(error) => {
-                        tracing::error!("bootstrap: {error}");
-                        None
-                    }
-                };
-            }
-            let Some(Start { stored, kept, read_at }) = start else { continue };
+            let Some(start) = self.start_of(&feed).await else { continue };
             let mut state = self.state();
             let slot = state.slots.iter_mut().find(|slot| Arc::ptr_eq(&slot.feed.source, &feed.source));
             let Some(slot) = slot else { continue };
-            tracing::info!(
-                rows = stored.facts.rows.lines(),
-                generation = stored.facts.generation,
-                "{}: starting from the copy on disk",
-                feed.source.place()
-            );
-            let age = SystemTime::now().duration_since(read_at).unwrap_or_default();
-            slot.read_at = Some((now().checked_sub(age).unwrap_or_else(now), read_at));
-            slot.restored = true;
-            slot.kept = kept;
-            slot.reading = Some(Arc::new(stored));
+            slot.reading = Some(Arc::new(start.give(slot)));
             state.stale = true;
         }
+        self.restore_apis().await;
         if self.state().slots.iter().any(|slot| slot.restored)
             && let Err(error) = self.publish().await
         {
             tracing::error!("the copy on disk makes no table: {error}");
+        }
+    }
+
+    /// What a table starts from.
+    pub(super) async fn start_of(&self, feed: &Feed) -> Option<Start> {
+        if let Some(file) = feed.snapshot.clone() {
+            match spawn_blocking(move || load(&file)).await {
+                Ok(Ok(Some(start))) if start.may_be_first(&feed.scope) => return Some(start),
+                Ok(Err(error)) => self.snapshot_failed(&error),
+                _ => {}
+            }
+        }
+        match first_copy(&**feed.bootstrap.as_ref()?).await {
+            Ok(start) => Some(start).filter(|start| start.may_be_first(&feed.scope)),
+            Err(error) => {
+                tracing::error!("bootstrap: {error}");
+                None
+            }
         }
     }
 
@@ -186,17 +175,33 @@ fn place_of(item: &Item, layout: Option<Layout>) -> Option<(String, String)> {
 fn load(file: &SnapshotFile) -> Result<Option<Start>, SnapshotError> {
     let Some(Snapshot { read_at, stored, kept }) = file.load()? else { return Ok(None) };
     let kept = kept.into_iter().filter_map(|item| Some((place_of(&item, stored.layout())?, item))).collect();
-    Ok(Start { stored, kept, read_at }.not_empty())
+    Ok(Some(Start { stored, kept, read_at }))
 }
 
-async fn first_copy(bootstrap: &dyn Source) -> Result<Option<Start>, LoadError> {
+async fn first_copy(bootstrap: &dyn Source) -> Result<Start, LoadError> {
     let stored = read(bootstrap).await?;
-    Ok(Start { stored, kept: Kept::new(), read_at: SystemTime::now() }.not_empty())
+    Ok(Start { stored, kept: Kept::new(), read_at: SystemTime::now() })
 }
 
 impl Start {
-    /// A table without rows is never the first.
-    fn not_empty(self) -> Option<Self> {
-        (self.stored.facts.rows.lines() > 0).then_some(self)
+    /// A table without rows is never the first; an index has none.
+    fn may_be_first(&self, scope: &Scope) -> bool {
+        matches!(scope, Scope::Index | Scope::Within(_)) || self.stored.facts.rows.lines() > 0
+    }
+
+    /// Tells a slot all but the reading itself.
+    pub(super) fn give(self, slot: &mut Slot) -> Stored {
+        let Self { stored, kept, read_at } = self;
+        tracing::info!(
+            rows = stored.facts.rows.lines(),
+            generation = stored.facts.generation,
+            "{}: starting from the copy on disk",
+            slot.feed.source.place()
+        );
+        let age = SystemTime::now().duration_since(read_at).unwrap_or_default();
+        slot.read_at = Some((now().checked_sub(age).unwrap_or_else(now), read_at));
+        slot.restored = true;
+        slot.kept = kept;
+        stored
     }
 }

@@ -2,12 +2,13 @@
 
 use super::{
     Held, LiveTable, Refreshed,
+    demand::Demand,
     run::now,
     slot::{Looked, Returned, Slot, State, discard},
     stored::{Packer, Stored},
 };
 use crate::{
-    parse::{Before, InvalidItem, Kept, Part, parse_items},
+    parse::{Before, InvalidItem, Kept, Part, Scope, parse_items},
     source::{LoadError, Source},
 };
 use std::{
@@ -25,6 +26,7 @@ struct Plan {
     unread: Vec<String>,
     oldest: (Instant, SystemTime),
     generation: Option<u64>,
+    demand: Option<Arc<Demand>>,
     /// Whether the table held would not do.
     build: bool,
 }
@@ -37,27 +39,31 @@ impl LiveTable {
     /// goes on serving.
     pub async fn refresh_once(&self) -> Result<Refreshed, LoadError> {
         let _one_at_a_time = self.reading.lock().await;
-        let mut readings = self.start_readings();
         let mut errors = Vec::new();
         let mut outcome = Refreshed::Unchanged;
         let mut held_back = None;
-        // As they come: a source that hangs does not keep the others' news.
-        while let Some(first) = readings.join_next().await {
-            let mut next = Some(first);
-            while let Some(returned) = next {
-                if let Ok(returned) = returned {
-                    match self.state().take(returned) {
-                        Ok(None) => {}
-                        Ok(Some(reason)) => held_back = Some(reason),
-                        Err(error) => errors.push(error),
+        // An index tells which APIs there are, and whether they are to stay as they are.
+        for within in [false, true] {
+            let mut readings = self.start_readings(within);
+            // As they come: a source that hangs does not keep the others' news.
+            while let Some(first) = readings.join_next().await {
+                let mut next = Some(first);
+                while let Some(returned) = next {
+                    if let Ok(returned) = returned {
+                        match self.state().take(returned) {
+                            Ok(None) => {}
+                            Ok(Some(reason)) => held_back = Some(reason),
+                            Err(error) => errors.push(error),
+                        }
                     }
+                    next = readings.try_join_next();
                 }
-                next = readings.try_join_next();
-            }
-            match self.publish().await? {
-                Refreshed::Published => outcome = Refreshed::Published,
-                Refreshed::HeldBack(reason) if held_back.is_none() => held_back = Some(reason),
-                _ => {}
+                self.settle_demand();
+                match self.publish().await? {
+                    Refreshed::Published => outcome = Refreshed::Published,
+                    Refreshed::HeldBack(reason) if held_back.is_none() => held_back = Some(reason),
+                    _ => {}
+                }
             }
         }
         match (errors.into_iter().next(), held_back) {
@@ -67,9 +73,13 @@ impl LiveTable {
         }
     }
 
-    fn start_readings(&self) -> JoinSet<Returned> {
+    /// Begins to read every table; or every API of an index, unless that is frozen.
+    fn start_readings(&self, within: bool) -> JoinSet<Returned> {
         let mut readings = JoinSet::new();
-        for slot in &self.state().slots {
+        let state = self.state();
+        let frozen = state.slots.iter().any(|slot| slot.feed.scope == Scope::Index && slot.is_frozen());
+        let of_this_turn = |slot: &&Slot| matches!(slot.feed.scope, Scope::Within(_)) == within && !(within && frozen);
+        for slot in state.slots.iter().filter(of_this_turn) {
             let (source, before) = (slot.feed.source.clone(), slot.reading.clone());
             let doubted = slot.doubted.as_ref().map(|doubted| doubted.reading.clone());
             readings.spawn(async move {
@@ -93,7 +103,7 @@ impl LiveTable {
                 Err(reason) => return Ok(Refreshed::HeldBack(reason)),
             }
         };
-        let Plan { parts, kept, unread, oldest: (loaded_at, read_at), generation, build } = plan;
+        let Plan { parts, kept, unread, oldest: (loaded_at, read_at), generation, demand, build } = plan;
         let (table, invalid) = match &held {
             Some(held) if !build => (held.table.clone(), held.invalid.clone()),
             _ => {
@@ -113,7 +123,7 @@ impl LiveTable {
             report(&invalid, held.as_deref());
             tracing::info!(rows, generation, invalid = invalid.len(), "the mapping table is live");
         }
-        self.held.store(Arc::new(Held { table, generation, loaded_at, read_at, rows, invalid, unread }));
+        self.held.store(Arc::new(Held { table, generation, loaded_at, read_at, rows, invalid, unread, demand }));
         self.ready.store(true, Ordering::Release);
         if !build {
             return Ok(Refreshed::Unchanged);
@@ -141,7 +151,7 @@ fn plan(state: &mut State, held: Option<&Held>) -> Result<Plan, String> {
     let generation = parts.iter().filter_map(|part| part.reading.as_ref()?.facts.generation).max();
     let kept = held.is_none().then(|| state.slots.iter().flat_map(|slot| slot.kept.clone()).collect());
     let build = std::mem::take(&mut state.stale) || held.is_none();
-    Ok(Plan { parts, kept, unread, oldest, generation, build })
+    Ok(Plan { parts, kept, unread, oldest, generation, demand: state.demand.clone(), build })
 }
 
 /// Reads a source, packing what it gives.

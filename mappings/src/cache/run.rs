@@ -13,6 +13,9 @@ impl LiveTable {
     /// Refreshes until `shutdown` is done: at start, every `refresh` (±10 %), and when a source has changed.
     pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = pin!(shutdown);
+        // Ends with this.
+        let mut loading = JoinSet::new();
+        loading.spawn(self.clone().load_wanted());
         let mut failures = 0;
         loop {
             let outcome = tokio::select! {

@@ -1,8 +1,9 @@
 //! What the live table keeps besides the table: its configuration, and each source with what it gave last.
 
 use super::{
-    Feed,
-    guard::{Doubt, judge},
+    DemandStatus, Feed,
+    demand::Demand,
+    guard::{Doubt, Size, judge},
     stored::Stored,
 };
 use crate::{
@@ -32,6 +33,10 @@ pub(super) struct State {
     pub(super) last_error: Option<(LoadError, SystemTime)>,
     /// The table before the one held, kept so that no request is the one to take it down.
     pub(super) retired: Option<Arc<MappingTable>>,
+    /// Where APIs are loaded on demand.
+    pub(super) demand: Option<Arc<Demand>>,
+    /// What came of that since the start.
+    pub(super) demanded: DemandStatus,
 }
 
 /// A source and what it gave last.
@@ -97,10 +102,19 @@ impl Slot {
         self.doubted.as_ref().map(|doubted| doubted.doubt.to_string())
     }
 
+    /// What counts about a reading. An index has no rows: its APIs count, and where the configuration names them all it is
+    /// rightly empty.
+    fn size(&self, reading: &Stored) -> Size {
+        match self.feed.scope {
+            Scope::Index => Size { rows: reading.facts.apis.len() + 1, ..reading.size() },
+            _ => reading.size(),
+        }
+    }
+
     /// Takes what was read, or holds it back.
     fn judge(&mut self, looked: Looked, started: (Instant, SystemTime)) -> Judged {
-        let held = self.reading.as_deref().map(|reading| reading.size());
-        let read = looked.reading.size();
+        let held = self.reading.as_deref().map(|reading| self.size(reading));
+        let read = self.size(&looked.reading);
         let since = match &self.doubted {
             Some(doubted) if looked.same_as_doubted => doubted.since,
             _ => started.0,
@@ -228,7 +242,7 @@ fn own_tables(slots: &[Slot]) -> HashSet<&str> {
         .iter()
         .filter_map(|slot| match &slot.feed.scope {
             Scope::Api(name) => Some(name.as_str()),
-            Scope::All => None,
+            Scope::All | Scope::Index | Scope::Within(_) => None,
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! What people are told about the live table.
 
-use super::{LiveTable, slot::Slot};
+use super::{DemandStatus, LiveTable, slot::Slot};
 use crate::{item::Layout, parse::Scope, source::LoadError};
 use std::{
     collections::BTreeMap,
@@ -38,7 +38,9 @@ pub struct Status {
     pub held_back: Option<String>,
     /// The last failure and when it was; it may be over.
     pub last_error: Option<(LoadError, SystemTime)>,
-    /// Each source.
+    /// Where APIs are loaded on demand.
+    pub demand: Option<DemandStatus>,
+    /// Each source; of a table that is loaded on demand, its index.
     pub sources: Vec<SourceStatus>,
 }
 
@@ -69,7 +71,12 @@ impl LiveTable {
     pub fn status(&self) -> Status {
         let held = self.load();
         let state = self.state();
-        let sources: Vec<SourceStatus> = state.slots.iter().map(SourceStatus::of).collect();
+        let sources: Vec<SourceStatus> = state
+            .slots
+            .iter()
+            .filter(|slot| !matches!(slot.feed.scope, Scope::Within(_)))
+            .map(SourceStatus::of)
+            .collect();
         Status {
             ready: held.is_some(),
             waiting: if held.is_some() { None } else { Some(waiting(&sources)) },
@@ -85,6 +92,7 @@ impl LiveTable {
             restored: state.slots.iter().any(|slot| slot.restored),
             held_back: held_back(&sources),
             last_error: state.last_error.clone(),
+            demand: state.demand_status(),
             sources,
         }
     }

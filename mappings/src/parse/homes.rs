@@ -36,7 +36,7 @@ impl<'p> Homes<'p> {
     pub(super) fn new<I>(parts: &'p [Part<I>], drafts: &'p [(String, ApiDraft)]) -> Self {
         let own = |part: &'p Part<I>| match &part.scope {
             Scope::Api(name) => Some(name.as_str()),
-            Scope::All => None,
+            Scope::All | Scope::Index | Scope::Within(_) => None,
         };
         Self { own: parts.iter().filter_map(own).collect(), drafts }
     }
@@ -62,8 +62,9 @@ impl<'p> Homes<'p> {
         }
         let api = api.ok_or(Homeless::NoApi)?;
         let elsewhere = match &part.scope {
-            Scope::All => self.own.contains(api),
+            Scope::All | Scope::Index => self.own.contains(api),
             Scope::Api(name) => name != api,
+            Scope::Within(name) => **name != *api || self.own.contains(api),
         };
         Ok((!elsewhere && !api.starts_with('#')).then_some(Home { api, layout, key }))
     }
@@ -73,6 +74,8 @@ impl<'p> Homes<'p> {
 pub(crate) fn only_api<'d>(scope: &'d Scope, drafts: &'d [(String, ApiDraft)], own: &HashSet<&str>) -> Option<&'d str> {
     match scope {
         Scope::Api(name) => Some(name),
+        // They are in the Verge layout, which says so itself.
+        Scope::Index | Scope::Within(_) => None,
         Scope::All => {
             let mut left = drafts.iter().map(|(name, _)| name.as_str()).filter(|name| !own.contains(name));
             left.next().filter(|_| left.next().is_none())

@@ -7,6 +7,8 @@ mod connect;
 mod convert;
 mod failure;
 mod generation;
+#[cfg(feature = "cache")]
+mod partitions;
 mod write;
 
 use super::{LoadError, Sink, Source};
@@ -14,7 +16,7 @@ use crate::item::Layout;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     Client,
-    types::{KeySchemaElement, KeyType, TableDescription},
+    types::{AttributeValue, KeySchemaElement, KeyType, TableDescription},
 };
 use failure::{Site, bounded};
 use generation::Watch;
@@ -29,7 +31,7 @@ use tokio::sync::OnceCell;
 const SCAN: Duration = Duration::from_secs(600);
 
 /// What a node that only routes must be permitted.
-pub const READ_ACTIONS: [&str; 3] = ["dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:GetItem"];
+pub const READ_ACTIONS: [&str; 4] = ["dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:Query", "dynamodb:GetItem"];
 /// What people and pipelines that write rows must be permitted besides; each write is a transaction, which needs the
 /// permissions of its parts, and `UpdateItem` for `#generation`.
 pub const TRANSACTION_ACTIONS: [&str; 3] = ["dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"];
@@ -105,18 +107,27 @@ impl DynamoStore {
         answer.await?.table.ok_or_else(|| site.failed("no description", "the answer holds no table"))
     }
 
-    /// Reads every page; gives the generation found.
-    async fn scan(&self, consistent: bool, sink: &mut dyn Sink) -> Result<Option<u64>, LoadError> {
+    /// Reads every page of the items with these sort keys (none: of all items); gives the generation found.
+    async fn scan(&self, consistent: bool, keys: &[&str], sink: &mut dyn Sink) -> Result<Option<u64>, LoadError> {
         let site = self.site("Scan");
         let client = self.client().await?;
         let mut generation = None;
         let mut from = None;
         loop {
-            let page = client
+            let mut page = client
                 .scan()
                 .table_name(&self.settings.table)
                 .consistent_read(consistent)
                 .set_exclusive_start_key(from);
+            if !keys.is_empty() {
+                let names: Vec<String> = (0..keys.len()).map(|place| format!(":k{place}")).collect();
+                page = page
+                    .filter_expression(format!("#version IN ({})", names.join(", ")))
+                    .expression_attribute_names("#version", Layout::Verge.key());
+                for (name, key) in names.into_iter().zip(keys) {
+                    page = page.expression_attribute_values(name, AttributeValue::S((*key).to_owned()));
+                }
+            }
             let page = bounded(&site, page.send()).await?;
             for item in page.items.unwrap_or_default().into_iter().map(convert::item) {
                 generation = generation.max(item.generation());
@@ -128,6 +139,21 @@ impl DynamoStore {
                 _ => return Ok(generation),
             }
         }
+    }
+
+    /// A whole scan, whose generation is what polls are compared with.
+    async fn read_watched(&self, sink: &mut dyn Sink, keys: &[&str]) -> Result<(), LoadError> {
+        let scanned = tokio::time::timeout(SCAN, self.scan(self.watch.wants_consistency(), keys, sink)).await;
+        let generation = scanned
+            .unwrap_or_else(|_| Err(LoadError::Timeout { place: self.place_name(), operation: "Scan", after: SCAN }))
+            .inspect_err(|error| {
+                // A table that was deleted may come back with other keys.
+                if matches!(error, LoadError::NoTable { .. }) {
+                    *self.known_layout() = None;
+                }
+            })?;
+        self.watch.has_read(generation);
+        Ok(())
     }
 
     async fn client(&self) -> Result<&Client, LoadError> {
@@ -168,17 +194,7 @@ impl DynamoStore {
 impl Source for DynamoStore {
     async fn read_into(&self, sink: &mut dyn Sink) -> Result<(), LoadError> {
         sink.layout(self.layout().await?);
-        let scanned = tokio::time::timeout(SCAN, self.scan(self.watch.wants_consistency(), sink)).await;
-        let generation = scanned
-            .unwrap_or_else(|_| Err(LoadError::Timeout { place: self.place_name(), operation: "Scan", after: SCAN }))
-            .inspect_err(|error| {
-                // A table that was deleted may come back with other keys.
-                if matches!(error, LoadError::NoTable { .. }) {
-                    *self.known_layout() = None;
-                }
-            })?;
-        self.watch.has_read(generation);
-        Ok(())
+        self.read_watched(sink, &[]).await
     }
 
     fn place(&self) -> String {

@@ -4,6 +4,8 @@
 //! It is served on a loopback port of its own and spoken to as any other DynamoDB, so that nothing else in Verge knows
 //! the difference. Its client is configured in code: no variable or proxy setting of the environment reaches it.
 
+#[cfg(feature = "cache")]
+use super::partitioned::Partitioned;
 use super::{LoadError, Sink, Source, dynamodb::DynamoStore};
 use crate::{
     item::Item,
@@ -116,6 +118,18 @@ impl Source for Embedded {
 
     async fn has_changed(&self) -> Result<bool, LoadError> {
         self.store.has_changed().await
+    }
+}
+
+#[cfg(feature = "cache")]
+#[async_trait]
+impl Partitioned for Embedded {
+    async fn read_index_into(&self, sink: &mut dyn Sink) -> Result<(), LoadError> {
+        self.store.read_index_into(sink).await
+    }
+
+    async fn read_api_into(&self, api: &str, sink: &mut dyn Sink) -> Result<(), LoadError> {
+        self.store.read_api_into(api, sink).await
     }
 }
 

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::runtime::Runtime;
 use verge_config::{Config, Table, TableSource};
 use verge_mappings::{
-    DynamoSettings, DynamoStore, Feed, FileSource, LiveTable, LoadError, Scope, SnapshotFile, Source, Store,
+    DynamoSettings, DynamoStore, Feed, FileSource, LiveTable, LoadError, Partitioned, Scope, SnapshotFile, Source,
+    Store,
 };
 #[cfg(feature = "embedded")]
 use verge_mappings::{Embedded, Keep};
@@ -20,6 +21,8 @@ pub(crate) struct Opened {
     source: Arc<dyn Source>,
     /// The same, where it can be written.
     store: Option<Arc<dyn Store>>,
+    /// The same, where its APIs can be read one by one.
+    parted: Option<Arc<dyn Partitioned>>,
 }
 
 /// All tables of a configuration.
@@ -67,13 +70,16 @@ impl Sources {
     }
 
     fn feeds(&self) -> Vec<Feed> {
-        let feed = |opened: &Opened| Feed {
-            scope: opened.scope.clone(),
-            source: opened.source.clone(),
-            poll: opened.table.poll,
-            shrink_hold: opened.table.shrink_hold,
-            snapshot: opened.table.snapshot.as_ref().map(|path| SnapshotFile::new(path, binding(&opened.table.source))),
-            bootstrap: opened.table.bootstrap.as_ref().map(|path| Arc::new(FileSource::new(path)) as Arc<dyn Source>),
+        let feed = |opened: &Opened| {
+            let Table { source, poll, snapshot, bootstrap, shrink_hold, on_demand, .. } = &opened.table;
+            let mut feed = match (on_demand, &opened.parted) {
+                (Some(memory), Some(parted)) => Feed::on_demand(parted.clone(), *memory),
+                _ => Feed::new(opened.scope.clone(), opened.source.clone()),
+            };
+            (feed.poll, feed.shrink_hold) = (*poll, *shrink_hold);
+            feed.snapshot = snapshot.as_ref().map(|path| SnapshotFile::new(path, binding(source)));
+            feed.bootstrap = bootstrap.as_ref().map(|path| Arc::new(FileSource::new(path)) as Arc<dyn Source>);
+            feed
         };
         self.opened.iter().map(feed).collect()
     }
@@ -129,18 +135,34 @@ fn open(scope: Scope, table: &Table, background: &Runtime) -> Result<Opened, Fai
                 profile: profile.clone(),
             };
             let store = Arc::new(DynamoStore::new(settings));
-            Ok(Opened { scope, table: table.clone(), source: store.clone(), store: Some(store) })
+            Ok(Opened {
+                scope,
+                table: table.clone(),
+                source: store.clone(),
+                store: Some(store.clone()),
+                parted: Some(store),
+            })
         }
-        TableSource::File { path } => {
-            Ok(Opened { scope, table: table.clone(), source: Arc::new(FileSource::new(path)), store: None })
-        }
+        TableSource::File { path } => Ok(Opened {
+            scope,
+            table: table.clone(),
+            source: Arc::new(FileSource::new(path)),
+            store: None,
+            parted: None,
+        }),
         #[cfg(feature = "embedded")]
         TableSource::Embedded { path, name } => {
             let engine = background
                 .block_on(Embedded::start(Keep::File(path.into()), name))
                 .map_err(|error| Failure::new(Exit::Unavailable, error))?;
             let engine = Arc::new(engine);
-            Ok(Opened { scope, table: table.clone(), source: engine.clone(), store: Some(engine) })
+            Ok(Opened {
+                scope,
+                table: table.clone(),
+                source: engine.clone(),
+                store: Some(engine.clone()),
+                parted: Some(engine),
+            })
         }
         #[cfg(not(feature = "embedded"))]
         TableSource::Embedded { .. } => {

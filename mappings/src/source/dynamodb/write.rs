@@ -224,7 +224,7 @@ impl Store for DynamoStore {
     async fn list(&self) -> Result<Vec<Item>, StoreError> {
         let layout = self.layout().await?;
         let mut reading = Reading::default();
-        self.scan(true, &mut reading).await?;
+        self.scan(true, &[], &mut reading).await?;
         let mut items = reading.items;
         let order = |item: &Item| {
             (item.text("api").unwrap_or_default().to_owned(), item.key(layout).unwrap_or_default().to_owned())

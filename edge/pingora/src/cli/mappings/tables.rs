@@ -205,6 +205,8 @@ impl Tables {
 fn only_api(scope: &Scope, config: &Config) -> Option<String> {
     match scope {
         Scope::Api(name) => Some(name.clone()),
+        // Commands read tables whole.
+        Scope::Index | Scope::Within(_) => None,
         Scope::All => {
             let mut left = config.apis.iter().filter(|api| api.table.is_none());
             left.next().filter(|_| left.next().is_none()).map(|api| api.name.clone())
