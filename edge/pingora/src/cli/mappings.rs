@@ -21,8 +21,9 @@ mod tables;
 mod verdict;
 mod write;
 
-use super::{Exit, Failure, Outcome};
+use super::{ConfigArg, Exit, Failure, Outcome};
 use clap::Subcommand;
+use plan::RowId;
 use std::io::{self, ErrorKind, Write};
 use verge_mappings::StoreError;
 
@@ -81,6 +82,25 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Command::Freeze(args) => control::freeze(args),
         Command::Accept(args) => control::accept(args),
         Command::Iam(args) => iam::run(args),
+    }
+}
+
+/// Which item, of which configuration.
+#[derive(Debug, clap::Args)]
+struct RowArg {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The API.
+    #[arg(value_name = "API")]
+    api: String,
+    /// The version; in the sample layout the `hk`; `#api` for the API itself.
+    #[arg(value_name = "VERSION")]
+    version: String,
+}
+
+impl RowArg {
+    fn id(&self) -> RowId {
+        RowId::new(&self.api, &self.version)
     }
 }
 

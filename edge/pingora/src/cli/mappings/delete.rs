@@ -1,16 +1,15 @@
 //! `verge mappings delete`: one item gone.
 
 use super::{
-    Exit, Failure, Outcome,
+    Exit, Failure, Outcome, RowArg,
     get::absent,
-    plan::{Change, RowId, revision},
+    plan::{Change, revision},
     print, print_json,
     show::{Paint, change_block},
     store_failure,
     tables::Tables,
     verdict::{judge, reasons},
 };
-use crate::cli::ConfigArg;
 use serde_json::json;
 use verge_mappings::{Expect, Item};
 
@@ -27,13 +26,7 @@ use verge_mappings::{Expect, Item};
 Exit codes: 0 deleted; 1 refused, absent or changed in the meantime; 64 usage; 69 store unreachable; 78 configuration")]
 pub(super) struct Args {
     #[command(flatten)]
-    config: ConfigArg,
-    /// The API.
-    #[arg(value_name = "API")]
-    api: String,
-    /// The version as stored; in the sample layout the `hk`.
-    #[arg(value_name = "VERSION")]
-    version: String,
+    row: RowArg,
     /// Show what would go, and delete nothing.
     #[arg(long)]
     dry_run: bool,
@@ -49,8 +42,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let tables = Tables::read(&args.config)?;
-    let id = RowId::new(&args.api, &args.version);
+    let tables = Tables::read(&args.row.config)?;
+    let id = args.row.id();
     let table = tables.home(&id.api)?;
     let store = table.store()?;
     tables.check_read(&id.api)?;

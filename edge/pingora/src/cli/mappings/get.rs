@@ -1,7 +1,7 @@
 //! `verge mappings get`: one item.
 
 use super::{
-    Exit, Failure, Outcome,
+    Exit, Failure, Outcome, RowArg,
     plan::RowId,
     print, print_json,
     show::{attributes, quoted},
@@ -9,7 +9,6 @@ use super::{
     tables::Tables,
     verdict::is_same,
 };
-use crate::cli::ConfigArg;
 use verge_mappings::{Item, Layout};
 
 /// Show one item.
@@ -22,21 +21,15 @@ use verge_mappings::{Item, Layout};
 Exit codes: 0 shown; 1 there is no such item; 64 usage; 69 store unreachable; 78 configuration")]
 pub(super) struct Args {
     #[command(flatten)]
-    config: ConfigArg,
-    /// The API.
-    #[arg(value_name = "API")]
-    api: String,
-    /// The version as stored; in the sample layout the `hk`.
-    #[arg(value_name = "VERSION")]
-    version: String,
+    row: RowArg,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let mut tables = Tables::open(&args.config)?;
-    let id = RowId::new(&args.api, &args.version);
+    let mut tables = Tables::open(&args.row.config)?;
+    let id = args.row.id();
     let table = tables.home(&id.api)?;
     // One read is enough where the store can be asked for one item, and the item says whose it is.
     let direct = match table.store() {

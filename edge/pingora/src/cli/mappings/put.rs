@@ -2,8 +2,7 @@
 
 mod edit;
 
-use super::{Exit, Failure, Outcome, file, plan::RowId, show::quoted, tables::Tables, write};
-use crate::cli::ConfigArg;
+use super::{Exit, Failure, Outcome, RowArg, file, plan::RowId, show::quoted, tables::Tables, write};
 use edit::Edits;
 use verge_mappings::{API_ITEM, Layout};
 
@@ -33,13 +32,7 @@ Exit codes: 0 written, or already so; 1 refused, or changed in the meantime; 64 
 69 store unreachable; 78 configuration")]
 pub(super) struct Args {
     #[command(flatten)]
-    config: ConfigArg,
-    /// The API.
-    #[arg(value_name = "API")]
-    api: String,
-    /// The version; in the sample layout the `hk`; `#api` for the API itself.
-    #[arg(value_name = "VERSION")]
-    version: String,
+    row: RowArg,
     #[command(flatten)]
     edits: Edits,
     /// Replace the item by this one: plain JSON, or with DynamoDB's types; `-` reads stdin.
@@ -53,8 +46,8 @@ pub(super) fn run(args: &Args) -> Outcome {
     if args.from.is_none() && args.edits.are_empty() {
         return Err(Failure::new(Exit::Usage, "say what to put: --domain, --alias-of, --set, --unset or --from"));
     }
-    let tables = Tables::read(&args.config)?;
-    let id = RowId::new(&args.api, &args.version);
+    let tables = Tables::read(&args.row.config)?;
+    let id = args.row.id();
     let table = tables.home(&id.api)?;
     table.store()?;
     tables.check_read(&id.api)?;

@@ -1,7 +1,6 @@
 //! `verge mappings rollback`: one item as it was before the last write.
 
-use super::{Exit, Failure, Outcome, get::absent, plan::RowId, show::quoted, tables::Tables, write};
-use crate::cli::ConfigArg;
+use super::{Exit, Failure, Outcome, RowArg, get::absent, show::quoted, tables::Tables, write};
 use verge_mappings::{Item, Value};
 
 /// Undo the last write of a row: put back what stood there before it.
@@ -21,20 +20,14 @@ Exit codes: 0 written; 1 refused, absent, nothing to go back to, or changed in t
 69 store unreachable; 78 configuration")]
 pub(super) struct Args {
     #[command(flatten)]
-    config: ConfigArg,
-    /// The API.
-    #[arg(value_name = "API")]
-    api: String,
-    /// The version; in the sample layout the `hk`; `#api` for the API itself.
-    #[arg(value_name = "VERSION")]
-    version: String,
+    row: RowArg,
     #[command(flatten)]
     write: write::Manner,
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let tables = Tables::read(&args.config)?;
-    let id = RowId::new(&args.api, &args.version);
+    let tables = Tables::read(&args.row.config)?;
+    let id = args.row.id();
     let table = tables.home(&id.api)?;
     table.store()?;
     tables.check_read(&id.api)?;
