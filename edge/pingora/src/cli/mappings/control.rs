@@ -24,15 +24,10 @@ use verge_mappings::{
 Exit codes: 0 said, or already so; 1 refused; 64 usage; 69 store unreachable; 78 configuration")]
 pub(super) struct Freeze {
     #[command(flatten)]
-    config: ConfigArg,
-    /// Only the table that holds this API; default: every table that is configured.
-    #[arg(value_name = "API")]
-    api: Option<String>,
+    manner: Manner,
     /// End it.
     #[arg(long)]
     off: bool,
-    #[command(flatten)]
-    manner: Manner,
 }
 
 /// Have all nodes believe the table as it is now, however much it lost.
@@ -49,17 +44,17 @@ pub(super) struct Freeze {
 Exit codes: 0 said, or already so; 1 refused; 64 usage; 69 store unreachable; 78 configuration")]
 pub(super) struct Accept {
     #[command(flatten)]
+    manner: Manner,
+}
+
+/// To whom it is said, and how.
+#[derive(Debug, clap::Args)]
+struct Manner {
+    #[command(flatten)]
     config: ConfigArg,
     /// Only the table that holds this API; default: every table that is configured.
     #[arg(value_name = "API")]
     api: Option<String>,
-    #[command(flatten)]
-    manner: Manner,
-}
-
-/// How it is said.
-#[derive(Debug, clap::Args)]
-struct Manner {
     /// Show what would be said, and say nothing.
     #[arg(long)]
     dry_run: bool,
@@ -72,13 +67,11 @@ struct Manner {
 
 pub(super) fn freeze(args: &Freeze) -> Outcome {
     let words = if args.off { "nodes follow the table again" } else { "nodes keep what they serve" };
-    tell(&args.config, args.api.as_deref(), &args.manner, |_, control| {
-        Ok((Control { frozen: !args.off, ..control }, words.to_owned()))
-    })
+    tell(&args.manner, |_, control| Ok((Control { frozen: !args.off, ..control }, words.to_owned())))
 }
 
 pub(super) fn accept(args: &Accept) -> Outcome {
-    tell(&args.config, args.api.as_deref(), &args.manner, |table, control| {
+    tell(&args.manner, |table, control| {
         let content = table.content()?;
         let words = format!("nodes believe these {} rows", content.rows());
         Ok((Control { accepted: Some(digest(content)), ..control }, words))
@@ -86,14 +79,9 @@ pub(super) fn accept(args: &Accept) -> Outcome {
 }
 
 /// Changes what the tables say to nodes.
-fn tell(
-    file: &ConfigArg,
-    api: Option<&str>,
-    manner: &Manner,
-    change: impl Fn(&Table, Control) -> Result<(Control, String), Failure>,
-) -> Outcome {
-    let tables = Tables::read(file)?;
-    let chosen: Vec<&Table> = match api {
+fn tell(manner: &Manner, change: impl Fn(&Table, Control) -> Result<(Control, String), Failure>) -> Outcome {
+    let tables = Tables::read(&manner.config)?;
+    let chosen: Vec<&Table> = match &manner.api {
         Some(api) => vec![tables.home(api)?],
         None => tables.all().iter().collect(),
     };
