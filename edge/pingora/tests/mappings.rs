@@ -437,6 +437,19 @@ fn a_rollback_to_what_could_not_be_served_is_refused() {
 }
 
 #[test]
+fn a_rollback_leaves_what_verge_keeps_in_the_table_alone() {
+    let bench = Bench::with_rows("rollback-own");
+    bench.run(&["freeze"]).check(0, &["nodes keep what they serve"]);
+    bench.run(&["freeze", "--off"]).check(0, &["nodes follow the table again"]);
+    let before = bench.run(&["export", "--all"]).out;
+    assert!(before.contains("#control"), "{before}");
+    for (api, key) in [("#verge", "#control"), ("#verge", "#generation"), ("orders", "#trip")] {
+        bench.run(&["rollback", api, key]).check(1, &[&format!("`{key}` is Verge's own")]);
+    }
+    assert_eq!(bench.run(&["export", "--all"]).out, before);
+}
+
+#[test]
 fn policies_name_the_table_and_hold_writers_to_their_apis() {
     let bench = Bench::new("iam", "source = \"dynamodb\"\nname = \"api-versions\"\nregion = \"eu-central-1\"");
     let serve = bench.run(&["iam", "--account", "123456789012"]).check(0, &[]).json();

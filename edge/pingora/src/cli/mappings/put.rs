@@ -2,9 +2,8 @@
 
 mod edit;
 
-use super::{Exit, Failure, Outcome, RowArg, file, plan::RowId, show::quoted, tables::Tables, write};
+use super::{Exit, Failure, Outcome, RowArg, file, show::quoted, tables::Tables, write};
 use edit::Edits;
-use verge_mappings::{API_ITEM, Layout};
 
 /// Write a row: a version and its origin, or another name for a version.
 ///
@@ -51,32 +50,11 @@ pub(super) fn run(args: &Args) -> Outcome {
     let table = tables.home(&id.api)?;
     table.store()?;
     tables.check_read(&id.api)?;
-    check_target(&tables, &id)?;
+    write::check_target(&tables, &id)?;
 
     let before = tables.rows().remove(&id);
     let base = args.from.as_deref().map(file::item).transpose()?;
     let after = edit::apply(base.or_else(|| before.clone()), &args.edits, &id, table.layout())
         .map_err(|reason| Failure::new(Exit::Failed, format!("{} `{}`: {reason}", quoted(&id.api), quoted(&id.key))))?;
     write::change(&tables, id, before, after, &args.write)
-}
-
-/// Whether people write this item here at all.
-fn check_target(tables: &Tables, id: &RowId) -> Result<(), Failure> {
-    let refuse = |reason: String| Err(Failure::new(Exit::Failed, reason));
-    if id.is_own() && !id.is_portable() {
-        let key = quoted(&id.key);
-        return refuse(format!(
-            "`{key}` is Verge's own: of the keys that begin with `#` only `{API_ITEM}` is put by hand"
-        ));
-    }
-    let table = tables.home(&id.api)?;
-    if table.layout() == Layout::Sample
-        && let Some(only) = table.only_api().filter(|only| *only != id.api)
-    {
-        return refuse(format!("{} is in the sample layout, and holds API `{only}` alone", table.place()));
-    }
-    if id.key != API_ITEM && !tables.apis().contains(&id.api) {
-        return Err(tables.unknown(&id.api));
-    }
-    Ok(())
 }

@@ -31,6 +31,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let table = tables.home(&id.api)?;
     table.store()?;
     tables.check_read(&id.api)?;
+    write::check_target(&tables, &id)?;
     let before = tables.rows().remove(&id).ok_or_else(|| absent(&tables, &id))?;
     let after = previous(&before, id.item(table.layout())).ok_or_else(|| {
         let (api, key) = (quoted(&id.api), quoted(&id.key));

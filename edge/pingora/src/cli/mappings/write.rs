@@ -4,13 +4,13 @@ use super::{
     Author, Exit, Failure, Outcome,
     plan::{Change, RowId, revision},
     print, print_json,
-    show::{Paint, change_block},
+    show::{Paint, change_block, quoted},
     store_failure,
     tables::Tables,
     verdict::{judge, reasons},
 };
 use serde_json::json;
-use verge_mappings::{Expect, Item};
+use verge_mappings::{API_ITEM, Expect, Item, Layout};
 
 /// How it is written.
 #[derive(Debug, clap::Args)]
@@ -26,6 +26,27 @@ pub(super) struct Manner {
     json: bool,
     #[command(flatten)]
     author: Author,
+}
+
+/// Whether people write this item here at all.
+pub(super) fn check_target(tables: &Tables, id: &RowId) -> Result<(), Failure> {
+    let refuse = |reason: String| Err(Failure::new(Exit::Failed, reason));
+    if id.is_own() && !id.is_portable() {
+        let key = quoted(&id.key);
+        return refuse(format!(
+            "`{key}` is Verge's own: of the keys that begin with `#` only `{API_ITEM}` is written by hand"
+        ));
+    }
+    let table = tables.home(&id.api)?;
+    if table.layout() == Layout::Sample
+        && let Some(only) = table.only_api().filter(|only| *only != id.api)
+    {
+        return refuse(format!("{} is in the sample layout, and holds API `{only}` alone", table.place()));
+    }
+    if id.key != API_ITEM && !tables.apis().contains(&id.api) {
+        return Err(tables.unknown(&id.api));
+    }
+    Ok(())
 }
 
 /// Puts `after` where `before` stands.
