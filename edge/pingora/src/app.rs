@@ -1,6 +1,6 @@
 //! All the wiring: from a configuration to a running proxy, through its reloads, to its end.
 
-mod generation;
+pub(crate) mod generation;
 mod logs;
 pub(crate) mod sources;
 

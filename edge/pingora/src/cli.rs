@@ -23,7 +23,7 @@ pub(crate) enum Exit {
     Failed,
     /// The command line is wrong.
     Usage,
-    /// The store cannot be reached or read.
+    /// The store cannot be reached or read; or the origin that was to be probed.
     Unavailable,
     /// The configuration is wrong.
     Config,
@@ -83,7 +83,7 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
   verge serve -c verge.toml             run the proxy
   verge explain -c verge.toml -H 'Accept: application/vnd.example.v1+json' http://api.example.com/orders
 
-Exit codes: 0 success, 1 a check failed, 64 usage, 69 store unreachable, 78 configuration"
+Exit codes: 0 success, 1 a check failed, 64 usage, 69 store unreachable or probe failed, 78 configuration"
 )]
 struct Args {
     #[command(subcommand)]

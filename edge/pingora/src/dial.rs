@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::runtime::Handle;
 use verge_router::{
-    Forward,
+    Forward, Origin,
     origin::{Dial, DialHost, Domain, Protocol, Scheme, Timeouts, may_dial},
 };
 
@@ -71,7 +71,11 @@ impl Dialer {
 
     /// What to connect to for the given attempt, counted from 0: another address each time, where there are several.
     pub(crate) async fn peer(&self, forward: &Forward, attempt: usize) -> Result<Box<HttpPeer>, DialError> {
-        let origin = forward.origin();
+        self.peer_of(forward.origin(), attempt).await
+    }
+
+    /// The same for an operator, who tries a row before any request asks for it.
+    pub(crate) async fn peer_of(&self, origin: &Origin, attempt: usize) -> Result<Box<HttpPeer>, DialError> {
         let operator = self.rules.connect.get(origin.domain());
         let dial = operator.or(origin.connect());
         let port = dial.and_then(|dial| dial.port).unwrap_or(origin.port());

@@ -260,8 +260,7 @@ impl ProxyHttp for Verge {
         journey: &mut Journey,
         mut error: Box<Error>,
     ) -> Box<Error> {
-        let another = matches!(error.etype(), ErrorType::ConnectRefused | ErrorType::ConnectNoRoute);
-        error.set_retry(another && journey.attempts < MAX_ATTEMPTS);
+        error.set_retry(is_for_another_address(error.etype()) && journey.attempts < MAX_ATTEMPTS);
         error
     }
 
@@ -311,6 +310,11 @@ impl ProxyHttp for Verge {
     ) -> bool {
         true
     }
+}
+
+/// Whether another address may do where this one failed.
+pub(crate) fn is_for_another_address(kind: &ErrorType) -> bool {
+    matches!(kind, ErrorType::ConnectRefused | ErrorType::ConnectNoRoute)
 }
 
 /// The decision's target as the type that pingora sends; `None` where that cannot hold it.

@@ -5,8 +5,13 @@
 use serde_json::{Value as Json, json};
 use std::{
     io::Write,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+};
+use verge_tests::{
+    certs::{Authority, Certificate, Validity},
+    origin::{BlackHole, Origin},
 };
 
 const CONFIG: &str = r#"
@@ -106,6 +111,16 @@ impl Bench {
             out: String::from_utf8(stdout).unwrap(),
             err: String::from_utf8(stderr).unwrap(),
         }
+    }
+
+    /// With an operator who trusts this authority, finds `one.example.com` at this address, and says this besides.
+    fn with_origins(self, authority: &Authority, address: SocketAddr, lines: &str) -> Self {
+        std::fs::write(self.path("ca.pem"), authority.pem()).unwrap();
+        let config = std::fs::read_to_string(self.path("verge.toml")).unwrap();
+        let (allow, ca) = ("[\"*.example.com\"]\n", "ca = \"ca.pem\"\n");
+        let origins = format!("{allow}{ca}{lines}\n[origins.connect]\n\"one.example.com\" = \"{address}\"\n");
+        std::fs::write(self.path("verge.toml"), config.replace(allow, &origins)).unwrap();
+        self
     }
 
     fn get(&self, version: &str) -> Json {
@@ -447,6 +462,135 @@ fn a_rollback_leaves_what_verge_keeps_in_the_table_alone() {
         bench.run(&["rollback", api, key]).check(1, &[&format!("`{key}` is Verge's own")]);
     }
     assert_eq!(bench.run(&["export", "--all"]).out, before);
+}
+
+const ONE: &str = "one.example.com";
+
+/// On threads of its own, an origin answers while the test waits for a command.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_probe_says_what_it_saw_and_lets_a_good_row_pass() {
+    let authority = Authority::new();
+    let origin = Origin::start(&authority, &[ONE]).await;
+    let address = origin.address().to_string();
+    let bench = Bench::with_rows("probe").with_origins(&authority, origin.address(), "");
+    let said = bench.run(&["put", "orders", "v3", "--domain", ONE, "--probe", "--dry-run"]);
+    said.check(0, &[&address, "good certificate", "speaks h2", "nothing is written"]);
+    bench.run(&["get", "orders", "v3"]).check(1, &["not in the table"]);
+
+    let said = bench.run(&["put", "orders", "v3", "--domain", ONE, "--probe", "--json"]).check(0, &["revision 1"]);
+    assert_eq!(said.json()["probe"], json!({"address": address, "sni": ONE, "protocol": "h2"}), "{said:?}");
+    let said = bench.run(&["put", "orders", "v3", "--set", "protocol=h1", "--probe", "--json"]).check(0, &[]).json();
+    assert_eq!(said["probe"]["protocol"], "http/1.1", "the row's own choice: {said}");
+    let said = bench.run(&["put", "orders", "v3", "--set", "protocol=h1", "--probe"]);
+    said.check(0, &["speaks http/1.1", "nothing to change"]);
+    bench.run(&["rollback", "orders", "v3", "--probe"]).check(0, &["speaks h2", "revision 3"]);
+    let said = bench.run(&["put", "orders", "v3", "--base-path", "/x", "--json"]).check(0, &[]).json();
+    assert!(said.get("probe").is_none(), "{said}");
+    assert!(origin.seen().is_empty(), "a probe sends no request");
+    assert_eq!(origin.connections(), 5);
+
+    let said = bench.run(&["put", "orders", "newest", "--alias-of", "v3", "--probe", "--json"]);
+    let said = said.check(0, &["nothing to probe: orders `newest` has no origin of its own\n"]);
+    assert_eq!((&said.json()["probe"], &said.json()["written"]), (&Json::Null, &json!(true)), "{said:?}");
+    assert_eq!(origin.connections(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_probe_of_an_origin_without_alpn_or_tls_says_so() {
+    let authority = Authority::new();
+    let plain = Origin::speaking(&[], &authority.certify(&[ONE]), &[ONE]).await;
+    let bench = Bench::with_rows("probe-alpn").with_origins(&authority, plain.address(), "");
+    let said = bench.run(&["put", "orders", "v3", "--domain", ONE, "--probe", "--json"]);
+    let said = said.check(0, &["it knows no ALPN: HTTP/1.1 is spoken"]).json();
+    assert_eq!(said["probe"]["protocol"], Json::Null, "{said}");
+
+    let clear = Origin::in_the_clear(&[ONE]).await;
+    let bench = Bench::with_rows("probe-clear").with_origins(&authority, clear.address(), "insecure = true");
+    let words = ["put", "orders", "v3", "--domain", ONE, "--set", "scheme=http", "--probe", "--json"];
+    let said = bench.run(&words).check(0, &["takes connections at", "in clear text"]).json();
+    let seen = json!({"address": clear.address().to_string(), "sni": null, "protocol": null});
+    assert_eq!(said["probe"], seen, "{said}");
+    // The same as a row for TLS.
+    let before = bench.export();
+    let said = bench.run(&["put", "orders", "v4", "--domain", ONE, "--probe"]);
+    said.check(69, &["the TLS handshake failed", "nothing is written"]);
+    assert_eq!(bench.export(), before);
+}
+
+/// A probe that ends so writes nothing, dry or not; without it the row is written.
+#[track_caller]
+fn a_probe_fails(bench: &Bench, put: &[&str], says: &[&str]) {
+    let before = bench.run(&["export", "--all"]).out;
+    for more in [&["--probe"][..], &["--probe", "--dry-run"], &["--probe", "--json"]] {
+        let said = bench.run(&[put, more].concat()).check(69, says);
+        let said = said.check(69, &["the probe failed, nothing is written: ", "without --probe it is written"]);
+        assert_eq!(said.err.lines().count(), 1, "one clear message: {said:?}");
+        assert_eq!(bench.run(&["export", "--all"]).out, before);
+    }
+    bench.run(put).check(0, &["written to"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_probe_refuses_the_certificates_that_serving_refuses() {
+    let authority = Authority::new();
+    let own = rcgen::generate_simple_self_signed([ONE.to_owned()]).unwrap();
+    let own = Certificate { chain: own.cert.pem(), key: own.signing_key.serialize_pem() };
+    let cases = [
+        ("name", authority.certify(&["two.example.com"]), "not valid for name \"one.example.com\""),
+        ("expired", authority.certify_for(&[ONE], Validity::Expired), "certificate expired"),
+        ("early", authority.certify_for(&[ONE], Validity::NotYet), "not valid yet"),
+        ("own", own, "nobody who is trusted has signed it (UnknownIssuer); an authority of your own"),
+        // It calls itself as the trusted one does.
+        ("impostor", Authority::new().certify(&[ONE]), "nobody who is trusted has signed it (BadSignature)"),
+    ];
+    for (name, certificate, says) in cases {
+        let origin = Origin::speaking(&["h2", "http/1.1"], &certificate, &[ONE]).await;
+        let bench = Bench::with_rows(&format!("probe-{name}")).with_origins(&authority, origin.address(), "");
+        let address = origin.address().to_string();
+        a_probe_fails(&bench, &put("v3", ONE), &[&address, "its certificate is refused: ", says]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_probe_that_reaches_nobody_says_how() {
+    let authority = Authority::new();
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let bench = Bench::with_rows("probe-refused").with_origins(&authority, nobody, "");
+    a_probe_fails(&bench, &put("v3", ONE), &[&nobody.to_string(), "the connection is refused"]);
+
+    let silent = BlackHole::dig().await;
+    let bench = Bench::with_rows("probe-late").with_origins(&authority, silent.address(), "connect_timeout = \"10s\"");
+    let row = ["put", "orders", "v3", "--domain", ONE, "--set", "connect_timeout=300ms"];
+    a_probe_fails(&bench, &row, &["timed out: it is not connected within 300ms"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_probe_dials_what_serving_would_dial() {
+    let authority = Authority::new();
+    let origin = Origin::start(&authority, &["localhost", "two.example.com"]).await;
+    let (port, address) = (origin.address().port(), origin.address().to_string());
+    let bench = Bench::with_rows("probe-dial").with_origins(&authority, origin.address(), "");
+    let rules = |from: &str, to: &str| {
+        let config = std::fs::read_to_string(bench.path("verge.toml")).unwrap();
+        assert!(config.contains(from), "{config}");
+        std::fs::write(bench.path("verge.toml"), config.replace(from, to)).unwrap();
+    };
+    rules("[\"*.example.com\"]", "[\"*.example.com\", \"localhost\", \"*.verge.invalid\"]");
+    let local_port = format!("port={port}");
+    let local = ["put", "orders", "v3", "--domain", "localhost", "--set", &local_port];
+    a_probe_fails(&bench, &local, &["`localhost` resolves to ", ", which is never dialled"]);
+    assert_eq!(origin.connections(), 0);
+    a_probe_fails(&bench, &put("v4", "nowhere.verge.invalid"), &["`nowhere.verge.invalid` does not resolve"]);
+
+    rules("ca = \"ca.pem\"\n", "ca = \"ca.pem\"\nloopback = true\ndial = [\"127.0.0.0/8\"]\n");
+    bench.run(&["put", "orders", "v3", "--set", "base_path=/x", "--probe"]).check(0, &[&address, "speaks h2"]);
+    // A row's `connect`, with the row's name in the handshake.
+    let connect = format!("connect={address}");
+    let words = ["put", "orders", "v5", "--domain", "two.example.com", "--set", &connect, "--probe"];
+    bench.run(&words).check(0, &[&address, "speaks h2"]);
+    // The operator's word is before the row's: this one leads to the origin, which has no certificate for the name.
+    let words = ["put", "orders", "v6", "--domain", ONE, "--set", "connect=127.0.0.1:1", "--probe"];
+    bench.run(&words).check(69, &[&address, "not valid for name"]);
 }
 
 #[test]

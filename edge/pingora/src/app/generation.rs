@@ -9,11 +9,18 @@ use crate::{
     telemetry::Metrics,
     trust::Bundle,
 };
-use pingora_core::{apps::HttpServerOptions, server::configuration::ServerConf};
+use pingora_core::{
+    apps::HttpServerOptions,
+    connectors::{ConnectorOptions, TransportConnector},
+    server::configuration::ServerConf,
+};
 use pingora_proxy::http_proxy;
 use std::{path::Path, sync::Arc};
-use tokio::{runtime::Runtime, sync::watch};
-use verge_config::{AccessLog, Config};
+use tokio::{
+    runtime::{Handle, Runtime},
+    sync::watch,
+};
+use verge_config::{AccessLog, Config, Origins};
 use verge_mappings::LiveTable;
 
 /// Idle upstream connections kept by each serving thread.
@@ -35,9 +42,8 @@ impl Generation {
         background: &Runtime,
     ) -> Result<Self, Failure> {
         let (over, shutdown) = watch::channel(false);
-        let dialer = Arc::new(dialer(config, background)?);
-        let roots = Bundle::gather(config.origins.ca.as_deref().map(Path::new))
-            .map_err(|error| Failure::new(Exit::Config, error))?;
+        let dialer = Arc::new(dialer(&config.origins, background.handle())?);
+        let roots = roots(&config.origins)?;
         let conf = Arc::new(server_conf(&roots));
         let logs_access = config.log.access != AccessLog::Off;
         let ingresses = metrics
@@ -91,11 +97,12 @@ fn http2_options(config: &Config) -> HttpServerOptions {
     options
 }
 
-fn dialer(config: &Config, background: &Runtime) -> Result<Dialer, Failure> {
-    let timeouts = &config.origins.timeouts;
+/// Decides what is dialled for an origin.
+pub(crate) fn dialer(origins: &Origins, background: &Handle) -> Result<Dialer, Failure> {
+    let timeouts = &origins.timeouts;
     let rules = DialRules {
-        connect: config.origins.connect.iter().cloned().collect(),
-        loopback: config.origins.rules.loopback,
+        connect: origins.connect.iter().cloned().collect(),
+        loopback: origins.rules.loopback,
         timeouts: DialTimeouts {
             connect: timeouts.connect,
             read: timeouts.read,
@@ -103,7 +110,17 @@ fn dialer(config: &Config, background: &Runtime) -> Result<Dialer, Failure> {
             idle: timeouts.idle,
         },
     };
-    Dialer::new(rules, background.handle().clone()).map_err(|error| Failure::new(Exit::Failed, error))
+    Dialer::new(rules, background.clone()).map_err(|error| Failure::new(Exit::Failed, error))
+}
+
+/// Opens single connections to origins, just as the proxy opens its own.
+pub(crate) fn connector(origins: &Origins) -> Result<TransportConnector, Failure> {
+    let roots = roots(origins)?;
+    Ok(TransportConnector::new(Some(ConnectorOptions::from_server_conf(&server_conf(&roots)))))
+}
+
+fn roots(origins: &Origins) -> Result<Bundle, Failure> {
+    Bundle::gather(origins.ca.as_deref().map(Path::new)).map_err(|error| Failure::new(Exit::Config, error))
 }
 
 /// What pingora is told; its server, its signals and its files are not used.

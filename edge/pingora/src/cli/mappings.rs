@@ -14,6 +14,7 @@ mod import;
 mod init;
 mod list;
 mod plan;
+mod probe;
 mod put;
 mod rollback;
 mod show;
@@ -46,7 +47,8 @@ use verge_mappings::StoreError;
 A table with `source = \"file\"` can be looked at, not written:
 edit the file, it is reread when it changes.
 
-Exit codes: 0 success, 1 refused, absent or different, 64 usage, 69 store unreachable, 78 configuration")]
+Exit codes: 0 success, 1 refused, absent or different, 64 usage,
+69 store unreachable or probe failed, 78 configuration")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,

@@ -14,6 +14,7 @@ use edit::Edits;
 #[command(after_help = "Examples:
   verge mappings put -c verge.toml orders v1 \\
       --domain abc.execute-api.us-east-1.amazonaws.com --base-path /prod
+  verge mappings put -c verge.toml orders v1 --base-path /dev --probe   tries the origin first
   verge mappings put -c verge.toml orders latest --alias-of v1
   verge mappings put -c verge.toml orders v1 \\
       --set deprecated_at=2026-11-23T10:00:00Z --set successor=v2
@@ -28,7 +29,7 @@ use edit::Edits;
   --set 'brownouts=[{\"from\": \"2026-11-23T10:00:00Z\", \"to\": \"2026-11-23T11:00:00Z\"}]'
 
 Exit codes: 0 written, or already so; 1 refused, or changed in the meantime; 64 usage;
-69 store unreachable; 78 configuration")]
+69 store unreachable, or the probe failed; 78 configuration")]
 pub(super) struct Args {
     #[command(flatten)]
     row: RowArg,

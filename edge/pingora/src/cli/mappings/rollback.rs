@@ -12,12 +12,13 @@ use verge_mappings::{Item, Value};
   verge mappings rollback -c verge.toml orders v1 --dry-run     what would come back
   verge mappings rollback -c verge.toml orders v1
   verge mappings rollback -c verge.toml orders v1               the same again: undone
+  verge mappings rollback -c verge.toml orders v1 --probe       tries its origin first
   verge mappings rollback -c verge.toml orders '#api'
 
 A row that was deleted is put back with `put --from`: `delete --json` prints it.
 
 Exit codes: 0 written; 1 refused, absent, nothing to go back to, or changed in the meantime; 64 usage;
-69 store unreachable; 78 configuration")]
+69 store unreachable, or the probe failed; 78 configuration")]
 pub(super) struct Args {
     #[command(flatten)]
     row: RowArg,

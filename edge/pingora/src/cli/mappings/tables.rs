@@ -12,8 +12,8 @@ use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
 };
-use tokio::runtime::Runtime;
-use verge_config::Config;
+use tokio::runtime::{Handle, Runtime};
+use verge_config::{Config, Origins};
 use verge_mappings::{API_ITEM, Item, Layout, LoadError, Part, Reading, Scope, Source, Store, StoreError};
 use verge_router::{ApiDraft, origin::OriginRules};
 
@@ -71,7 +71,7 @@ impl Table {
 pub(super) struct Tables {
     tables: Vec<Table>,
     drafts: Vec<(String, ApiDraft)>,
-    rules: OriginRules,
+    origins: Origins,
     runtime: Runtime,
 }
 
@@ -99,7 +99,7 @@ impl Tables {
             })
             .collect();
         let drafts = config.apis.iter().map(|api| (api.name.clone(), api.draft.clone())).collect();
-        Ok(Self { tables, drafts, rules: config.origins.rules.clone(), runtime })
+        Ok(Self { tables, drafts, origins: config.origins.clone(), runtime })
     }
 
     /// Opens and reads them all, in the table's strictest sense of now. One that cannot be read says so when it is needed.
@@ -115,9 +115,14 @@ impl Tables {
         }
     }
 
-    /// Waits for a store.
-    pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    /// Waits for a store, or for an origin.
+    pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
+    }
+
+    /// Where lookups run meanwhile.
+    pub(super) fn background(&self) -> &Handle {
+        self.runtime.handle()
     }
 
     pub(super) fn all(&self) -> &[Table] {
@@ -129,7 +134,12 @@ impl Tables {
     }
 
     pub(super) fn rules(&self) -> &OriginRules {
-        &self.rules
+        &self.origins.rules
+    }
+
+    /// What may be dialled for their rows, and how.
+    pub(super) fn origins(&self) -> &Origins {
+        &self.origins
     }
 
     /// The table an API's rows are in.

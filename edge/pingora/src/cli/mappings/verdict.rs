@@ -7,7 +7,7 @@ use super::{
 };
 use std::collections::HashSet;
 use verge_mappings::{API_ITEM, InvalidItem, parse_all};
-use verge_router::{MappingTable, api::Missing, resolve::label::Label, table::ApiTable};
+use verge_router::{MappingTable, Origin, api::Missing, resolve::label::Label, table::ApiTable};
 
 /// What a set of changes would leave unusable that is not so now; and what is written and would be so all the same.
 pub(super) fn judge(tables: &Tables, changes: &[Change]) -> Vec<InvalidItem> {
@@ -23,6 +23,13 @@ pub(super) fn judge(tables: &Tables, changes: &[Change]) -> Vec<InvalidItem> {
 /// What is wrong with the tables as they are.
 pub(super) fn quarantined(tables: &Tables) -> Vec<InvalidItem> {
     parse_all(&tables.parts(&[]), tables.drafts(), tables.rules(), None).1
+}
+
+/// Where a row would be served from; `None` for an alias, and for an API itself.
+pub(super) fn origin(tables: &Tables, changes: &[Change], id: &RowId) -> Option<Origin> {
+    let (then, _) = parse_all(&tables.parts(changes), tables.drafts(), tables.rules(), None);
+    let row = then.api(&id.api)?.mappings().find(|row| row.key() == id.key)?;
+    Some(row.origin().clone())
 }
 
 /// APIs whose missing-version policy names a row now, and would name none then.

@@ -3,13 +3,13 @@
 use super::{
     Author, Exit, Failure, Outcome,
     plan::{Change, RowId, revision},
-    print, print_json,
+    print, print_json, probe,
     show::{Paint, change_block, quoted},
     store_failure,
     tables::Tables,
     verdict::{judge, reasons},
 };
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use verge_mappings::{API_ITEM, Expect, Item, Layout};
 
 /// How it is written.
@@ -21,11 +21,40 @@ pub(super) struct Manner {
     /// Show what would change, and write nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Print one JSON object: the item before and after, and whether it was written.
+    /// First connect to the row's origin as serving would, its certificate checked; where that fails, write nothing.
+    #[arg(long)]
+    probe: bool,
+    /// Print one JSON object: the item before and after, whether it was written, and what a probe saw.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     author: Author,
+}
+
+impl Manner {
+    /// What the row's origin shows, where it is asked for.
+    fn probe(&self, tables: &Tables, changes: &[Change], id: &RowId) -> Result<Option<Json>, Failure> {
+        self.probe.then(|| probe::run(tables, changes, id)).transpose()
+    }
+
+    /// For a script.
+    fn report(
+        &self,
+        written: bool,
+        before: Option<&Item>,
+        after: Option<&Item>,
+        probed: Option<Json>,
+    ) -> Result<(), Failure> {
+        if !self.json {
+            return Ok(());
+        }
+        let plain = |item: Option<&Item>| item.map(Item::to_plain_json);
+        let mut json = json!({"written": written, "before": plain(before), "after": plain(after)});
+        if let (Some(probed), Some(members)) = (probed, json.as_object_mut()) {
+            members.insert("probe".to_owned(), probed);
+        }
+        print_json(&json)
+    }
 }
 
 /// Whether people write this item here at all.
@@ -58,13 +87,11 @@ pub(super) fn change(tables: &Tables, id: RowId, before: Option<Item>, after: It
         (None, Some(item)) => Expect::Revision(revision(item)),
         (None, None) => Expect::Absent,
     };
-    let Some(change) = Change::of(id, before.clone(), Some(after)) else {
+    let Some(change) = Change::of(id.clone(), before.clone(), Some(after)) else {
         check_revision(manner.revision, before.as_ref())?;
+        let probed = manner.probe(tables, &[], &id)?;
         eprintln!("nothing to change");
-        if manner.json {
-            let item = before.as_ref().map(Item::to_plain_json);
-            print_json(&json!({"written": false, "before": item, "after": item}))?;
-        }
+        manner.report(false, before.as_ref(), before.as_ref(), probed)?;
         return Ok(Exit::Ok);
     };
     if !manner.json {
@@ -75,6 +102,7 @@ pub(super) fn change(tables: &Tables, id: RowId, before: Option<Item>, after: It
     if !invalid.is_empty() {
         return Err(Failure::new(Exit::Failed, format!("refused, nothing is written{}", reasons(&invalid, changes))));
     }
+    let probed = manner.probe(tables, changes, &id)?;
     let after = change.after.clone().unwrap_or_default();
     let (written, after) = if manner.dry_run {
         check_revision(manner.revision, before.as_ref())?;
@@ -85,10 +113,7 @@ pub(super) fn change(tables: &Tables, id: RowId, before: Option<Item>, after: It
         eprintln!("written to {}, revision {}", table.place(), revision(&stored));
         (true, stored)
     };
-    if manner.json {
-        let before = before.as_ref().map(Item::to_plain_json);
-        print_json(&json!({"written": written, "before": before, "after": after.to_plain_json()}))?;
-    }
+    manner.report(written, before.as_ref(), Some(&after), probed)?;
     Ok(Exit::Ok)
 }
 
