@@ -603,6 +603,16 @@ fn policies_name_the_table_and_hold_writers_to_their_apis() {
     let reads = ["dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:GetItem"];
     assert_eq!(statements[0]["Action"], json!(reads));
 
+    // Trips are apart from reading. A sort key cannot be named, so no more is promised than the leading key holds.
+    let trip = bench.run(&["iam", "--role", "trip", "--api", "orders", "--api", "bills"]).check(0, &[]).json();
+    let actions: Vec<_> = trip["Statement"].as_array().unwrap().iter().map(|one| &one["Action"]).collect();
+    assert_eq!(actions, [&json!(["dynamodb:PutItem"]), &json!(["dynamodb:UpdateItem"])], "{trip}");
+    let keys = |at: usize| &trip["Statement"][at]["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"];
+    assert_eq!((keys(0), keys(1)), (&json!(["orders", "bills"]), &json!(["#verge"])), "{trip}");
+    bench.run(&["iam", "--role", "trip"]).check(64, &["--api"]);
+    let help = bench.run(&["iam", "--help"]).out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("IAM knows no condition on sort keys"), "{help}");
+
     let writer = bench.run(&["iam", "--role", "writer", "--api", "orders"]).check(0, &[]).json();
     let condition = |at: usize| &writer["Statement"][at]["Condition"]["ForAllValues:StringEquals"];
     assert_eq!(condition(1)["dynamodb:LeadingKeys"], json!(["orders"]), "{writer}");
@@ -610,4 +620,20 @@ fn policies_name_the_table_and_hold_writers_to_their_apis() {
     assert_eq!(writer["Statement"][2]["Action"], json!(["dynamodb:UpdateItem"]));
     bench.run(&["iam", "--role", "writer"]).check(64, &["--api"]);
     Bench::embedded("iam-embedded").run(&["iam"]).check(1, &["no table with `source = \"dynamodb\"`"]);
+}
+
+#[test]
+fn the_policies_of_the_manual_are_what_is_printed() {
+    let page = include_str!("../../../docs/operations.md");
+    let bench = Bench::new("iam-manual", "source = \"dynamodb\"\nname = \"api-versions\"\nregion = \"us-east-1\"");
+    let commands = page.lines().filter_map(|line| line.strip_prefix("$ verge mappings iam -c verge.toml"));
+    let printed: Vec<String> = commands
+        .map(|rest| {
+            let options = rest.split('#').next().unwrap().split_whitespace();
+            bench.run(&["iam"].into_iter().chain(options).collect::<Vec<_>>()).check(0, &[]).out
+        })
+        .collect();
+    assert_eq!(printed.len(), 5, "one for each role");
+    let shown = printed.first().unwrap();
+    assert!(page.contains(&format!("```json\n{shown}```")), "the page does not show\n{shown}");
 }

@@ -12,11 +12,15 @@ use verge_mappings::{
 
 /// Print the IAM policy that a node, a writer or the one who makes the table needs.
 ///
-/// One statement for each DynamoDB table of the configuration. Writers are held to APIs by the leading key of the Verge
-/// layout; a table in the sample layout has no such key, so its writers write all of it.
+/// It names the DynamoDB tables of the configuration. Writers are held to APIs by the leading key of the Verge layout; a
+/// table in the sample layout has no such key, so its writers write all of it.
+///
+/// A node that shares its breaker trips needs `trip` besides `serve`. IAM knows no condition on sort keys: it cannot be
+/// held to the `#trip` items, and permits a node to put any row of the APIs. That is why it is apart, and optional.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   verge mappings iam -c verge.toml                            what every node needs: reading
+  verge mappings iam -c verge.toml --role trip --api orders   besides, for nodes that share trips
   verge mappings iam -c verge.toml --role writer --api orders one API's rows
   verge mappings iam -c verge.toml --role operator            all rows, freeze and accept
   verge mappings iam -c verge.toml --role init --account 123456789012
@@ -28,8 +32,8 @@ pub(super) struct Args {
     /// Who the policy is for.
     #[arg(long, value_enum, default_value_t = Role::Serve)]
     role: Role,
-    /// With `--role writer`: the APIs whose rows may be written; may be repeated.
-    #[arg(long = "api", value_name = "API", required_if_eq("role", "writer"))]
+    /// With `--role writer` and `trip`: the APIs whose rows, or trips, may be written; may be repeated.
+    #[arg(long = "api", value_name = "API", required_if_eq_any([("role", "writer"), ("role", "trip")]))]
     apis: Vec<String>,
     /// The AWS account; default: any, to be filled in.
     #[arg(long, value_name = "ID", default_value = "*")]
@@ -44,6 +48,8 @@ pub(super) struct Args {
 enum Role {
     /// A node: `verge serve`, and every command that only looks.
     Serve,
+    /// Besides `serve`, a node that shares breaker trips: may put any item of the APIs, for IAM cannot tell `#trip`.
+    Trip,
     /// A team: the rows of its APIs.
     Writer,
     /// All rows, `freeze` and `accept`.
@@ -62,29 +68,35 @@ pub(super) fn run(args: &Args) -> Outcome {
     }
     let statement =
         |sid: &str, actions: &[&str]| json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": arns});
-    let mut statements = vec![statement("VergeReads", &READ_ACTIONS)];
-    match args.role {
-        Role::Serve => {}
-        Role::Writer => {
-            let mut writes = statement("VergeWritesItsApis", &TRANSACTION_ACTIONS);
-            // Every write also counts up `#generation`, which stands in Verge's own partition.
-            set(&mut writes, json!({"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": args.apis}}));
-            let mut counts = statement("VergeCountsGenerations", &["dynamodb:UpdateItem"]);
-            // Nothing but the number: `#control` stands there, too.
-            let number = json!({
-                "dynamodb:LeadingKeys": [OWN_PARTITION],
-                "dynamodb:Attributes": ["api", "version", "generation"],
-            });
-            set(&mut counts, json!({"ForAllValues:StringEquals": number}));
-            statements.extend([writes, counts]);
-        }
+    let held = |sid: &str, actions: &[&str], keys: Json| {
+        let mut statement = statement(sid, actions);
+        set(&mut statement, json!({"ForAllValues:StringEquals": keys}));
+        statement
+    };
+    let of_apis = |sid: &str, actions: &[&str]| held(sid, actions, json!({"dynamodb:LeadingKeys": args.apis}));
+    // Every write also counts up `#generation`, which stands in Verge's own partition. Nothing but the number:
+    // `#control` stands there, too.
+    let counts = || {
+        let number = json!({
+            "dynamodb:LeadingKeys": [OWN_PARTITION],
+            "dynamodb:Attributes": ["api", "version", "generation"],
+        });
+        held("VergeCountsGenerations", &["dynamodb:UpdateItem"], number)
+    };
+    let reads = statement("VergeReads", &READ_ACTIONS);
+    let statements = match args.role {
+        Role::Serve => vec![reads],
+        // A trip is put, never deleted. Reading stands in the policy beside this one.
+        Role::Trip => vec![of_apis("VergeTripsBreakers", &["dynamodb:PutItem"]), counts()],
+        Role::Writer => vec![reads, of_apis("VergeWritesItsApis", &TRANSACTION_ACTIONS), counts()],
         Role::Operator => {
-            statements.push(statement("VergeWrites", &[&TRANSACTION_ACTIONS[..], &["dynamodb:UpdateItem"]].concat()))
+            let actions = [&TRANSACTION_ACTIONS[..], &["dynamodb:UpdateItem"]].concat();
+            vec![reads, statement("VergeWrites", &actions)]
         }
         Role::Init => {
-            statements.push(statement("VergeCreates", &["dynamodb:CreateTable", "dynamodb:UpdateContinuousBackups"]))
+            vec![reads, statement("VergeCreates", &["dynamodb:CreateTable", "dynamodb:UpdateContinuousBackups"])]
         }
-    }
+    };
     print_json(&json!({"Version": "2012-10-17", "Statement": statements}))?;
     Ok(Exit::Ok)
 }
