@@ -59,6 +59,8 @@ pub const KEYS: &[Key] = &[
     key("table.poll", "duration", "1s", "how often a change is looked for"),
     key("table.snapshot", "path", "none", "last good table on disk"),
     key("table.bootstrap", "path", "none", "JSON file to start from where there is no snapshot"),
+    key("table.load", "`whole` or `on_demand`", "whole", "all APIs at once, or each when it is asked for"),
+    key("table.memory", "size", "`64MiB` with `on_demand`", "what the APIs that are loaded on demand may take"),
     key("table.shrink_hold", "duration", "10m", "how long a shrunken table is held back"),
     key("origins", "table", "the defaults", "what may be dialled, and how"),
     key("origins.allow", "list of domain patterns", "*.execute-api.*.amazonaws.com", "domains a row may name"),

@@ -187,7 +187,7 @@ fn each_key_is_listed_once() {
 fn hostile_keys_are_escaped() {
     check_below(
         "\"a\\n\\u001b[2J\" = 1\n",
-        "line 7: table.\"a\\n\\u{1b}[2J\": unknown key `a\\n\\u{1b}[2J`, there are `source`, `name`, `path`, `region`, `endpoint`, `profile`, `refresh`, `poll`, `snapshot`, `bootstrap`, `shrink_hold`",
+        "line 7: table.\"a\\n\\u{1b}[2J\": unknown key `a\\n\\u{1b}[2J`, there are `source`, `name`, `path`, `region`, `endpoint`, `profile`, `refresh`, `poll`, `snapshot`, `bootstrap`, `load`, `memory`, `shrink_hold`",
     );
 }
 
@@ -760,4 +760,24 @@ proptest! {
             prop_assert!(problems.iter().all(|problem| !problem.message.is_empty() && !problem.message.contains('\n')));
         }
     }
+}
+
+#[test]
+fn apis_are_loaded_on_demand_where_a_table_can_be_read_in_parts() {
+    let document = |lines: &str| format!("[listen]\nhttp = \"127.0.0.1:0\"\n[table]\n{lines}");
+    let dynamo = "source = \"dynamodb\"\nname = \"api-versions\"\n";
+    let on_demand = |lines: &str| accept(&document(&format!("{dynamo}{lines}"))).table.unwrap().on_demand;
+    assert_eq!(on_demand(""), None);
+    assert_eq!(on_demand("load = \"whole\"\n"), None);
+    assert_eq!(on_demand("load = \"on_demand\"\n"), Some(64 << 20));
+    assert_eq!(on_demand("load = \"on_demand\"\nmemory = \"2MiB\"\n"), Some(2 << 20));
+    let refused = |lines: &str, reason: &str| {
+        let problems = Config::parse(&document(lines)).unwrap_err().to_string();
+        assert!(problems.contains(reason), "{problems}");
+    };
+    refused(&format!("{dynamo}memory = \"2MiB\"\n"), "goes with `load = \"on_demand\"`");
+    refused(&format!("{dynamo}load = \"on_demand\"\nbootstrap = \"b.json\"\n"), "starts from its `snapshot`");
+    refused("source = \"file\"\npath = \"t.json\"\nload = \"on_demand\"\n", "a file is read whole");
+    let own = "[[api]]\nname = \"a\"\nhosts = [\"*\"]\n[api.table]\nload = \"on_demand\"\n";
+    refused(&format!("source = \"file\"\npath = \"t.json\"\n{own}{dynamo}"), "an API's own table is loaded whole");
 }

@@ -2,6 +2,7 @@
 
 mod homes;
 
+#[cfg(feature = "cache")]
 pub(crate) use homes::only_api;
 
 use crate::{

@@ -14,6 +14,7 @@ mod stages;
 mod access_log;
 mod bodies;
 mod control;
+mod demand;
 mod dialling;
 mod faults;
 mod headers;

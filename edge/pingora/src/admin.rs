@@ -125,6 +125,7 @@ impl Admin {
                 "age_seconds": gauges.age.map(|age| age.as_secs()),
                 "from_disk": gauges.restored,
                 "frozen": gauges.frozen,
+                "apis_loaded": gauges.demand.map(|demand| demand.apis),
             },
         });
         let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -148,6 +149,7 @@ impl Admin {
             restored: status.restored,
             frozen: status.frozen,
             held_back: status.held_back.is_some(),
+            demand: status.demand,
         }
     }
 }

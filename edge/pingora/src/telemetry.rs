@@ -9,6 +9,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
+use verge_mappings::DemandStatus;
 use verge_router::Reason;
 
 /// Upper bounds of the duration histogram, in milliseconds; the last bucket has none.
@@ -101,6 +102,8 @@ pub(crate) struct TableGauges {
     pub(crate) restored: bool,
     pub(crate) frozen: bool,
     pub(crate) held_back: bool,
+    /// Where APIs are loaded on demand.
+    pub(crate) demand: Option<DemandStatus>,
 }
 
 /// Writes the Prometheus text format (version 0.0.4).
@@ -208,6 +211,14 @@ pub(crate) fn render(
         "Whether what was read last lost too much to be served.",
         u8::from(table.held_back),
     );
+    if let Some(demand) = &table.demand {
+        let DemandStatus { apis, bytes, loads, failures, evictions } = demand;
+        page.single("verge_table_loaded_apis", "gauge", "APIs in memory, where they are loaded on demand.", apis);
+        page.single("verge_table_loaded_bytes", "gauge", "What they take of `[table] memory`.", bytes);
+        page.single("verge_table_api_loads_total", "counter", "APIs loaded on demand.", loads);
+        page.single("verge_table_api_load_failures_total", "counter", "APIs that could not be loaded.", failures);
+        page.single("verge_table_api_evictions_total", "counter", "APIs dropped for others.", evictions);
+    }
     page.family("verge_build_info", "gauge", "The version of Verge.");
     page.sample("verge_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     page.text

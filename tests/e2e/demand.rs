@@ -1,0 +1,224 @@
+//! A table of which a node holds the index, and the APIs that are asked for.
+
+use crate::stages::{Stages, V1, V2, assert_problem};
+use serde_json::{Value as Json, json};
+use verge_tests::{
+    client::Connection,
+    message::{Answer, Request},
+    node::{Node, Setup},
+    patience::eventually,
+    scratch::Scratch,
+    store::{Door, Layout, Store},
+};
+
+/// A store with APIs `books` and `pets`, and many more that nobody asks for.
+struct Site {
+    stages: Stages,
+    store: Store,
+    disk: Scratch,
+}
+
+const OTHERS: usize = 40;
+
+fn api(name: &str) -> Json {
+    json!({"api": name, "version": "#api", "hosts": [format!("{name}.example.com")], "read": ["header"]})
+}
+
+fn row(api: &str, version: &str, domain: &str) -> Json {
+    json!({"api": api, "version": version, "domain": domain})
+}
+
+impl Site {
+    async fn open() -> Self {
+        let store = Store::start(Layout::Verge);
+        for (name, domain) in [("books", V1), ("pets", V2)] {
+            store.put(&api(name));
+            store.put(&row(name, "v1", domain));
+        }
+        for n in 0..OTHERS {
+            store.put(&api(&format!("other{n}")));
+            store.put(&row(&format!("other{n}"), "v1", V1));
+        }
+        Self { stages: Stages::start().await, store, disk: Scratch::new() }
+    }
+
+    fn setup(&self, lines: &str) -> Setup {
+        let snapshot = self.disk.path().join("table.snapshot").display().to_string();
+        let own = format!("load = \"on_demand\"\nsnapshot = {snapshot:?}\n");
+        let pace = if lines.contains("refresh") { "" } else { "refresh = \"1s\"\npoll = \"100ms\"\n" };
+        self.stages.reachable().apis("").table(&format!("{}{own}{pace}{lines}", self.store.config()))
+    }
+
+    fn queries(&self) -> usize {
+        self.store.count("Query")
+    }
+
+    /// As Verge's own writes do.
+    fn bump(&self, generation: u64) {
+        self.store.put(&json!({"api": "#verge", "version": "#generation", "generation": generation}));
+    }
+}
+
+async fn ask(node: &Node, api: &str, version: &str) -> Answer {
+    node.ask(&Request::get("/").to(&format!("{api}.example.com")).version(version)).await
+}
+
+async fn answers(node: &Node, api: &str, version: &str, status: u16) {
+    eventually("the API's rows", async || ask(node, api, version).await.status == status).await;
+}
+
+#[tokio::test]
+async fn an_api_is_loaded_once_it_is_asked_for_and_by_one_read() {
+    let site = Site::open().await;
+    let node = site.setup("refresh = \"1h\"\npoll = \"0s\"\n").start().await;
+    assert_eq!((site.queries(), node.metric("verge_table_rows").await), (0, 0.0));
+    let first = ask(&node, "books", "v1").await;
+    assert_problem(&first, 503, "no_table");
+    assert_eq!(first.field("retry-after"), Some("1"));
+    // A crowd at a cold door.
+    let mut crowd = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let (address, request) = (node.http(), Request::get("/").to("books.example.com").version("v1"));
+        crowd.spawn(async move { Connection::open(address).await.ask(&request).await });
+    }
+    for answer in crowd.join_all().await {
+        assert!(answer.status == 200 || answer.code() == "no_table", "{answer:?}");
+    }
+    answers(&node, "books", "v1", 200).await;
+    assert_eq!(site.queries(), 1);
+    assert_eq!(node.metric("verge_table_loaded_apis").await, 1.0);
+    assert_problem(&ask(&node, "books", "v9").await, 403, "unknown_version");
+    // Nobody asked for the others.
+    assert_eq!(node.metric("verge_table_rows").await, 1.0);
+    answers(&node, "pets", "v1", 200).await;
+    assert_eq!(site.queries(), 2);
+    answers(&node, "books", "v1", 200).await;
+}
+
+#[tokio::test]
+async fn hosts_and_versions_nobody_knows_cost_no_read() {
+    let site = Site::open().await;
+    let node = site.setup("refresh = \"1h\"\npoll = \"0s\"\n").start().await;
+    answers(&node, "books", "v1", 200).await;
+    let before = site.store.operations().len();
+    let mut connection = node.connect().await;
+    for n in 0..2000 {
+        let stranger = Request::get("/").to(&format!("h{n}.example.com")).version("v1");
+        assert_eq!(connection.ask(&stranger).await.status, 421);
+        let version = Request::get("/").to("books.example.com").version(&format!("v{}", n + 2));
+        assert_eq!(connection.ask(&version).await.status, 403);
+    }
+    assert_eq!(site.store.operations().len(), before);
+}
+
+#[tokio::test]
+async fn a_write_reaches_what_is_loaded_and_what_is_listed() {
+    let site = Site::open().await;
+    site.bump(1);
+    let node = site.setup("refresh = \"1h\"\npoll = \"100ms\"\n").start().await;
+    answers(&node, "books", "v1", 200).await;
+    site.store.put(&row("books", "v2", V2));
+    site.store.put(&api("films"));
+    site.store.put(&row("films", "v1", V1));
+    site.bump(2);
+    answers(&node, "books", "v2", 200).await;
+    answers(&node, "films", "v1", 200).await;
+    // And what is listed no more is nobody's.
+    site.store.delete(&json!({"api": "films", "version": "#api"}));
+    site.bump(3);
+    answers(&node, "films", "v1", 421).await;
+    eventually("one API less", async || node.metric("verge_table_loaded_apis").await == 1.0).await;
+}
+
+#[tokio::test]
+async fn what_is_loaded_goes_on_while_the_store_is_away_and_what_is_not_comes_with_it() {
+    let site = Site::open().await;
+    let node = site.setup("").start().await;
+    answers(&node, "books", "v1", 200).await;
+    site.store.set_door(Door::Failing { status: 500, error: "InternalServerError" });
+    eventually("a failed read", async || {
+        node.metric("verge_table_refresh_failures_total{kind=\"failed\"}").await >= 1.0
+    })
+    .await;
+    assert_problem(&ask(&node, "pets", "v1").await, 503, "no_table");
+    assert_eq!(ask(&node, "books", "v1").await.status, 200);
+    assert!(node.is_ready().await);
+    site.store.set_door(Door::Open);
+    answers(&node, "pets", "v1", 200).await;
+    assert_eq!(ask(&node, "books", "v1").await.status, 200);
+}
+
+#[tokio::test]
+async fn an_api_that_lost_its_rows_keeps_them_for_a_while() {
+    let site = Site::open().await;
+    let node = site.setup("shrink_hold = \"1h\"\n").start().await;
+    answers(&node, "books", "v1", 200).await;
+    site.store.delete(&json!({"api": "books", "version": "v1"}));
+    node.has_said("held back").await;
+    assert_eq!(ask(&node, "books", "v1").await.status, 200);
+    site.store.put(&row("books", "v1", V1));
+    node.has_said("is believed again").await;
+    assert_eq!(ask(&node, "books", "v1").await.status, 200);
+}
+
+#[tokio::test]
+async fn memory_is_bounded_and_what_was_used_last_stays() {
+    let site = Site::open().await;
+    // Each takes some 600 KiB, and 1 MiB is the bound.
+    for name in ["books", "pets"] {
+        for n in 2..1300 {
+            site.store.put(&row(name, &format!("v{n}"), V1));
+        }
+    }
+    let node = site.setup("refresh = \"1h\"\npoll = \"0s\"\nmemory = \"1MiB\"\n").start().await;
+    answers(&node, "books", "v1299", 200).await;
+    answers(&node, "pets", "v1299", 200).await;
+    assert_eq!(node.metric("verge_table_loaded_apis").await, 1.0);
+    assert_eq!(node.metric("verge_table_api_evictions_total").await, 1.0);
+    assert!(node.metric("verge_table_loaded_bytes").await <= f64::from(1 << 20));
+    // The one that went comes again when it is asked for.
+    answers(&node, "books", "v1", 200).await;
+    // One that can never fit says so, and is not read with every request.
+    for n in 1300..2600 {
+        site.store.put(&row("pets", &format!("v{n}"), V1));
+    }
+    let queries = site.queries();
+    assert_problem(&ask(&node, "pets", "v1").await, 503, "no_table");
+    node.has_said("raise `[table] memory`").await;
+    for _ in 0..50 {
+        assert_problem(&ask(&node, "pets", "v1").await, 503, "no_table");
+    }
+    assert!(site.queries() - queries <= 3, "{} pages", site.queries() - queries);
+    assert_eq!(ask(&node, "books", "v1").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_node_starts_with_the_apis_it_had() {
+    let mut site = Site::open().await;
+    let node = site.setup("").start().await;
+    answers(&node, "books", "v1", 200).await;
+    let file = |name: &str| site.disk.path().join("table.snapshot.apis").join(name);
+    eventually("both snapshots", async || {
+        file("626f6f6b73").exists() && site.disk.path().join("table.snapshot").exists()
+    })
+    .await;
+    node.signal("KILL");
+    drop(node);
+    site.store.stop();
+    let node = site.setup("").start_unready().await;
+    assert_eq!(ask(&node, "books", "v1").await.status, 200);
+    assert_problem(&ask(&node, "pets", "v1").await, 503, "no_table");
+    assert_problem(&ask(&node, "nobody", "v1").await, 421, "unknown_host");
+    site.store.restart().await;
+    answers(&node, "pets", "v1", 200).await;
+}
+
+#[tokio::test]
+async fn a_table_without_apis_cannot_be_loaded_so() {
+    let stages = Stages::start().await;
+    let store = Store::start(Layout::Sample);
+    store.put(&json!({"hk": "v1", "dn": V1}));
+    let node = stages.reachable().table(&format!("{}load = \"on_demand\"\n", store.config())).start_unready().await;
+    node.has_said("no APIs to load on demand").await;
+    assert!(!node.is_ready().await);
+}
