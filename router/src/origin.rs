@@ -124,8 +124,14 @@ pub struct Origin {
     scheme: Scheme,
     port: u16,
     protocol: Protocol,
-    connect: Option<Box<Dial>>,
-    timeouts: Option<Box<Timeouts>>,
+    /// What few rows say.
+    special: Option<Box<Special>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Special {
+    connect: Option<Dial>,
+    timeouts: Timeouts,
 }
 
 impl Origin {
@@ -190,12 +196,14 @@ impl Origin {
                         reason: "this address is never dialled (link-local, metadata, unspecified, multicast, or loopback without [origins] loopback)",
                     });
                 }
-                Some(Box::new(dial))
+                Some(dial)
             }
         };
         let base_path = parse_base_path(spec.base_path.unwrap_or(""))?;
-        let timeouts = (spec.timeouts != Timeouts::default()).then(|| Box::new(spec.timeouts));
-        Ok(Self { domain, base_path, scheme, port, protocol, connect, timeouts })
+        let timeouts = spec.timeouts;
+        let is_special = connect.is_some() || timeouts != Timeouts::default();
+        let special = is_special.then(|| Box::new(Special { connect, timeouts }));
+        Ok(Self { domain, base_path, scheme, port, protocol, special })
     }
 
     /// The domain: Host, SNI and the name the certificate must bear.
@@ -237,13 +245,13 @@ impl Origin {
     /// The row's own dial override.
     #[must_use]
     pub fn connect(&self) -> Option<&Dial> {
-        self.connect.as_deref()
+        self.special.as_ref()?.connect.as_ref()
     }
 
     /// The row's own time limits.
     #[must_use]
     pub fn timeouts(&self) -> Timeouts {
-        self.timeouts.as_deref().copied().unwrap_or_default()
+        self.special.as_ref().map(|special| special.timeouts).unwrap_or_default()
     }
 }
 

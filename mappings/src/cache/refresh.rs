@@ -13,9 +13,7 @@ use crate::{
 };
 use std::{
     collections::HashSet,
-    io,
     sync::{Arc, atomic::Ordering},
-    thread,
     time::{Instant, SystemTime},
 };
 use tokio::task::{JoinSet, spawn_blocking};
@@ -109,8 +107,10 @@ impl LiveTable {
         let (table, invalid) = match &held {
             Some(held) if !build => (held.table.clone(), held.invalid.clone()),
             _ => {
+                // Requests that held the table before this one are long over, and two tables are enough.
+                discard(self.state().retired.take());
                 let previous = held.clone();
-                let built = apart(move || {
+                let built = spawn_blocking(move || {
                     let table = previous.as_ref().map(|held| &*held.table);
                     parse_items(&parts, &drafts, &rules, Before { table, kept: kept.as_ref() })
                 });
@@ -130,8 +130,7 @@ impl LiveTable {
         if !build {
             return Ok(Refreshed::Unchanged);
         }
-        // Requests that hold the old table are over long before the next one comes.
-        discard(std::mem::replace(&mut self.state().retired, held.map(|held| held.table.clone())));
+        self.state().retired = held.map(|held| held.table.clone());
         Ok(Refreshed::Published)
     }
 }
@@ -161,16 +160,6 @@ pub(super) async fn read(source: &dyn Source) -> Result<Stored, LoadError> {
     let mut packer = Packer::new().map_err(|error| ours(&error))?;
     source.read_into(&mut packer).await?;
     packer.finish().map_err(|error| ours(&error))
-}
-
-/// Does large work on a thread of its own: one that ends gives back the memory it worked in, one that waits keeps it.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-    // Waited for where waiting is allowed.
-    let ended = spawn_blocking(move || {
-        let thread = thread::Builder::new().name("verge-table".to_owned()).spawn(work)?;
-        thread.join().map_err(|_| io::Error::other("the thread that builds the table has panicked"))
-    });
-    ended.await.map_err(io::Error::other)?
 }
 
 /// A bug of ours: the table goes on as it is.

@@ -22,7 +22,9 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
-use hashbrown::{HashMap, hash_map::Entry as Place};
+use core::hash::BuildHasher;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 /// A table in the making. Never fails: a row or host that conflicts is left out and reported, and a row that is unusable
 /// now goes on with its value in the table before, if it had one there.
@@ -101,53 +103,54 @@ fn exact_paths<'m>(hosts: &'m mut CaselessMap<Paths>, host: &str) -> &'m mut Pat
 #[derive(Debug)]
 struct PartBuilder<'p> {
     api: Arc<Api>,
-    /// Rows that answered in the table before, by key.
-    before: HashMap<&'p str, &'p Arc<Mapping>>,
+    before: Option<&'p ApiTable>,
     rows: Vec<Prepared>,
+    /// Where rows lead that are aliases, by key; until all are linked their entries are invalid.
+    targets: HashMap<Box<str>, Box<str>>,
+    /// Keys that cannot be reported.
+    unfit: Vec<Box<str>>,
 }
 
 /// A row that waits for the others.
 #[derive(Debug)]
 struct Prepared {
-    whole: bool,
     entry: Entry,
-    /// Where it leads, if it is an alias; until all are linked its entry is invalid.
-    target: Option<Box<str>>,
-    /// Whether its key cannot be reported.
-    unfit: bool,
+    whole: bool,
 }
 
 impl<'p> PartBuilder<'p> {
-    fn new(api: Arc<Api>, previous: Option<&'p ApiTable>) -> Self {
-        let before = previous.map(|part| part.good().collect()).unwrap_or_default();
-        Self { api, before, rows: Vec::new() }
+    fn new(api: Arc<Api>, before: Option<&'p ApiTable>) -> Self {
+        let rows = Vec::with_capacity(before.map_or(0, ApiTable::rows));
+        Self { api, before, rows, targets: HashMap::new(), unfit: Vec::new() }
     }
 
     fn row(&mut self, row: Row) {
         let Row { key, whole, state } = row;
-        let mut prepared = Prepared { whole, entry: Entry::Invalid(key), target: None, unfit: false };
-        match state {
-            RowState::Mapped(spec) => match self.mapping(prepared.entry.key(), spec) {
-                Some(mapping) => prepared.entry = Entry::Mapped(mapping),
-                None => prepared.unfit = true,
+        let entry = match state {
+            RowState::Mapped(spec) => match self.mapping(&key, spec) {
+                Some(mapping) => Entry::Mapped(mapping),
+                None => {
+                    self.unfit.push(key.clone());
+                    Entry::Invalid(key)
+                }
             },
-            RowState::Alias(target) => prepared.target = Some(target),
-            RowState::Invalid => {}
-        }
-        self.rows.push(prepared);
+            RowState::Alias(target) => {
+                self.targets.insert(key.clone(), target);
+                Entry::Invalid(key)
+            }
+            RowState::Invalid => Entry::Invalid(key),
+        };
+        self.rows.push(Prepared { entry, whole });
     }
 
     /// The mapping that was there before, where the row still says the same; else a new one. `None`: its key is unfit.
     fn mapping(&self, key: &str, spec: MappingSpec) -> Option<Arc<Mapping>> {
-        if let Some(before) = self.before.get(key)
+        if let Some(before) = self.before.and_then(|before| before.good_row(key))
             && before.says(&self.api, key, &spec)
         {
-            return Some((*before).clone());
+            return Some(before.clone());
         }
-        let version = reported(key, &self.api)?;
-        let MappingSpec { origin, hidden, lifecycle } = spec;
-        let (api, key, lifecycle) = (self.api.clone(), key.into(), lifecycle.map(Box::new));
-        Some(Arc::new(Mapping { api, key, version, origin, hidden, lifecycle }))
+        Some(Arc::new(Mapping::new(self.api.clone(), key, reported(key, &self.api)?, spec)))
     }
 
     fn finish(mut self, conflicts: &mut Vec<Conflict>) -> ApiTable {
@@ -158,19 +161,17 @@ impl<'p> PartBuilder<'p> {
             conflicts.push(Conflict { api: api.name().to_owned(), key: key.to_owned(), reason });
         };
         self.part_twins(&mut conflict);
-        let Self { api, before, rows, .. } = self;
+        self.unfit.iter().for_each(|key| conflict(key, ConflictReason::UnfitKey));
+        let Self { api, before, rows, targets, .. } = self;
         let mut entries = Vec::with_capacity(rows.len());
         let mut wholes = Vec::with_capacity(rows.len());
         let mut aliases = Vec::new();
-        for Prepared { whole, mut entry, target, unfit } in rows {
-            if unfit {
-                conflict(entry.key(), ConflictReason::UnfitKey);
-            }
-            if let Some(target) = target {
-                aliases.push((id(entries.len()), target));
+        for Prepared { mut entry, whole } in rows {
+            if let Some(target) = targets.get(entry.key()) {
+                aliases.push((id(entries.len()), target.clone()));
             }
             if let Entry::Invalid(key) = &entry
-                && let Some(mapping) = before.get(&**key)
+                && let Some(mapping) = before.and_then(|before| before.good_row(key))
             {
                 entry = Entry::kept(key, mapping);
             }
@@ -193,39 +194,45 @@ impl<'p> PartBuilder<'p> {
 
     /// Rows whose normal forms collide are both unusable, whatever they say.
     fn part_twins(&mut self, conflict: &mut impl FnMut(&str, ConflictReason)) {
-        let mut seen: HashMap<Cow<'_, [u8]>, (usize, bool)> = HashMap::with_capacity(self.rows.len());
+        let normal = |row: u32| {
+            let row = self.rows.get(row as usize);
+            row.map(|Prepared { entry, whole }| normal_key(entry.key(), *whole)).unwrap_or_default()
+        };
+        // By hash: a table of keys would take more memory than the rows do.
+        let hasher = FixedState::default();
+        let mut hashed: Vec<(u64, u32)> =
+            (0..id(self.rows.len())).map(|row| (hasher.hash_one(normal(row)), row)).collect();
+        hashed.sort_unstable();
         let mut twins = Vec::new();
-        for (row, Prepared { whole, entry, .. }) in self.rows.iter().enumerate() {
-            match seen.entry(normal_key(entry.key(), *whole)) {
-                Place::Vacant(place) => {
-                    place.insert((row, false));
-                }
-                Place::Occupied(mut place) => {
-                    let (first, told) = place.get_mut();
-                    if !core::mem::replace(told, true) {
-                        twins.push(*first);
-                    }
-                    twins.push(row);
-                }
-            }
+        for alike in hashed.chunk_by(|(one, _), (other, _)| one == other).filter(|alike| alike.len() > 1) {
+            let is_twin = |(place, (_, row)): &(usize, &(u64, u32))| {
+                let others = alike.iter().enumerate().filter(|(other, _)| other != place);
+                others.into_iter().any(|(_, (_, other))| normal(*other) == normal(*row))
+            };
+            twins.extend(alike.iter().enumerate().filter(is_twin).map(|(_, (_, row))| *row));
         }
-        drop(seen);
         twins.sort_unstable();
         for row in twins {
-            let Some(Prepared { entry, target, unfit, .. }) = self.rows.get_mut(row) else { continue };
+            let Some(Prepared { entry, .. }) = self.rows.get_mut(row as usize) else { continue };
             conflict(entry.key(), ConflictReason::SameVersion);
-            (*target, *unfit) = (None, false);
+            self.targets.remove(entry.key());
+            self.unfit.retain(|key| **key != *entry.key());
             *entry = Entry::Invalid(entry.key().into());
         }
     }
 }
+
+/// Who owns a label that media types claim, or bare versions, and none of them alone.
+const NOBODY: RowId = RowId::MAX - 1;
+const NOBODY_BARE: RowId = RowId::MAX;
 
 impl ApiTable {
     fn index(&mut self, wholes: &[bool]) {
         let mut by_whole = HashMap::new();
         // A bare version owns its label before a media type that merely contains it. Two claims of one rank leave the
         // label to nobody; but twins (one key in normal form, quarantined both) leave it to a last good value.
-        let mut owners: HashMap<Label<'_>, (bool, Option<RowId>)> = HashMap::with_capacity(self.entries.len());
+        let mut by_label: CaselessMap<RowId> =
+            CaselessMap::with_capacity_and_hasher(self.entries.len(), FixedState::default());
         for (row, (entry, whole)) in self.entries.iter().zip(wholes).enumerate() {
             let row = id(row);
             let key = entry.key();
@@ -242,24 +249,28 @@ impl ApiTable {
             let text = label_text(key, &self.api);
             let Ok(label) = Label::parse(text) else { continue };
             let bare = text.len() == key.len();
-            let owner = owners.entry(label).or_insert((bare, Some(row)));
-            match *owner {
-                (true, _) if !bare => {}
-                (false, _) if bare => *owner = (true, Some(row)),
-                (_, Some(other)) if other != row => {
-                    let other = self.entries.get(other as usize);
-                    let twins = bare && !whole || other.is_some_and(|other| other.key().eq_ignore_ascii_case(key));
-                    if !twins {
-                        owner.1 = None;
-                    } else if entry.mapping().is_some() && other.is_none_or(|other| other.mapping().is_none()) {
-                        owner.1 = Some(row);
-                    }
+            let owner = by_label.entry(label.as_caseless().into()).or_insert(row);
+            let other = self.entries.get(*owner as usize);
+            let other_is_bare = match *owner {
+                NOBODY_BARE => true,
+                NOBODY => false,
+                _ => other.is_some_and(|other| label_text(other.key(), &self.api).len() == other.key().len()),
+            };
+            if *owner == row || (other_is_bare && !bare) {
+                continue;
+            }
+            if bare && !other_is_bare {
+                *owner = row;
+            } else if let Some(other) = other {
+                let twins = bare && !whole || other.key().eq_ignore_ascii_case(key);
+                if !twins {
+                    *owner = if bare { NOBODY_BARE } else { NOBODY };
+                } else if entry.mapping().is_some() && other.mapping().is_none() {
+                    *owner = row;
                 }
-                _ => {}
             }
         }
-        let mut by_label = CaselessMap::with_capacity_and_hasher(owners.len(), Default::default());
-        by_label.extend(owners.into_iter().filter_map(|(label, (_, row))| Some((label.as_caseless().into(), row?))));
+        by_label.retain(|_, owner| *owner < NOBODY);
         self.by_label = by_label;
         self.by_whole = by_whole;
     }
@@ -305,7 +316,7 @@ impl ApiTable {
         let mut shown: Vec<(RowId, &str)> = Vec::new();
         for (row, entry) in self.entries.iter().enumerate() {
             if let Some(mapping) = entry.mapping()
-                && !mapping.hidden
+                && !mapping.hidden()
             {
                 shown.push((id(row), mapping.version_str()));
             }

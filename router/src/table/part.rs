@@ -172,8 +172,20 @@ impl ApiTable {
         self.good().map(|(key, _)| key)
     }
 
+    /// What the row of just this key answers with.
+    pub(super) fn good_row(&self, key: &str) -> Option<&Arc<Mapping>> {
+        let is_it = |row: &RowId| self.entries.get(*row as usize).is_some_and(|entry| entry.key() == key);
+        // Nearly every row owns its label; entries are in the order of their keys.
+        let row = Label::parse(key.as_bytes()).ok().and_then(|label| self.by_label.get(&label.as_caseless()).copied());
+        let search = || self.entries.binary_search_by(|entry| entry.key().cmp(key)).ok().map(id);
+        match self.get(row.filter(is_it).or_else(search)?)? {
+            Found::Mapped(mapping) => Some(mapping),
+            Found::Invalid(_) => None,
+        }
+    }
+
     /// All rows that answer, with their mappings.
-    pub(super) fn good(&self) -> impl Iterator<Item = (&str, &Arc<Mapping>)> {
+    fn good(&self) -> impl Iterator<Item = (&str, &Arc<Mapping>)> {
         (0..self.entries.len()).zip(&self.entries).filter_map(|(row, entry)| match self.get(id(row))? {
             Found::Mapped(mapping) => Some((entry.key(), mapping)),
             Found::Invalid(_) => None,

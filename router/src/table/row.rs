@@ -53,8 +53,14 @@ pub struct Mapping {
     pub(super) key: Box<str>,
     pub(super) version: HeaderValue,
     pub(super) origin: Origin,
-    pub(super) hidden: bool,
-    pub(super) lifecycle: Option<Box<Lifecycle>>,
+    /// What few rows say.
+    pub(super) special: Option<Box<Special>>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Special {
+    hidden: bool,
+    lifecycle: Option<Lifecycle>,
 }
 
 impl Mapping {
@@ -64,13 +70,19 @@ impl Mapping {
         &self.api
     }
 
+    pub(super) fn new(api: Arc<Api>, key: &str, version: HeaderValue, spec: MappingSpec) -> Self {
+        let MappingSpec { origin, hidden, lifecycle } = spec;
+        let special = (hidden || lifecycle.is_some()).then(|| Box::new(Special { hidden, lifecycle }));
+        Self { api, key: key.into(), version, origin, special }
+    }
+
     /// Whether a row of this API says just what this one was made of.
     pub(super) fn says(&self, api: &Arc<Api>, key: &str, spec: &MappingSpec) -> bool {
         Arc::ptr_eq(&self.api, api)
             && *self.key == *key
             && self.origin == spec.origin
-            && self.hidden == spec.hidden
-            && self.lifecycle.as_deref() == spec.lifecycle.as_ref()
+            && self.hidden() == spec.hidden
+            && self.lifecycle() == spec.lifecycle.as_ref()
     }
 
     /// The row's key as stored.
@@ -100,19 +112,19 @@ impl Mapping {
     /// Whether it is left out of what clients are shown.
     #[must_use]
     pub fn hidden(&self) -> bool {
-        self.hidden
+        self.special.as_ref().is_some_and(|special| special.hidden)
     }
 
     /// Deprecation, sunset, brownouts.
     #[must_use]
     pub fn lifecycle(&self) -> Option<&Lifecycle> {
-        self.lifecycle.as_deref()
+        self.special.as_ref()?.lifecycle.as_ref()
     }
 
     /// Whether it answers 410 at this time.
     #[must_use]
     #[inline]
     pub fn is_retired(&self, now: UnixTime) -> bool {
-        self.lifecycle.as_ref().is_some_and(|life| life.is_retired(now))
+        self.lifecycle().is_some_and(|life| life.is_retired(now))
     }
 }
