@@ -73,6 +73,9 @@ pub trait Sink: Send {
 
     /// One more item.
     fn item(&mut self, item: Item);
+
+    /// What was taken so far is not to be used: all items come again. The layout stays.
+    fn again(&mut self);
 }
 
 impl Sink for Reading {
@@ -83,6 +86,10 @@ impl Sink for Reading {
     fn item(&mut self, item: Item) {
         self.generation = self.generation.max(item.generation());
         self.items.push(item);
+    }
+
+    fn again(&mut self) {
+        *self = Self { layout: self.layout, ..Self::default() };
     }
 }
 

@@ -141,6 +141,15 @@ impl Sink for Packer {
             self.error = self.pack(&item).err();
         }
     }
+
+    fn again(&mut self) {
+        let layout = self.facts.layout;
+        match Self::new() {
+            Ok(anew) => *self = anew,
+            Err(error) => self.error = Some(error),
+        }
+        layout.into_iter().for_each(|layout| self.layout(layout));
+    }
 }
 
 #[cfg(test)]

@@ -313,3 +313,4 @@ async fn each_table_is_polled_at_its_own_pace() {
 }
 
 mod doubts;
+mod outage;

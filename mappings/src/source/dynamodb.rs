@@ -29,6 +29,8 @@ use tokio::sync::OnceCell;
 
 /// How long a whole scan may take. Its pages are bounded much tighter.
 const SCAN: Duration = Duration::from_secs(600);
+/// How often a table is scanned at most, where writes keep coming in between.
+const TRIES: usize = 4;
 
 /// What a node that only routes must be permitted.
 pub const READ_ACTIONS: [&str; 4] = ["dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:Query", "dynamodb:GetItem"];
@@ -141,19 +143,42 @@ impl DynamoStore {
         }
     }
 
-    /// A whole scan, whose generation is what polls are compared with.
+    /// A whole scan that no write of Verge's came into: half of one would be a table that nobody wrote. The generation is
+    /// what polls are compared with.
     async fn read_watched(&self, sink: &mut dyn Sink, keys: &[&str]) -> Result<(), LoadError> {
-        let scanned = tokio::time::timeout(SCAN, self.scan(self.watch.wants_consistency(), keys, sink)).await;
-        let generation = scanned
-            .unwrap_or_else(|_| Err(LoadError::Timeout { place: self.place_name(), operation: "Scan", after: SCAN }))
-            .inspect_err(|error| {
-                // A table that was deleted may come back with other keys.
-                if matches!(error, LoadError::NoTable { .. }) {
-                    *self.known_layout() = None;
-                }
-            })?;
-        self.watch.has_read(generation);
-        Ok(())
+        let mut tries = 1;
+        loop {
+            // Where it must not be read, polls say so; the scan decides.
+            let before = match self.read_generation(true).await {
+                Ok(generation) => Some(generation),
+                Err(LoadError::AccessDenied { .. }) => None,
+                Err(error) => return Err(error),
+            };
+            let consistent = self.watch.wants_consistency(before.flatten());
+            let scanned = tokio::time::timeout(SCAN, self.scan(consistent, keys, sink)).await;
+            let generation = scanned
+                .unwrap_or_else(|_| {
+                    Err(LoadError::Timeout { place: self.place_name(), operation: "Scan", after: SCAN })
+                })
+                .inspect_err(|error| {
+                    // A table that was deleted may come back with other keys.
+                    if matches!(error, LoadError::NoTable { .. }) {
+                        *self.known_layout() = None;
+                    }
+                })?;
+            let Some(before) = before else {
+                self.watch.has_read(generation);
+                return Ok(());
+            };
+            let moved = self.read_generation(true).await.is_ok_and(|after| after != before);
+            if !moved || tries == TRIES {
+                // One that moved on is news to the next poll.
+                self.watch.has_read(before);
+                return Ok(());
+            }
+            tries += 1;
+            sink.again();
+        }
     }
 
     async fn client(&self) -> Result<&Client, LoadError> {

@@ -19,8 +19,9 @@ struct Known {
 
 impl Watch {
     /// After a change was seen, a replica that has not seen it will not do: half of a write could be read.
-    pub(super) fn wants_consistency(&self) -> bool {
-        self.known().reported
+    pub(super) fn wants_consistency(&self, now: Option<u64>) -> bool {
+        let known = self.known();
+        known.reported || (known.read && now > known.generation)
     }
 
     /// A reading came to its end.
@@ -47,12 +48,19 @@ impl Watch {
 impl DynamoStore {
     /// Reads the one item, eventually consistent. Before the first reading there is nothing to ask for.
     pub(super) async fn generation_has_moved(&self) -> Result<bool, LoadError> {
-        let layout = *self.known_layout();
-        let (Some(layout), true) = (layout, self.watch.known().read) else { return Ok(false) };
-        let call = self.client().await?.get_item().table_name(&self.settings.table).consistent_read(false);
+        if !self.watch.known().read {
+            return Ok(false);
+        }
+        Ok(self.watch.is_moved_by(self.read_generation(false).await?))
+    }
+
+    /// The table's generation; `None` where it carries none, or is not described yet.
+    pub(super) async fn read_generation(&self, consistent: bool) -> Result<Option<u64>, LoadError> {
+        let Some(layout) = *self.known_layout() else { return Ok(None) };
+        let call = self.client().await?.get_item().table_name(&self.settings.table).consistent_read(consistent);
         let call = call.set_key(Some(Key::generation(layout).attributes()));
         let answer = bounded(&self.site("GetItem"), call.send()).await?;
-        Ok(self.watch.is_moved_by(answer.item.map(convert::item).and_then(|item| item.generation())))
+        Ok(answer.item.map(convert::item).and_then(|item| item.generation()))
     }
 }
 
@@ -65,12 +73,12 @@ mod tests {
         let watch = Watch::default();
         assert!(!watch.is_moved_by(Some(1)), "nothing was read yet");
         watch.has_read(None);
-        assert!(!watch.is_moved_by(None) && !watch.wants_consistency());
-        assert!(watch.is_moved_by(Some(1)) && watch.wants_consistency());
+        assert!(!watch.is_moved_by(None) && !watch.wants_consistency(None));
+        assert!(watch.is_moved_by(Some(1)) && watch.wants_consistency(Some(1)));
         assert!(!watch.is_moved_by(Some(1)), "it was said");
         assert!(watch.is_moved_by(Some(2)));
         watch.has_read(Some(2));
-        assert!(!watch.wants_consistency());
+        assert!(!watch.wants_consistency(Some(2)) && watch.wants_consistency(Some(3)));
         for behind in [None, Some(1), Some(2)] {
             assert!(!watch.is_moved_by(behind));
         }
