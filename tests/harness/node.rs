@@ -180,6 +180,12 @@ impl Node {
         assert!(sent.success(), "the node is gone");
     }
 
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.lock().unwrap().id()
+    }
+
     /// Waits for its end, and returns its exit code; `None` where a signal ended it.
     pub async fn exit_code(&self) -> Option<i32> {
         let mut code = None;

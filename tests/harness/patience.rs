@@ -6,7 +6,7 @@ use std::{future::Future, time::Duration};
 pub const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How often a condition that cannot announce itself is looked at.
-const GLANCE: Duration = Duration::from_millis(10);
+pub(crate) const GLANCE: Duration = Duration::from_millis(10);
 
 /// Waits until a condition holds.
 ///

@@ -1,7 +1,7 @@
 //! A real DynamoDB-protocol endpoint: an engine in the process, behind a door that counts what comes in, and that can
 //! be shut.
 
-use crate::patience::eventually;
+use crate::patience::{GLANCE, eventually};
 use bytes::Bytes;
 use dynoxide::Database;
 use http::{Request, Response, StatusCode};
@@ -36,6 +36,8 @@ pub enum Door {
     Silent,
     /// A scan fails at its page of this number, counted from 1.
     FailingOnPage(usize),
+    /// A scan gets its first page, and waits for the others until something else stands here.
+    HoldingPages,
 }
 
 /// How the key schema is.
@@ -217,7 +219,8 @@ async fn answer(
     let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
     counts.lock().unwrap().operations.push(operation.clone());
-    let door = door.lock().unwrap().clone();
+    let at = door;
+    let door = at.lock().unwrap().clone();
     let first_page = || {
         let asked: Json = serde_json::from_slice(&body).unwrap_or_default();
         asked.get("ExclusiveStartKey").is_none()
@@ -228,7 +231,16 @@ async fn answer(
         Door::FailingOnPage(page) if operation == "Scan" && (page == 1) == first_page() => {
             failure(500, "InternalServerError")
         }
-        Door::Open | Door::FailingOnPage(_) => hand_on(Request::from_parts(head, Full::new(body)), behind).await,
+        // Whoever holds the door opens it, or the test ends.
+        Door::HoldingPages if operation == "Scan" && !first_page() => {
+            while matches!(*at.lock().unwrap(), Door::HoldingPages) {
+                tokio::time::sleep(GLANCE).await;
+            }
+            hand_on(Request::from_parts(head, Full::new(body)), behind).await
+        }
+        Door::Open | Door::FailingOnPage(_) | Door::HoldingPages => {
+            hand_on(Request::from_parts(head, Full::new(body)), behind).await
+        }
     }
 }
 

@@ -189,6 +189,7 @@ impl LiveTable {
                         let this = self.clone();
                         loads.spawn(async move {
                             this.load_api(&api).await;
+                            this.bury_soon();
                             api
                         });
                     }

@@ -14,7 +14,7 @@ use crate::{
 use std::{
     collections::HashSet,
     sync::{Arc, atomic::Ordering},
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::task::{JoinSet, spawn_blocking};
 
@@ -107,8 +107,7 @@ impl LiveTable {
         let (table, invalid) = match &held {
             Some(held) if !build => (held.table.clone(), held.invalid.clone()),
             _ => {
-                // Requests that held the table before this one are long over, and two tables are enough.
-                discard(self.state().retired.take());
+                self.bury();
                 let previous = held.clone();
                 let built = spawn_blocking(move || {
                     let table = previous.as_ref().map(|held| &*held.table);
@@ -134,6 +133,28 @@ impl LiveTable {
         Ok(Refreshed::Published)
     }
 }
+
+impl LiveTable {
+    /// Takes the table before the one held apart. Decisions that began with it are over.
+    pub(super) fn bury(&self) {
+        let retired = self.state().retired.take();
+        if retired.is_some() {
+            discard(retired);
+        }
+    }
+
+    /// The same, a moment from now.
+    pub(super) fn bury_soon(self: &Arc<Self>) {
+        let this = self.clone();
+        drop(tokio::spawn(async move {
+            tokio::time::sleep(RETIREMENT).await;
+            this.bury();
+        }));
+    }
+}
+
+/// How long a table is kept that is not held any more: far longer than any decision takes.
+const RETIREMENT: Duration = Duration::from_secs(1);
 
 /// What there is to build from, or why nothing can be published now.
 fn plan(state: &mut State, held: Option<&Held>) -> Result<Plan, String> {

@@ -23,6 +23,7 @@ impl LiveTable {
                 () = &mut shutdown => return,
                 outcome = self.refresh_once() => outcome,
             };
+            self.bury_soon();
             // Detached: a disk that hangs is no reason to read the store less often.
             drop(tokio::spawn({
                 let this = self.clone();

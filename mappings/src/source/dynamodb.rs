@@ -29,6 +29,8 @@ use tokio::sync::OnceCell;
 
 /// How long a whole scan may take. Its pages are bounded much tighter.
 const SCAN: Duration = Duration::from_secs(600);
+/// How many items a page holds at most: a page is decoded whole, and a megabyte of rows takes ten times that.
+const PAGE: i32 = 2000;
 /// How often a table is scanned at most, where writes keep coming in between.
 const TRIES: usize = 4;
 
@@ -120,6 +122,7 @@ impl DynamoStore {
                 .scan()
                 .table_name(&self.settings.table)
                 .consistent_read(consistent)
+                .limit(PAGE)
                 .set_exclusive_start_key(from);
             if !keys.is_empty() {
                 let names: Vec<String> = (0..keys.len()).map(|place| format!(":k{place}")).collect();

@@ -1,0 +1,155 @@
+//! Tables of many pages, and clients who ask for much that is not there.
+
+use crate::stages::{Stages, V1, V2, assert_problem, row};
+use serde_json::json;
+use std::{env, fs, path::PathBuf};
+use tokio::task::JoinSet;
+use verge_tests::{
+    client::Connection,
+    message::Request,
+    node::Node,
+    patience::eventually,
+    store::{Door, Layout, Store},
+};
+
+/// A number of the environment, for those who have the time: `VERGE_ROWS=100000`.
+fn many(name: &str, else_: usize) -> usize {
+    env::var(name).map_or(else_, |text| text.parse().unwrap())
+}
+
+fn store_of(rows: usize) -> Store {
+    let store = Store::start(Layout::Verge);
+    for n in 1..=rows {
+        store.put(&row(&format!("v{n}"), V1));
+    }
+    store
+}
+
+/// As Verge's own writes do.
+fn bump(store: &Store, generation: u64) {
+    store.put(&json!({"api": "#verge", "version": "#generation", "generation": generation}));
+}
+
+/// Its threads that serve: name and time on a processor, in ticks of 10 ms.
+fn serving(node: &Node) -> Vec<(String, u64)> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", node.pid())).unwrap();
+    let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+    let thread = |task: fs::DirEntry| {
+        let name = read(task.path().join("comm")).trim().to_owned();
+        let stat = read(task.path().join("stat"));
+        // After the name, which is in brackets: utime and stime are the 12th and 13th.
+        let times = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+        (name, times.map(|ticks| ticks.parse::<u64>().unwrap()).sum())
+    };
+    let mut threads: Vec<_> =
+        tasks.map(|task| thread(task.unwrap())).filter(|(name, _)| name.starts_with("verge-serve")).collect();
+    threads.sort();
+    threads
+}
+
+fn memory(node: &Node) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", node.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn all_pages_are_read_and_threads_that_serve_have_no_part_in_it() {
+    let rows = many("VERGE_ROWS", 9000);
+    let stages = Stages::start().await;
+    let store = store_of(rows);
+    bump(&store, 1);
+    let table = format!("{}refresh = \"1h\"\npoll = \"100ms\"\n", store.config());
+    let node = stages.reachable().table(&table).start().await;
+    assert_eq!(node.metric("verge_table_rows").await, rows as f64);
+    let pages = store.count("Scan");
+    assert!(pages >= rows / 2000, "{pages} pages");
+    for version in [1, rows / 2, rows] {
+        let answer = node.ask(&Request::get("/").version(&format!("v{version}"))).await;
+        assert_eq!(answer.status, 200, "v{version}: {answer:?}");
+    }
+
+    let before = serving(&node);
+    assert!(!before.is_empty());
+    store.put(&row("v1", V2));
+    bump(&store, 2);
+    eventually("the next table", async || node.metric("verge_table_generation").await == 2.0).await;
+    assert!(store.count("Scan") >= 2 * pages);
+    for ((name, before), (_, after)) in before.iter().zip(&serving(&node)) {
+        assert!(after - before <= 1, "{name} worked for {} ticks", after - before);
+    }
+    assert_eq!(node.ask(&Request::get("/").version("v1")).await.json()["host"], V2);
+}
+
+#[tokio::test]
+async fn a_write_that_comes_into_a_scan_is_read_whole() {
+    let stages = Stages::start().await;
+    let store = store_of(2500);
+    bump(&store, 1);
+    let table = format!("{}refresh = \"1h\"\npoll = \"100ms\"\n", store.config());
+    let node = stages.reachable().table(&table).start().await;
+    // Rows come by key: `v1` is on the first page, `v999` on the second.
+    let hosts = async || {
+        let mut hosts = Vec::new();
+        for version in ["v999", "v1"] {
+            hosts.push(node.ask(&Request::get("/").version(version)).await.json()["host"].as_str().unwrap().to_owned());
+        }
+        hosts
+    };
+    assert_eq!(hosts().await, [V1, V1]);
+
+    let scans = store.count("Scan");
+    store.set_door(Door::HoldingPages);
+    bump(&store, 2);
+    eventually("a scan in its second page", async || store.count("Scan") >= scans + 2).await;
+    // One write, of two rows that belong together.
+    store.put(&row("v1", V2));
+    store.put(&row("v999", V2));
+    bump(&store, 3);
+    assert_eq!(hosts().await, [V1, V1]);
+    store.set_door(Door::Open);
+    eventually("both rows", async || {
+        let hosts = hosts().await;
+        // Asked for after the other one: it may be newer, and never older.
+        assert!(hosts != [V2, V1], "half of a write was served");
+        hosts == [V2, V2]
+    })
+    .await;
+    assert_eq!(node.metric("verge_table_generation").await, 3.0);
+}
+
+#[tokio::test]
+async fn versions_and_hosts_that_are_made_up_cost_no_read_and_no_memory() {
+    const CLIENTS: usize = 8;
+    let requests = many("VERGE_VERSIONS", 24_000);
+    let stages = Stages::start().await;
+    let store = store_of(3);
+    let table = format!("{}refresh = \"1h\"\npoll = \"0s\"\n", store.config());
+    let node = stages.reachable().table(&table).log("access = \"off\"\n").start().await;
+    let flood = async |requests: usize| {
+        let mut clients = JoinSet::new();
+        for client in 0..CLIENTS {
+            let address = node.http();
+            clients.spawn(async move {
+                let mut connection = Connection::open(address).await;
+                for n in 0..requests / CLIENTS {
+                    let version = format!("v{client}x{n}-{:x}", n * 2_654_435_761 % 4_294_967_291);
+                    let request = Request::get("/").to(&format!("h{n}.c{client}.example.com"));
+                    let answer = match n % 2 {
+                        0 => connection.ask(&request.version(&version)).await,
+                        _ => connection.ask(&request.accept(&format!("application/vnd.example.{version}+json"))).await,
+                    };
+                    assert_problem(&answer, 403, "unknown_version");
+                }
+            });
+        }
+        clients.join_all().await;
+    };
+    // What a node needs for so many clients it has after the first ones.
+    flood(requests / 4).await;
+    let (operations, before) = (store.operations().len(), memory(&node));
+    flood(requests).await;
+    let grown = memory(&node).saturating_sub(before);
+    assert!(grown < 2048, "{grown} KiB more after {requests} requests");
+    assert_eq!(store.operations().len(), operations);
+}
