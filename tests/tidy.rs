@@ -27,7 +27,8 @@ const ROUTER: &[&str] = &[
     "verge-router",
 ];
 /// What mappings without features add to the router.
-const MAPPINGS: &[&str] = &["async-trait", "memchr", "serde_core", "serde_json", "verge-mappings", "zmij"];
+const MAPPINGS: &[&str] =
+    &["async-trait", "memchr", "serde", "serde_core", "serde_derive", "serde_json", "verge-mappings", "zmij"];
 /// What the configuration adds to the router.
 const CONFIG: &[&str] =
     &["serde_core", "serde_spanned", "strsim", "toml", "toml_datetime", "toml_parser", "verge-config", "winnow"];

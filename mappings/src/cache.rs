@@ -18,10 +18,7 @@ pub use demand::DemandStatus;
 pub use feed::Feed;
 pub use status::{SourceStatus, Status};
 
-use crate::{
-    parse::{InvalidItem, Scope},
-    source::LoadError,
-};
+use crate::{parse::InvalidItem, source::LoadError};
 use arc_swap::{ArcSwap, Guard};
 use demand::Demand;
 use slot::{Slot, State};
@@ -205,12 +202,7 @@ impl LiveTable {
                 })
                 .collect();
             // APIs that were loaded from a table go with it.
-            let index = state.slots.iter().find(|slot| slot.feed.demand.is_some());
-            let is_its = |slot: &Slot| {
-                index.is_some_and(|index| slot.feed.source.place().starts_with(&index.feed.source.place()))
-            };
-            let apis: Vec<Slot> =
-                old.into_iter().filter(|slot| matches!(slot.feed.scope, Scope::Within(_)) && is_its(slot)).collect();
+            let apis: Vec<Slot> = old.into_iter().filter_map(|slot| state.adopt(slot)).collect();
             state.slots.extend(apis);
             state.follow_demand(&self.wanted.0);
             (state.drafts, state.rules, state.refresh) = (drafts.into(), Arc::new(rules), refresh);

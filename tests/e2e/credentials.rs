@@ -18,18 +18,18 @@ use verge_tests::{
 };
 
 /// What gives credentials to a container, on loopback.
-struct Endpoint {
+struct Issuer {
     address: SocketAddr,
     open: Arc<AtomicBool>,
     given: Arc<AtomicUsize>,
 }
 
-impl Endpoint {
+impl Issuer {
     /// Starts it, shut.
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, open, given) = (listener.local_addr().unwrap(), Arc::default(), Arc::default());
-        let endpoint = Self { address, open: Arc::clone(&open), given: Arc::clone(&given) };
+        let issuer = Self { address, open: Arc::clone(&open), given: Arc::clone(&given) };
         thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
                 let _ = stream.read(&mut [0; 4096]);
@@ -50,7 +50,7 @@ impl Endpoint {
                 let _ = stream.write_all((head + &body).as_bytes());
             }
         });
-        endpoint
+        issuer
     }
 
     fn set_open(&self, open: bool) {
@@ -80,13 +80,13 @@ fn rfc3339(time: SystemTime) -> String {
 
 #[tokio::test]
 async fn credentials_that_are_away_at_the_start_and_at_their_end_are_waited_for() {
-    let endpoint = Endpoint::start();
+    let issuer = Issuer::start();
     let stages = Stages::start().await;
     let store = Store::start(Layout::Verge);
     store.put(&row("v1", V1));
     let table = format!("{}refresh = \"1s\"\npoll = \"0s\"\n", store.config());
     let setup = stages.reachable().table(&table);
-    let url = format!("http://{}/credentials", endpoint.address);
+    let url = format!("http://{}/credentials", issuer.address);
     let setup = [
         ("AWS_ACCESS_KEY_ID", ""),
         ("AWS_SECRET_ACCESS_KEY", ""),
@@ -104,11 +104,11 @@ async fn credentials_that_are_away_at_the_start_and_at_their_end_are_waited_for(
     .await;
     assert!(!node.is_ready().await);
 
-    endpoint.set_open(true);
+    issuer.set_open(true);
     eventually("a table", async || node.ask(&v1).await.status == 200).await;
     // They end, and there are no others.
-    endpoint.set_open(false);
-    let given = endpoint.given.load(Ordering::SeqCst);
+    issuer.set_open(false);
+    let given = issuer.given.load(Ordering::SeqCst);
     let failed = async || {
         let page = node.ask_admin("/metrics").await;
         let text = String::from_utf8_lossy(&page.body).into_owned();
@@ -117,11 +117,11 @@ async fn credentials_that_are_away_at_the_start_and_at_their_end_are_waited_for(
     };
     let before = failed().await;
     eventually("the credentials' end", async || failed().await >= before + 2.0).await;
-    assert_eq!(endpoint.given.load(Ordering::SeqCst), given);
+    assert_eq!(issuer.given.load(Ordering::SeqCst), given);
     assert_eq!(node.ask(&v1).await.status, 200);
     assert!(node.is_ready().await);
 
     store.put(&row("v2", V2));
-    endpoint.set_open(true);
+    issuer.set_open(true);
     eventually("the store's news", async || node.ask(&Request::get("/").version("v2")).await.status == 200).await;
 }

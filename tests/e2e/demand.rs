@@ -214,6 +214,21 @@ async fn a_node_starts_with_the_apis_it_had() {
 }
 
 #[tokio::test]
+async fn a_reload_keeps_what_is_loaded() {
+    let site = Site::open().await;
+    let node = site.setup("refresh = \"1h\"\npoll = \"0s\"\n").start().await;
+    answers(&node, "books", "v1", 200).await;
+    // The store is away: what answers was there before.
+    site.store.set_door(Door::Failing { status: 500, error: "InternalServerError" });
+    node.signal("HUP");
+    node.has_said("reloaded").await;
+    for _ in 0..20 {
+        assert_eq!(ask(&node, "books", "v1").await.status, 200);
+    }
+    assert_eq!((site.queries(), node.metric("verge_table_loaded_apis").await), (1, 1.0));
+}
+
+#[tokio::test]
 async fn a_table_without_apis_cannot_be_loaded_so() {
     let stages = Stages::start().await;
     let store = Store::start(Layout::Sample);

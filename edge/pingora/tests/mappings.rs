@@ -600,7 +600,7 @@ fn policies_name_the_table_and_hold_writers_to_their_apis() {
     let statements = serve["Statement"].as_array().unwrap();
     assert_eq!(statements.len(), 1, "{serve}");
     assert_eq!(statements[0]["Resource"][0], "arn:aws:dynamodb:eu-central-1:123456789012:table/api-versions");
-    let reads = ["dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:GetItem"];
+    let reads = ["dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:Query", "dynamodb:GetItem"];
     assert_eq!(statements[0]["Action"], json!(reads));
 
     // Trips are apart from reading. A sort key cannot be named, so no more is promised than the leading key holds.

@@ -165,6 +165,14 @@ impl State {
         }
     }
 
+    /// An API of the table before a reload, as an API of the same table after it.
+    pub(super) fn adopt(&self, slot: Slot) -> Option<Slot> {
+        let Scope::Within(api) = &slot.feed.scope else { return None };
+        let (index, demand) = self.index()?;
+        let feed = demand.feed(index, api);
+        slot.feed.is_like(&feed).then(|| Slot { feed, ..slot })
+    }
+
     pub(super) fn demand_status(&self) -> Option<DemandStatus> {
         let demand = self.demand.as_ref()?;
         let apis = self.slots.iter().filter(|slot| matches!(slot.feed.scope, Scope::Within(_))).count();
@@ -204,10 +212,15 @@ impl LiveTable {
         }
     }
 
-    /// Whether an API is known, and not in memory.
+    /// Whether an API is known, and neither in memory nor another table's.
     fn is_cold(&self, api: &str) -> bool {
-        let own = self.state().slots.iter().any(|slot| slot.feed.scope == Scope::Api(api.to_owned()));
-        !own && self.load().is_some_and(|held| held.table.api(api).is_some_and(|part| !part.is_read()))
+        let is_followed = |slot: &Slot| match &slot.feed.scope {
+            Scope::Api(name) => name == api,
+            Scope::Within(name) => **name == *api,
+            Scope::All | Scope::Index => false,
+        };
+        let followed = self.state().slots.iter().any(is_followed);
+        !followed && self.load().is_some_and(|held| held.table.api(api).is_some_and(|part| !part.is_read()))
     }
 
     /// Loads one API.

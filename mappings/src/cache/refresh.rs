@@ -149,10 +149,16 @@ impl LiveTable {
         drop(tokio::spawn(async move {
             tokio::time::sleep(RETIREMENT).await;
             this.bury();
+            // What a build worked in is free by now, and the allocator gives it back when next it frees something large:
+            // on a quiet node that may be never.
+            tokio::time::sleep(2 * RETIREMENT).await;
+            discard(std::hint::black_box(Vec::<u8>::with_capacity(LARGE)));
         }));
     }
 }
 
+/// More than any allocator keeps for later without a thought, in bytes.
+const LARGE: usize = 4 << 20;
 /// How long a table is kept that is not held any more: far longer than any decision takes.
 const RETIREMENT: Duration = Duration::from_secs(1);
 

@@ -30,7 +30,7 @@ use tokio::sync::OnceCell;
 /// How long a whole scan may take. Its pages are bounded much tighter.
 const SCAN: Duration = Duration::from_secs(600);
 /// How many items a page holds at most: a page is decoded whole, and a megabyte of rows takes ten times that.
-const PAGE: i32 = 2000;
+const PAGE: i32 = 1000;
 /// How often a table is scanned at most, where writes keep coming in between.
 const TRIES: usize = 4;
 
