@@ -23,6 +23,7 @@ mod ingress;
 mod large;
 mod live_corpus;
 mod operators;
+mod outage;
 mod outcomes;
 mod reload;
 mod retries;
