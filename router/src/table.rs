@@ -3,6 +3,7 @@
 mod build;
 mod conflict;
 mod hosts;
+mod labels;
 mod order;
 mod part;
 mod row;
