@@ -3,7 +3,6 @@
 mod build;
 mod conflict;
 mod hosts;
-mod labels;
 mod order;
 mod part;
 mod row;

@@ -23,16 +23,11 @@ impl<'t> Label<'t> {
         if text.is_empty() || text.len() > MAX_VERSION || !text.iter().all(plain) {
             return Err(MalformedVersion);
         }
-        Ok(Self(Self::bare(text)))
-    }
-
-    /// The normal form of what is known to be a version.
-    #[inline]
-    pub(crate) fn bare(text: &'t [u8]) -> Caseless<'t> {
-        Caseless(match text {
+        let bare = match text {
             [b'v' | b'V', rest @ ..] if rest.first().is_some_and(u8::is_ascii_digit) => rest,
             text => text,
-        })
+        };
+        Ok(Self(Caseless(bare)))
     }
 
     /// Itself, to be looked up.

@@ -1,7 +1,9 @@
 //! One API's part of the table: rows, and the two ways to find one.
 
-use super::{labels::Labels, row::Mapping};
-use crate::{UnixTime, api::Api, rejection::MAX_SUPPORTED, resolve::label::Label, version::accept};
+use super::row::Mapping;
+use crate::{
+    UnixTime, api::Api, caseless::CaselessMap, rejection::MAX_SUPPORTED, resolve::label::Label, version::accept,
+};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use hashbrown::HashMap;
 use http::HeaderValue;
@@ -73,7 +75,7 @@ impl Found<'_> {
 pub struct ApiTable {
     pub(super) api: Arc<Api>,
     pub(super) entries: Vec<Entry>,
-    pub(super) by_label: Labels,
+    pub(super) by_label: CaselessMap<RowId>,
     pub(super) by_whole: HashMap<Box<[u8]>, RowId>,
     /// Good, shown rows, newest first.
     pub(super) shown: Vec<RowId>,
@@ -95,7 +97,7 @@ impl ApiTable {
 
     #[inline]
     pub(crate) fn find_label(&self, label: Label<'_>) -> Option<RowId> {
-        self.by_label.find(label, &self.entries, &self.api).map(|row| self.follow(row))
+        self.by_label.get(&label.as_caseless()).map(|row| self.follow(*row))
     }
 
     pub(crate) fn find_whole(&self, whole: &[u8]) -> Option<RowId> {
@@ -174,8 +176,7 @@ impl ApiTable {
     pub(super) fn good_row(&self, key: &str) -> Option<&Arc<Mapping>> {
         let is_it = |row: &RowId| self.entries.get(*row as usize).is_some_and(|entry| entry.key() == key);
         // Nearly every row owns its label; entries are in the order of their keys.
-        let row =
-            Label::parse(key.as_bytes()).ok().and_then(|label| self.by_label.find(label, &self.entries, &self.api));
+        let row = Label::parse(key.as_bytes()).ok().and_then(|label| self.by_label.get(&label.as_caseless()).copied());
         let search = || self.entries.binary_search_by(|entry| entry.key().cmp(key)).ok().map(id);
         match self.get(row.filter(is_it).or_else(search)?)? {
             Found::Mapped(mapping) => Some(mapping),
