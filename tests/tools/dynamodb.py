@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -172,6 +174,30 @@ def a_table_is_made_and_written(client, config):
     expect("a deleted row is gone", explain(config, "APIVER: v1")["code"], "unknown_version")
 
 
+def an_api_is_loaded_on_demand(config, port):
+    text = config.read_text().replace('poll = "200ms"', 'poll = "200ms"\nload = "on_demand"')
+    config = config.with_suffix(".on_demand.toml")
+    config.write_text(text)
+    node = subprocess.Popen([VERGE, "serve", "-c", config], env=os.environ | CREDENTIALS, stderr=subprocess.DEVNULL)
+
+    def code():
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"APIVER": "nobody"})
+        try:
+            urllib.request.urlopen(request)
+        except urllib.error.HTTPError as error:
+            return error.headers["verge-reason"]
+        except OSError:
+            return None
+
+    try:
+        seen = []
+        wait_for(lambda: seen.append(code()) or seen[-1] == "unknown_version", "the API's rows")
+        expect("an API that was not asked for is not there", "no_table" in seen, True)
+    finally:
+        node.kill()
+        node.wait()
+
+
 def a_missing_table_is_unreachable(config):
     status, _ = check(config)
     expect("a missing table is 69", status, 69)
@@ -184,12 +210,14 @@ def main():
         )
         create(service.meta.client, "versions-of-verge", "api", "version")
         create(service.meta.client, "versions-of-the-sample", "hk")
+        ports = {}
         config = {
-            table: write_config(folder, endpoint, table, free_port())
+            table: write_config(folder, endpoint, table, ports.setdefault(table, free_port()))
             for table in ["versions-of-verge", "versions-of-the-sample", "versions-of-nobody", "versions-made-here"]
         }
         pages_are_read_to_the_last(service, config["versions-of-verge"])
         a_bad_row_is_named(service, config["versions-of-verge"])
+        an_api_is_loaded_on_demand(config["versions-of-verge"], ports["versions-of-verge"])
         the_sample_layout_is_read(service, config["versions-of-the-sample"])
         a_table_is_made_and_written(service, config["versions-made-here"])
         a_missing_table_is_unreachable(config["versions-of-nobody"])
