@@ -1,22 +1,24 @@
 //! Readings -> table. No item is an error: what cannot be used is left out or kept at its last good value, and reported.
 
 mod homes;
+mod rows;
 
 #[cfg(feature = "cache")]
 pub(crate) use homes::only_api;
 
 use crate::{
     API_ITEM,
-    item::{InvalidRow, Item, Layout, read_api, read_key, read_state},
+    item::{InvalidRow, Item, Layout, read_api},
     source::Reading,
 };
 use homes::{Home, Homeless, Homes};
+use rows::Rows;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     convert::Infallible,
     sync::Arc,
 };
-use verge_router::{Api, ApiDraft, MappingTable, Row, RowState, TableBuilder, origin::OriginRules};
+use verge_router::{Api, ApiDraft, MappingTable, TableBuilder, origin::OriginRules};
 
 /// Which APIs a reading is for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -251,56 +253,6 @@ impl<'p> Read<'p> {
 
     fn covers(&self, name: &str) -> bool {
         self.own.get(name).copied().unwrap_or(self.all)
-    }
-}
-
-/// Rows on their way into a table.
-struct Rows<'p, 'r> {
-    builder: TableBuilder<'p>,
-    rules: &'r OriginRules,
-    kept: Option<&'r Kept>,
-    silent: &'r HashSet<&'r str>,
-    invalid: &'r mut Vec<InvalidItem>,
-}
-
-impl Rows<'_, '_> {
-    fn take(&mut self, item: &Item, home: Home<'_>) {
-        let Home { api: name, layout, key } = home;
-        if key == Some(API_ITEM) || self.silent.contains(name) {
-            return;
-        }
-        let mut refuse = |reason: String| {
-            let key = key.unwrap_or_default().to_owned();
-            self.invalid.push(InvalidItem { api: name.to_owned(), key, reason, kept: false });
-        };
-        let Some(api) = self.builder.find_api(name) else {
-            return refuse("its API is unknown: neither the configuration nor an `#api` item names it".to_owned());
-        };
-        // A key that no request can ask for makes no row.
-        let key = match read_key(item, layout) {
-            Ok(key) => key,
-            Err(error) => return refuse(error.to_string()),
-        };
-        let state = read_state(item, layout, api, self.rules).unwrap_or_else(|error| {
-            refuse(error.to_string());
-            let place = if layout == Layout::Sample { "" } else { name };
-            let kept = self.kept.and_then(|kept| kept.get(&(place.to_owned(), key.to_owned())));
-            kept.and_then(|item| read_state(item, layout, api, self.rules).ok()).unwrap_or(RowState::Invalid)
-        });
-        self.builder.row(name, Row { key: key.into(), whole: layout == Layout::Sample, state });
-    }
-
-    fn refuse_homeless(&mut self, item: &Item, number: usize, error: &Homeless) {
-        let key = |layout: Layout| item.key(layout).unwrap_or_default().to_owned();
-        let (key, reason) = match error {
-            Homeless::NoKey => (String::new(), format!("item {number}: it has neither `hk` nor `api` and `version`")),
-            Homeless::Api(layout, error) => (key(*layout), format!("item {number}: {error}")),
-            Homeless::NoApi => (
-                item.layout().map(key).unwrap_or_default(),
-                "rows in the sample layout name no API: configure one, or give it an [api.table]".to_owned(),
-            ),
-        };
-        self.invalid.push(InvalidItem { api: String::new(), key, reason, kept: false });
     }
 }
 
