@@ -173,7 +173,16 @@ pub fn parse_items<I: Items>(
     let mut silent = HashSet::new();
     for name in names {
         let known = before.table.and_then(|table| table.api(name)).map(|part| part.api().clone());
-        match find_api(name, by_name.get(name).copied(), described.get(name), known) {
+        let draft = by_name.get(name).copied();
+        let made = find_api(name, draft, described.get(name), known).map_err(|unfit| {
+            // Before the first table its last good value is the item that was kept.
+            let kept = before.kept.and_then(|kept| kept.get(&(name.to_owned(), API_ITEM.to_owned())));
+            match kept.filter(|_| !unfit.kept).and_then(|item| find_api(name, draft, Some(item), None).ok()) {
+                Some(api) => Unfit { stand_in: Some(api), kept: true, ..unfit },
+                None => unfit,
+            }
+        });
+        match made {
             Ok(api) => {
                 if !read.covers(name) {
                     unread.push(name);
@@ -235,24 +244,28 @@ pub fn parse_items<I: Items>(
 struct Read<'p> {
     all: bool,
     own: HashMap<&'p str, bool>,
+    within: HashSet<&'p str>,
 }
 
 impl<'p> Read<'p> {
     fn new<I>(parts: &'p [Part<I>]) -> Self {
-        let mut read = Self { all: false, own: HashMap::new() };
+        let mut read = Self { all: false, own: HashMap::new(), within: HashSet::new() };
         for part in parts {
             match &part.scope {
                 Scope::All => read.all |= part.reading.is_some(),
                 Scope::Api(name) => *read.own.entry(name).or_default() |= part.reading.is_some(),
-                Scope::Within(name) => *read.own.entry(name).or_default() |= part.reading.is_some(),
-                Scope::Index => {}
+                Scope::Within(name) if part.reading.is_some() => {
+                    read.within.insert(name);
+                }
+                Scope::Within(_) | Scope::Index => {}
             }
         }
         read
     }
 
+    /// An API's own table has the word, whatever another one holds of it.
     fn covers(&self, name: &str) -> bool {
-        self.own.get(name).copied().unwrap_or(self.all)
+        self.own.get(name).copied().unwrap_or(self.all || self.within.contains(name))
     }
 }
 

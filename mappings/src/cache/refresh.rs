@@ -4,11 +4,11 @@ use super::{
     Held, LiveTable, Refreshed,
     demand::Demand,
     run::now,
-    slot::{Looked, Returned, Slot, State, discard},
+    slot::{Looked, Returned, Slot, State, discard, own_tables},
     stored::{Packer, Stored},
 };
 use crate::{
-    parse::{Before, InvalidItem, Kept, Part, Scope, parse_items},
+    parse::{Before, InvalidItem, Kept, Part, Scope, only_api, parse_items},
     source::{LoadError, Source},
 };
 use std::{
@@ -177,9 +177,31 @@ fn plan(state: &mut State, held: Option<&Held>) -> Result<Plan, String> {
     let part = |slot: &Slot| Part { reading: slot.reading.clone(), scope: slot.feed.scope.clone() };
     let parts: Vec<_> = state.slots.iter().map(part).collect();
     let generation = parts.iter().filter_map(|part| part.reading.as_ref()?.facts.generation).max();
-    let kept = held.is_none().then(|| state.slots.iter().flat_map(|slot| slot.kept.clone()).collect());
+    let kept = held.is_none().then(|| kept(state));
     let build = std::mem::take(&mut state.stale) || held.is_none();
     Ok(Plan { parts, kept, unread, oldest, generation, demand: state.demand.clone(), build })
+}
+
+/// Last good items from before the start, by the API they belong to where they stand: each table speaks for its own.
+fn kept(state: &State) -> Kept {
+    let own = own_tables(&state.slots);
+    let mut kept = Kept::new();
+    for slot in &state.slots {
+        let only = only_api(&slot.feed.scope, &state.drafts, &own);
+        for ((api, key), item) in &slot.kept {
+            // The sample layout names no API.
+            let Some(api) = Some(api.as_str()).filter(|api| !api.is_empty()).or(only) else { continue };
+            let at_home = match &slot.feed.scope {
+                Scope::All | Scope::Index => !own.contains(api),
+                Scope::Api(name) => name == api,
+                Scope::Within(name) => **name == *api && !own.contains(api),
+            };
+            if at_home {
+                kept.insert((api.to_owned(), key.clone()), item.clone());
+            }
+        }
+    }
+    kept
 }
 
 /// Reads a source, packing what it gives.

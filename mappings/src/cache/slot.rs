@@ -237,7 +237,7 @@ pub(super) fn discard<T: Send + 'static>(large: T) {
 }
 
 /// APIs with a table of their own.
-fn own_tables(slots: &[Slot]) -> HashSet<&str> {
+pub(super) fn own_tables(slots: &[Slot]) -> HashSet<&str> {
     slots
         .iter()
         .filter_map(|slot| match &slot.feed.scope {

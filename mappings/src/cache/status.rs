@@ -90,7 +90,7 @@ impl LiveTable {
             snapshots_failed: state.snapshots_failed.clone(),
             frozen: state.slots.iter().any(Slot::is_frozen),
             restored: state.slots.iter().any(|slot| slot.restored),
-            held_back: held_back(&sources),
+            held_back: held_back(&state.slots.iter().map(SourceStatus::of).collect::<Vec<_>>()),
             last_error: state.last_error.clone(),
             demand: state.demand_status(),
             sources,

@@ -312,5 +312,6 @@ async fn each_table_is_polled_at_its_own_pace() {
     assert_eq!((polls(&never), eager.reads()), (0, 1));
 }
 
+mod demand;
 mod doubts;
 mod outage;

@@ -40,8 +40,7 @@ impl Rows<'_, '_> {
         };
         let state = read_state(item, layout, api, self.rules).unwrap_or_else(|error| {
             refuse(error.to_string());
-            let place = if layout == Layout::Sample { "" } else { name };
-            let kept = self.kept.and_then(|kept| kept.get(&(place.to_owned(), key.to_owned())));
+            let kept = self.kept.and_then(|kept| kept.get(&(name.to_owned(), key.to_owned())));
             kept.and_then(|item| read_state(item, layout, api, self.rules).ok()).unwrap_or(RowState::Invalid)
         });
         self.builder.row(name, Row { key: key.into(), whole: layout == Layout::Sample, state });

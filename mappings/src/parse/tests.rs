@@ -278,3 +278,45 @@ fn an_api_that_is_not_complete_is_reported() {
     assert_eq!((&*invalid[0].api, &*invalid[0].key), ("orders", "#api"));
     assert!(invalid[0].reason.contains("no hosts are named"));
 }
+
+fn kept_of(items: &[(&str, &str, Json)]) -> Kept {
+    let place = |(api, key, json): &(&str, &str, Json)| {
+        (((*api).to_owned(), (*key).to_owned()), Item::from_json(json).unwrap())
+    };
+    items.iter().map(place).collect()
+}
+
+#[test]
+fn an_api_that_was_good_before_the_start_is_kept() {
+    let good = json!({"api": "books", "version": "#api", "hosts": ["books.example.com"], "read": ["header"]});
+    let bad = json!({"api": "books", "version": "#api", "hosts": ["books.example.com"], "read": ["nonsense"]});
+    let rows = json!([bad, {"api": "books", "version": "v1", "domain": "one.example.com"}]);
+    let kept = kept_of(&[("books", "#api", good)]);
+    let Ok((table, invalid)) =
+        parse_items(&[Part::all(reading(rows))], &[], &rules(), Before { table: None, kept: Some(&kept) });
+    assert_eq!(ask(&table, "books.example.com", "v1"), "one.example.com");
+    assert!(invalid.iter().all(|item| item.kept), "{invalid:?}");
+}
+
+#[test]
+fn a_value_kept_for_one_api_is_nothing_to_another() {
+    let kept = kept_of(&[("b", "v1", json!({"hk": "v1", "dn": "b.example.com"}))]);
+    let bad = || reading(json!([{"hk": "v1", "dn": "169.254.169.254"}]));
+    let Ok((table, _)) = parse_items(
+        &[Part::of("a", bad()), Part::of("b", bad())],
+        &[open("a", "a.example.com"), open("b", "b.example.com")],
+        &rules(),
+        Before { table: None, kept: Some(&kept) },
+    );
+    assert_eq!(ask(&table, "b.example.com", "v1"), "b.example.com");
+    assert_eq!(ask(&table, "a.example.com", "v1"), "invalid_mapping");
+}
+
+#[test]
+fn an_own_table_that_was_not_read_is_not_read_whatever_another_holds() {
+    let index = Part { reading: Some(Arc::new(Reading::default())), scope: Scope::Index };
+    let within = Part { reading: Some(Arc::new(Reading::default())), scope: Scope::Within("a".into()) };
+    let own: Part = Part { reading: None, scope: Scope::Api("a".to_owned()) };
+    let (table, _) = parse_all(&[index, own, within], &[open("a", "*")], &rules(), None);
+    assert_eq!(ask(&table, "h", "v1"), "no_table");
+}

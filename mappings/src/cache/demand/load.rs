@@ -41,7 +41,8 @@ impl State {
     /// An API of the table before a reload, as an API of the same table after it.
     pub(in crate::cache) fn adopt(&self, slot: Slot) -> Option<Slot> {
         let Scope::Within(api) = &slot.feed.scope else { return None };
-        let (index, demand) = self.index()?;
+        let has_own = self.slots.iter().any(|slot| slot.feed.scope == Scope::Api((**api).to_owned()));
+        let (index, demand) = self.index().filter(|_| !has_own)?;
         let feed = demand.feed(index, api);
         slot.feed.is_like(&feed).then(|| Slot { feed, ..slot })
     }
@@ -97,7 +98,7 @@ impl LiveTable {
     }
 
     /// Loads one API.
-    async fn load_api(&self, api: &Arc<str>) {
+    pub(in crate::cache) async fn load_api(&self, api: &Arc<str>) {
         let Some(feed) = self.state().index().map(|(index, demand)| demand.feed(index, api)) else { return };
         let started = (now(), SystemTime::now());
         match read(&*feed.source).await {
@@ -111,16 +112,15 @@ impl LiveTable {
         let bytes = weight(&reading);
         {
             let mut state = self.state();
+            // A reload may have come in between, and the table may be another one.
+            let Some(slot) = state.adopt(slot) else { return };
             let (Some(demand), Some((_, limit))) = (state.demand.clone(), state.index()) else { return };
             if u64::from(bytes) > limit.memory {
                 let memory = limit.memory;
                 demand.too_large.insert(api.clone(), ());
                 state.demanded.failures += 1;
                 drop(state);
-                tracing::error!(
-                    api = &**api,
-                    "an API takes {bytes} bytes and only {memory} may be in use: raise `[table] memory`"
-                );
+                too_large(api, bytes, memory);
                 return;
             }
             state.slots.retain(|slot| slot.feed.scope != Scope::Within(api.clone()));
@@ -146,32 +146,41 @@ impl LiveTable {
 
     /// After a refresh: APIs that changed are weighed anew, and those that nothing names any more go.
     pub(in crate::cache) fn settle_demand(&self) {
-        let Some(demand) = self.state().demand.clone() else { return };
         {
             let mut state = self.state();
+            let (Some(demand), Some((_, limit))) = (state.demand.clone(), state.index()) else { return };
+            let memory = limit.memory;
             let drafts = state.drafts.clone();
             let index = state.slots.iter().find(|slot| slot.feed.scope == Scope::Index);
-            let mut named: HashSet<String> = drafts.iter().map(|(name, _)| name.clone()).collect();
-            if let Some(reading) = index.and_then(|slot| slot.reading.as_ref()) {
-                named.extend(reading.facts.apis.iter().filter_map(|item| item.text("api")).map(str::to_owned));
-            }
-            state.slots.retain(|slot| match &slot.feed.scope {
-                Scope::Within(api) if !named.contains(&**api) => {
-                    demand.resident.invalidate(api);
-                    forget(slot);
-                    false
-                }
-                _ => true,
-            });
+            // An index that was not read names nothing, and that means nothing.
+            let Some(reading) = index.and_then(|slot| slot.reading.clone()) else { return };
+            let mut named: HashSet<&str> = drafts.iter().map(|(name, _)| name.as_str()).collect();
+            named.extend(reading.facts.apis.iter().filter_map(|item| item.text("api")));
             let weighed: HashMap<Arc<str>, u32> =
                 demand.resident.iter().map(|(api, bytes)| ((*api).clone(), bytes)).collect();
-            for slot in &state.slots {
-                if let (Scope::Within(api), Some(reading)) = (&slot.feed.scope, &slot.reading)
-                    && weighed.get(api).is_some_and(|bytes| *bytes != weight(reading))
-                {
-                    demand.keep(api, reading);
+            let mut gone = 0;
+            state.slots.retain(|slot| {
+                let (Scope::Within(api), Some(reading)) = (&slot.feed.scope, &slot.reading) else { return true };
+                let bytes = weight(reading);
+                let outgrown = u64::from(bytes) > memory;
+                if named.contains(&**api) && !outgrown {
+                    if weighed.get(api).is_some_and(|weighed| *weighed != bytes) {
+                        demand.keep(api, reading);
+                    }
+                    return true;
                 }
-            }
+                if outgrown {
+                    // Alone: the cache would drop all others first.
+                    demand.too_large.insert(api.clone(), ());
+                    too_large(api, bytes, memory);
+                }
+                demand.resident.invalidate(api);
+                forget(slot);
+                gone += 1;
+                false
+            });
+            state.stale |= gone > 0;
+            state.demanded.evictions += gone;
         }
         self.drop_evicted();
     }
@@ -202,6 +211,7 @@ impl LiveTable {
         let mut room = demand.memory;
         for api in files {
             let feed = demand.feed(&index, &api);
+            let Some(Slot { feed, .. }) = self.state().adopt(Slot::new(feed)) else { continue };
             let Some(start) = self.start_of(&feed).await else { continue };
             let Some(left) = room.checked_sub(weight(&start.stored).into()) else { return };
             room = left;
@@ -215,6 +225,10 @@ impl LiveTable {
             state.stale = true;
         }
     }
+}
+
+fn too_large(api: &str, bytes: u32, memory: u64) {
+    tracing::error!(api, "an API takes {bytes} bytes and only {memory} may be in use: raise `[table] memory`");
 }
 
 /// What is not in memory needs no snapshot: the disk, too, is bounded.
