@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use std::{hint::black_box, time::Duration};
 use verge_benches::{Asks, Head, must, table};
 use verge_router::{
-    Hop,
+    Hop, Moment,
     api::Vendor,
     resolve::label::Label,
     route,
@@ -18,7 +18,7 @@ use verge_router::{
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const NOW: i64 = 1_800_000_000;
+const NOW: Moment<'_> = Moment::at(1_800_000_000);
 
 /// So many different heads, drawn at random, stand for a working set: heads and rows no longer fit the nearest cache.
 const HEADS: usize = 4_096;
@@ -60,7 +60,7 @@ fn steps(criterion: &mut Criterion) {
 
     let small = table(2);
     let request = by_header.request();
-    let forward = must(route(&request, &small, NOW, &mut ()));
+    let forward = must(route(&request, &small, &NOW, &mut ()));
     let id = HeaderValue::from_static("0af7651916cd43dd8448eb211c80319c");
     let hop = Hop { client: Some([192, 0, 2, 1].into()), tls: true, request_id: &id, traceparent: None };
     group.bench_function("edit request", |bencher| {
@@ -89,7 +89,7 @@ fn whole(criterion: &mut Criterion) {
             group.bench_function(format!("{}, one head", asks.name()), |bencher| {
                 let head = Head::new(asks, mappings / 2);
                 let request = head.request();
-                bencher.iter(|| black_box(route(black_box(&request), &table, NOW, &mut ())));
+                bencher.iter(|| black_box(route(black_box(&request), &table, &NOW, &mut ())));
             });
         }
         for asks in Asks::ALL {
@@ -97,7 +97,7 @@ fn whole(criterion: &mut Criterion) {
                 let mut random = fastrand::Rng::with_seed(1);
                 let heads: Vec<Head> = (0..HEADS).map(|_| Head::new(asks, random.usize(..mappings))).collect();
                 let mut next = heads.iter().cycle();
-                bencher.iter(|| black_box(next.next().map(|head| route(&head.request(), &table, NOW, &mut ()))));
+                bencher.iter(|| black_box(next.next().map(|head| route(&head.request(), &table, &NOW, &mut ()))));
             });
         }
         group.finish();

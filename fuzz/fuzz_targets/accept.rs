@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 use verge_fuzz::table;
 use verge_router::{
-    MappingTable, Reason, Request, route,
+    MappingTable, Moment, Reason, Request, route,
     version::accept::{MAX_RANGES, MAX_WHOLE, ranges},
 };
 
@@ -31,10 +31,10 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(seen <= MAX_RANGES);
 
     let request = Request { method: &Method::GET, host: "api.example.com", path: "/", query: None, headers: &headers };
-    let decision = route(&request, &TABLE, 0, &mut ());
+    let decision = route(&request, &TABLE, &Moment::at(0), &mut ());
     let reason = decision.as_ref().err().map(|rejection| rejection.reason);
     assert!(!matches!(reason, Some(Reason::UnknownHost | Reason::LoopDetected | Reason::BadRequest)));
     // The same arguments always give the same answer.
-    let again = route(&request, &TABLE, 0, &mut ());
+    let again = route(&request, &TABLE, &Moment::at(0), &mut ());
     assert_eq!(reason, again.err().map(|rejection| rejection.reason));
 });

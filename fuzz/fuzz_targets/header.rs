@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 use verge_fuzz::{BASE_PATH, table};
-use verge_router::{Hop, MappingTable, Request, rejection::MAX_REQUESTED, route};
+use verge_router::{Hop, MappingTable, Moment, Request, rejection::MAX_REQUESTED, route};
 
 static TABLE: LazyLock<MappingTable> = LazyLock::new(table);
 
@@ -23,7 +23,7 @@ fuzz_target!(|text: &str| {
         let _ = headers.try_append(name, value);
     }
     let request = Request { method: &Method::GET, host, path, query, headers: &headers };
-    match route(&request, &TABLE, 0, &mut ()) {
+    match route(&request, &TABLE, &Moment::at(0), &mut ()) {
         Err(rejection) => {
             let requested = rejection.requested.unwrap_or_default();
             assert!(requested.len() <= MAX_REQUESTED && requested.bytes().all(|b| (0x20..0x7f).contains(&b)));

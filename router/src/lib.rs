@@ -1,4 +1,4 @@
-//! The decision, and nothing else: request head + mapping table + clock in, [`Forward`] or [`Rejection`] out.
+//! The decision, and nothing else: request head + mapping table + moment in, [`Forward`] or [`Rejection`] out.
 //!
 //! [`route`] is pure. It reads no clock, draws no randomness, takes no lock, logs nothing and does no I/O, so that every
 //! edge that carries it (a proxy, a wasm filter, a function) decides alike. What it needs from outside is an argument;
@@ -20,6 +20,7 @@ extern crate alloc;
 
 pub mod api;
 pub mod lifecycle;
+pub mod moment;
 pub mod origin;
 pub mod rejection;
 pub mod request;
@@ -34,6 +35,7 @@ mod caseless;
 mod route;
 
 pub use crate::api::{Api, ApiDraft};
+pub use crate::moment::Moment;
 pub use crate::origin::Origin;
 pub use crate::rejection::{Reason, Rejection};
 pub use crate::request::Request;

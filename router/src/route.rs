@@ -3,6 +3,7 @@
 use crate::{
     UnixTime,
     api::Api,
+    moment::Moment,
     rejection::{Reason, Rejection, repeatable},
     request::{Present, Request},
     resolve::{self, Unresolved},
@@ -13,7 +14,7 @@ use crate::{
 use alloc::sync::Arc;
 use http::Method;
 
-/// Decides where a request goes: request head + mapping table + clock -> [`Forward`] or [`Rejection`].
+/// Decides where a request goes: request head + mapping table + moment -> [`Forward`] or [`Rejection`].
 ///
 /// The same arguments always give the same answer. `witness` is told what was found; `&mut ()` listens to nothing.
 ///
@@ -22,12 +23,13 @@ use http::Method;
 pub fn route(
     request: &Request<'_>,
     table: &MappingTable,
-    now: UnixTime,
+    moment: &Moment<'_>,
     witness: &mut impl Witness,
 ) -> Result<Forward, Rejection> {
     if matches!(*request.method, Method::CONNECT | Method::TRACE) {
         return Err(Rejection::new(Reason::MethodNotAllowed));
     }
+    let now = moment.now;
     let present = Present::among(request.headers);
     if present.hops && rewrite::is_loop(request.headers) {
         return Err(Rejection::new(Reason::LoopDetected));

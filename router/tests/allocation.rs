@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use orders::table;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::{alloc::System, hint::black_box};
-use verge_router::{MappingTable, Request, route};
+use verge_router::{MappingTable, Moment, Request, route};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -21,7 +21,7 @@ fn allocations(table: &MappingTable, fields: &[(&'static str, &str)], path: &str
         Request { method: &Method::GET, host: "Api.Example.Com:8080", path, query: Some("a=1&b=2"), headers: &headers };
     let once = || {
         let region = Region::new(ALLOCATOR);
-        let decision = black_box(route(black_box(&request), table, 0, &mut ()));
+        let decision = black_box(route(black_box(&request), table, &Moment::at(0), &mut ()));
         let change = region.change();
         drop(decision);
         change.allocations + change.reallocations

@@ -7,7 +7,7 @@ mod orders;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use orders::table;
 use std::time::{Duration, Instant};
-use verge_router::{MappingTable, Request, route};
+use verge_router::{MappingTable, Moment, Request, route};
 
 #[test]
 fn sixteen_kib_of_hostility_are_read_in_no_time() {
@@ -47,7 +47,7 @@ fn check(table: &MappingTable, fields: &[(&'static str, Option<&str>)], bound: D
     let request = Request { method: &Method::GET, host: "api.example.com", path: "/", query: None, headers: &headers };
     let once = || {
         let start = Instant::now();
-        let _ = std::hint::black_box(route(&request, table, 0, &mut ()));
+        let _ = std::hint::black_box(route(&request, table, &Moment::at(0), &mut ()));
         start.elapsed()
     };
     let best = (0..10).map(|_| once()).min().unwrap();

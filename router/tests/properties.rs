@@ -12,7 +12,7 @@ use orders::table;
 use proptest::{collection::vec, prelude::*, sample::select};
 use second_opinion::{Heard, hear};
 use verge_router::{
-    Forward, Hop, MappingTable, Reason, Rejection, Request,
+    Forward, Hop, MappingTable, Moment, Reason, Rejection, Request,
     api::Vendor,
     rejection::MAX_REQUESTED,
     rewrite::add_vary,
@@ -27,7 +27,7 @@ fn headers<'v>(fields: impl IntoIterator<Item = (&'static str, &'v [u8])>) -> He
 
 fn decide(table: &MappingTable, headers: &HeaderMap) -> Result<Forward, Rejection> {
     let request = Request { method: &Method::GET, host: "api.example.com", path: "/orders", query: None, headers };
-    route(&request, table, 0, &mut ())
+    route(&request, table, &Moment::at(0), &mut ())
 }
 
 /// The row that answers, or the code.
@@ -199,7 +199,7 @@ proptest! {
         let table = table(["v1", "v2", "latest"], "/prod");
         let headers = headers(fields.iter().map(|(name, value)| (*name, &value[..])));
         let request = Request { method: &method, host: &host, path: &path, query: query.as_deref(), headers: &headers };
-        match route(&request, &table, 0, &mut ()) {
+        match route(&request, &table, &Moment::at(0), &mut ()) {
             Ok(forward) => {
                 let query = query.map_or(String::new(), |query| format!("?{query}"));
                 let path = if path.is_empty() { "/" } else { &path };
@@ -224,7 +224,7 @@ proptest! {
         let table = table(["v1"], &base_path);
         let headers = headers([("apiver", &b"v1"[..]), ("host", b"evil.example"), ("x-forwarded-host", b"evil.example")]);
         let request = Request { method: &Method::POST, host: &host, path: &path, query: query.as_deref(), headers: &headers };
-        let forward = route(&request, &table, 0, &mut ()).unwrap();
+        let forward = route(&request, &table, &Moment::at(0), &mut ()).unwrap();
         let id = HeaderValue::from_static("id");
         let mut head = headers.clone();
         forward.edit_request(&request, &Hop { client: None, tls: true, request_id: &id, traceparent: None }, &mut head);

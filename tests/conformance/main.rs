@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use std::{collections::BTreeMap, net::IpAddr};
 use verge_config::Config;
 use verge_mappings::{Item, Part, Reading, Scope, parse_all};
-use verge_router::{ApiDraft, Forward, Hop, MappingTable, Rejection, Request, UnixTime, route};
+use verge_router::{ApiDraft, Forward, Hop, MappingTable, Moment, Rejection, Request, UnixTime, route};
 use verge_tests::corpus::{self, Case, Fixture, Observed, Outcome, Upstream};
 
 /// 2026-01-01T00:00:00Z, for cases that hold at any time.
@@ -14,6 +14,9 @@ const ANY_TIME: UnixTime = 1_767_225_600;
 
 /// From the block for documentation (RFC 5737).
 const CLIENT: &str = "192.0.2.7";
+
+/// What a random choice is drawn from.
+const REQUEST_ID: &str = "0000000000000000";
 
 #[test]
 fn the_router_decides_every_case_as_written() {
@@ -76,7 +79,12 @@ fn decide(case: &Case, table: &MappingTable) -> Observed {
         query: case.query.as_deref(),
         headers: &headers,
     };
-    let decision = route(&request, table, case.now.unwrap_or(ANY_TIME), &mut ());
+    let moment = Moment {
+        client: CLIENT.parse().ok(),
+        request_id: REQUEST_ID.as_bytes(),
+        ..Moment::at(case.now.unwrap_or(ANY_TIME))
+    };
+    let decision = route(&request, table, &moment, &mut ());
     let observed = match &decision {
         Ok(forward) => carry_out(forward, &request, case),
         Err(rejection) => reply(rejection),
@@ -86,7 +94,7 @@ fn decide(case: &Case, table: &MappingTable) -> Observed {
 
 /// Applies the edits as an edge would.
 fn carry_out(forward: &Forward, request: &Request<'_>, case: &Case) -> Observed {
-    let request_id = HeaderValue::from_static("0000000000000000");
+    let request_id = HeaderValue::from_static(REQUEST_ID);
     let client: IpAddr = CLIENT.parse().unwrap();
     let hop = Hop { client: Some(client), tls: case.tls, request_id: &request_id, traceparent: None };
     let mut upstream = request.headers.clone();

@@ -25,7 +25,7 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use std::{os::fd::RawFd, sync::Arc, time::Instant};
 use verge_mappings::LiveTable;
-use verge_router::{Forward, Hop, Reason, Rejection, Request, route};
+use verge_router::{Forward, Hop, Moment, Reason, Rejection, Request, route};
 
 pub(crate) use identity::fresh_id;
 
@@ -63,17 +63,18 @@ fn is_tls(session: &Session) -> bool {
 
 impl Verge {
     /// Decides; a rejection is already the answer.
-    fn decide(&self, head: &RequestHeader, journey: &mut Journey) -> Result<Forward, Box<Reply>> {
+    fn decide(&self, session: &Session, journey: &mut Journey) -> Result<Forward, Box<Reply>> {
         // Who reads more into an authority than a host and a port reads another host.
         let sound = |request: &Request<'_>| request.host.is_empty() || is_authority(request.host.as_bytes());
-        let Some(request) = view(head).filter(sound) else {
+        let Some(request) = view(session.req_header()).filter(sound) else {
             return Err(self.fault(Reason::BadRequest, Reason::BadRequest.title(), journey));
         };
+        let moment = Moment { now: unix_now(), client: client(session), request_id: journey.id.as_bytes() };
         let decision = {
             let held = self.table.load();
             match held.as_ref() {
                 Some(held) => {
-                    let decision = route(&request, &held.table, unix_now(), &mut ());
+                    let decision = route(&request, &held.table, &moment, &mut ());
                     match &decision {
                         Ok(forward) => held.touch(forward.api().name()),
                         Err(Rejection { reason: Reason::NoTable, api: Some(api), .. }) => held.want(api.name()),
@@ -92,7 +93,7 @@ impl Verge {
         };
         decision.map_err(|rejection| {
             journey.reason = Some(rejection.reason);
-            let reply = Reply::to_rejection(&rejection, &journey.id());
+            let reply = Reply::to_rejection(&rejection, &journey.id);
             journey.api = rejection.api;
             journey.requested = rejection.requested;
             Box::new(reply)
@@ -104,7 +105,7 @@ impl Verge {
         let api = journey.forward.as_ref().map(|forward| forward.api().clone());
         let status = api.as_ref().and_then(|api| api.status(reason)).unwrap_or(reason.default_status());
         let vary = api.as_ref().map(|api| api.vary_value());
-        let mut reply = Reply::to_fault(reason, status, detail, &journey.id(), vary);
+        let mut reply = Reply::to_fault(reason, status, detail, &journey.id, vary);
         if let Some(forward) = &journey.forward {
             reply.fields.push((verge_router::rewrite::API_VERSION, forward.mapping().version().clone()));
         }
@@ -152,7 +153,7 @@ impl ProxyHttp for Verge {
                 return Ok(true);
             }
         }
-        let decision = self.decide(session.req_header(), journey).and_then(|forward| {
+        let decision = self.decide(session, journey).and_then(|forward| {
             let target = target_of(&forward)
                 .ok_or_else(|| self.fault(Reason::BadRequest, Reason::BadRequest.title(), journey))?;
             Ok((forward, target))
@@ -212,7 +213,7 @@ impl ProxyHttp for Verge {
         upstream: &mut RequestHeader,
         journey: &mut Journey,
     ) -> Result<()> {
-        let id = journey.id();
+        let id = journey.id.clone();
         let (Some(forward), Some(request)) = (&journey.forward, view(session.req_header())) else {
             return Error::e_explain(ErrorType::InternalError, "no decision to carry out");
         };

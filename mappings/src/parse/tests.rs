@@ -1,7 +1,7 @@
 use super::*;
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value as Json, json};
-use verge_router::{Reason, Request, api::HostPattern, origin::DomainPattern, route};
+use verge_router::{Moment, Reason, Request, api::HostPattern, origin::DomainPattern, route};
 
 fn rules() -> OriginRules {
     OriginRules { allow: [DomainPattern::parse("*.example.com").unwrap()].into(), ..OriginRules::default() }
@@ -28,7 +28,7 @@ fn ask(table: &MappingTable, host: &str, version: &str) -> String {
         HeaderValue::from_bytes(version.as_bytes()).unwrap(),
     )]);
     let request = Request { method: &Method::GET, host, path: "/", query: None, headers: &headers };
-    match route(&request, table, 0, &mut ()) {
+    match route(&request, table, &Moment::at(0), &mut ()) {
         Ok(forward) => forward.mapping().origin().domain().to_string(),
         Err(rejection) => rejection.reason.code().to_owned(),
     }

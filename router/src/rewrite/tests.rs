@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    ApiDraft, ApiRows, MappingTable, Origin, Row, RowState,
+    ApiDraft, ApiRows, MappingTable, Moment, Origin, Row, RowState,
     api::{ApiPath, HostPattern},
     origin::{DomainPattern, OriginRules, OriginSpec},
     route,
@@ -39,7 +39,7 @@ fn send(table: &MappingTable, target: &str, headers: &HeaderMap) -> Option<Forwa
         None => (target, None),
     };
     let request = Request { method: &Method::GET, host: "Api.Example:8080", path, query, headers };
-    route(&request, table, 0, &mut ()).ok()
+    route(&request, table, &Moment::at(0), &mut ()).ok()
 }
 
 /// How a target arrives at the origin; `None` where it is not forwarded.

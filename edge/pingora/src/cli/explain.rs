@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::net::IpAddr;
 use verge_mappings::Held;
 use verge_router::{
-    Edits, Fact, Forward, Hop, Rejection, Request, Source, Witness,
+    Edits, Fact, Forward, Hop, Moment, Rejection, Request, Source, Witness,
     lifecycle::{parse_rfc3339, rfc3339},
     origin::Scheme,
     route,
@@ -37,6 +37,9 @@ pub(crate) struct Args {
     /// The client's address.
     #[arg(long, value_name = "ADDRESS", default_value = "192.0.2.1")]
     client: IpAddr,
+    /// The request's id, as in the access log: a choice made by chance is made again as it was.
+    #[arg(long, value_name = "ID", default_value = "00000000000000000000000000000000")]
+    request_id: HeaderValue,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -77,7 +80,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let hop = Hop {
         client: Some(args.client),
         tls: args.url.scheme_str() == Some("https"),
-        request_id: &HeaderValue::from_static("00000000000000000000000000000000"),
+        request_id: &args.request_id,
         traceparent: None,
     };
     let explanation = explain(&request, &hop, &held, args.now.unwrap_or_else(unix_now));
@@ -133,7 +136,8 @@ struct Table {
 fn explain(request: &Request<'_>, hop: &Hop<'_>, held: &Held, now: i64) -> Explanation {
     let mut witness =
         Steps(vec![format!("{} {} under host `{}`, at {}", request.method, request.path, request.host, rfc3339(now))]);
-    let decision = route(request, &held.table, now, &mut witness);
+    let moment = Moment { now, client: hop.client, request_id: hop.request_id.as_bytes() };
+    let decision = route(request, &held.table, &moment, &mut witness);
     let Steps(steps) = witness;
     let mut explanation = Explanation {
         outcome: "forward",

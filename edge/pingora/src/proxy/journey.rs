@@ -15,7 +15,8 @@ use verge_router::{Api, Forward, Reason};
 /// One request on its way.
 pub(crate) struct Journey {
     pub(super) started: Instant,
-    pub(super) id: Option<HeaderValue>,
+    /// What this request goes by; also what chance is drawn from.
+    pub(super) id: HeaderValue,
     pub(super) forward: Option<Forward>,
     /// The target at the origin.
     pub(super) target: Uri,
@@ -36,7 +37,7 @@ impl Journey {
     pub(super) fn begin() -> Self {
         Self {
             started: Instant::now(),
-            id: None,
+            id: fresh_id(),
             forward: None,
             target: Uri::default(),
             reason: None,
@@ -51,15 +52,9 @@ impl Journey {
         }
     }
 
-    /// The id, made when it is first needed.
-    pub(super) fn id(&mut self) -> HeaderValue {
-        self.id.get_or_insert_with(fresh_id).clone()
-    }
-
     /// Writes the access log's line.
-    pub(super) fn log(&mut self, session: &Session, status: u16, duration: Duration, error: Option<&Error>) {
+    pub(super) fn log(&self, session: &Session, status: u16, duration: Duration, error: Option<&Error>) {
         let head = session.req_header();
-        let id = self.id();
         let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
         let upstream_ms = match (self.connected, self.answered) {
             (Some(connected), Some(answered)) => millis(answered.saturating_duration_since(connected)),
@@ -75,7 +70,7 @@ impl Journey {
         // The query is left out: it is where clients put what they should not.
         tracing::info!(
             target: access::TARGET,
-            request_id = id.to_str().unwrap_or_default(),
+            request_id = self.id.to_str().unwrap_or_default(),
             client = %client(session).map(|address| address.to_string()).unwrap_or_default(),
             method = head.method.as_str(),
             host = head.uri.authority().map(|authority| authority.as_str())

@@ -2,7 +2,7 @@
 
 use super::*;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use verge_router::{Reason, Request, route};
+use verge_router::{Moment, Reason, Request, route};
 
 /// What a store can do to those who read it.
 fn failures() -> Vec<LoadError> {
@@ -21,7 +21,7 @@ fn decide(live: &LiveTable, version: &str) -> String {
     let mut headers = HeaderMap::new();
     headers.insert(HeaderName::from_static("apiver"), HeaderValue::from_str(version).unwrap());
     let request = Request { method: &Method::GET, host: "api.example.com", path: "/", query: None, headers: &headers };
-    match route(&request, &live.load().unwrap().table, 0, &mut ()) {
+    match route(&request, &live.load().unwrap().table, &Moment::at(0), &mut ()) {
         Ok(forward) => forward.origin().domain().to_string(),
         Err(rejection) => rejection.reason.code().to_owned(),
     }
