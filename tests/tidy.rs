@@ -255,6 +255,10 @@ fn files() -> impl Iterator<Item = PathBuf> {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             let hidden = name.starts_with('.') && name != ".ci";
+            // A folder, or in a linked work tree a file that leads elsewhere.
+            if name == ".git" {
+                continue;
+            }
             if path.is_dir() {
                 if !hidden && name != "target" {
                     folders.push(path);
