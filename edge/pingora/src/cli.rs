@@ -6,6 +6,7 @@ mod explain;
 mod mappings;
 mod quickstart;
 mod serve;
+mod table;
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 use std::{

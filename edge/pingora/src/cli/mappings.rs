@@ -13,20 +13,14 @@ mod iam;
 mod import;
 mod init;
 mod list;
-mod plan;
-mod probe;
 mod put;
 mod rollback;
-mod show;
-mod tables;
-mod verdict;
-mod write;
 
-use super::{ConfigArg, Exit, Failure, Outcome};
+use super::{
+    Exit, Failure, Outcome,
+    table::{Author, RowArg, attributes, plan, print, print_json, show, store_failure, tables, verdict, write},
+};
 use clap::Subcommand;
-use plan::RowId;
-use std::io::{self, ErrorKind, Write};
-use verge_mappings::StoreError;
 
 /// Work with the mapping table: look at it, change it, carry it from place to place.
 #[derive(Debug, clap::Args)]
@@ -85,65 +79,4 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Command::Accept(args) => control::accept(args),
         Command::Iam(args) => iam::run(args),
     }
-}
-
-/// Which item, of which configuration.
-#[derive(Debug, clap::Args)]
-struct RowArg {
-    #[command(flatten)]
-    config: ConfigArg,
-    /// The API.
-    #[arg(value_name = "API")]
-    api: String,
-    /// The version; in the sample layout the `hk`; `#api` for the API itself.
-    #[arg(value_name = "VERSION")]
-    version: String,
-}
-
-impl RowArg {
-    fn id(&self) -> RowId {
-        RowId::new(&self.api, &self.version)
-    }
-}
-
-/// Who writes.
-#[derive(Debug, clap::Args)]
-struct Author {
-    /// What goes to `updated_by`; default: $USER.
-    #[arg(long, value_name = "NAME")]
-    by: Option<String>,
-}
-
-impl Author {
-    fn name(&self) -> String {
-        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let named = self.by.clone().or_else(|| variable("USER")).or_else(|| variable("LOGNAME"));
-        named.unwrap_or_else(|| "verge".to_owned())
-    }
-}
-
-/// A store's refusal as the end of a command.
-fn store_failure(error: StoreError) -> Failure {
-    let exit = match error {
-        StoreError::Load(_) => Exit::Unavailable,
-        _ => Exit::Failed,
-    };
-    Failure::new(exit, error)
-}
-
-/// Writes to stdout. A reader that has seen enough is no error.
-fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::new(Exit::Failed, format!("stdout cannot be written: {error}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Writes JSON to stdout, for a script.
-fn print_json(json: &serde_json::Value) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(json).map_err(|error| Failure::new(Exit::Failed, error))?;
-    print(&format!("{text}\n"))
 }

@@ -2,7 +2,6 @@
 
 use super::{
     Exit, Failure, Outcome, RowArg,
-    get::absent,
     plan::{Change, revision},
     print, print_json,
     show::{Paint, change_block},
@@ -47,7 +46,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let table = tables.home(&id.api)?;
     let store = table.store()?;
     tables.check_read(&id.api)?;
-    let before = tables.rows().remove(&id).ok_or_else(|| absent(&tables, &id))?;
+    let before = tables.rows().remove(&id).ok_or_else(|| tables.absent(&id))?;
     let expect = Expect::Revision(args.revision.unwrap_or_else(|| revision(&before)));
     let change = Change { id, before: Some(before), after: None };
     let changes = std::slice::from_ref(&change);

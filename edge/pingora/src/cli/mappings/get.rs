@@ -1,14 +1,6 @@
 //! `verge mappings get`: one item.
 
-use super::{
-    Exit, Failure, Outcome, RowArg,
-    plan::RowId,
-    print, print_json,
-    show::{attributes, quoted},
-    store_failure,
-    tables::Tables,
-    verdict::is_same,
-};
+use super::{Exit, Outcome, RowArg, print, print_json, show::attributes, store_failure, tables::Tables};
 use verge_mappings::{Item, Layout};
 
 /// Show one item.
@@ -41,7 +33,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         None => {
             tables.reread();
             tables.home(&id.api)?.content()?;
-            tables.rows().remove(&id).ok_or_else(|| absent(&tables, &id))?
+            tables.rows().remove(&id).ok_or_else(|| tables.absent(&id))?
         }
     };
     if args.json {
@@ -54,17 +46,4 @@ pub(super) fn run(args: &Args) -> Outcome {
 
 fn layout(item: &Item) -> Layout {
     if item.get("api").is_some() && item.get("version").is_some() { Layout::Verge } else { Layout::Sample }
-}
-
-/// What to say of an item that is not there.
-pub(super) fn absent(tables: &Tables, id: &RowId) -> Failure {
-    let rows = tables.rows();
-    let mut keys = rows.keys().filter(|other| other.api == id.api && !other.is_own()).peekable();
-    if keys.peek().is_none() && !tables.apis().contains(&id.api) {
-        return tables.unknown(&id.api);
-    }
-    let twin = keys.find(|other| is_same(&other.key, &id.key));
-    let hint = twin.map(|twin| format!("; the row is called `{}`", quoted(&twin.key))).unwrap_or_default();
-    let (api, key) = (quoted(&id.api), quoted(&id.key));
-    Failure::new(Exit::Failed, format!("{api} `{key}` is not in the table{hint}"))
 }

@@ -1,7 +1,6 @@
 //! `verge mappings rollback`: one item as it was before the last write.
 
-use super::{Exit, Failure, Outcome, RowArg, get::absent, show::quoted, tables::Tables, write};
-use verge_mappings::{Item, Value};
+use super::{Exit, Failure, Outcome, RowArg, show::quoted, tables::Tables, write};
 
 /// Undo the last write of a row: put back what stood there before it.
 ///
@@ -33,21 +32,11 @@ pub(super) fn run(args: &Args) -> Outcome {
     table.store()?;
     tables.check_read(&id.api)?;
     write::check_target(&tables, &id)?;
-    let before = tables.rows().remove(&id).ok_or_else(|| absent(&tables, &id))?;
-    let after = previous(&before, id.item(table.layout())).ok_or_else(|| {
+    let before = tables.rows().remove(&id).ok_or_else(|| tables.absent(&id))?;
+    let after = write::previous(&before, id.item(table.layout())).ok_or_else(|| {
         let (api, key) = (quoted(&id.api), quoted(&id.key));
         let reason = "there is nothing to go back to: it was written once through Verge, or by others";
         Failure::new(Exit::Failed, format!("{api} `{key}`: {reason}"))
     })?;
     write::change(&tables, id, Some(before), after, &args.write)
-}
-
-/// What stood there before, on `bare`, which has the key.
-fn previous(item: &Item, bare: Item) -> Option<Item> {
-    let Some(Value::M(previous)) = item.get("previous") else { return None };
-    let mut before = bare;
-    for (name, value) in previous {
-        before.insert(name, value.clone());
-    }
-    Some(before)
 }

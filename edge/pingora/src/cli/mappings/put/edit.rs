@@ -1,50 +1,10 @@
 //! An item as the command line asks for it. Pure.
 
-use super::super::plan::{BOOKKEEPING, RowId};
-use serde_json::Value as Json;
+use super::super::{
+    attributes::{ORIGIN, pair, value_of},
+    plan::{BOOKKEEPING, RowId},
+};
 use verge_mappings::{API_ITEM, Item, Layout, Value};
-
-/// Attributes that are text, whatever they look like.
-const TEXTS: [&str; 21] = [
-    "domain",
-    "base_path",
-    "dn",
-    "dp",
-    "scheme",
-    "protocol",
-    "connect",
-    "connect_timeout",
-    "read_timeout",
-    "write_timeout",
-    "idle_timeout",
-    "salt",
-    "alias_of",
-    "status",
-    "deprecated_at",
-    "sunset_at",
-    "successor",
-    "docs",
-    "path",
-    "header",
-    "missing",
-];
-
-/// What makes a row lead to an origin, and an alias has not.
-const ORIGIN: [&str; 13] = [
-    "domain",
-    "base_path",
-    "dn",
-    "dp",
-    "scheme",
-    "port",
-    "protocol",
-    "connect",
-    "connect_timeout",
-    "read_timeout",
-    "write_timeout",
-    "idle_timeout",
-    "split",
-];
 
 /// What to change about an item.
 #[derive(Debug, Default, clap::Args)]
@@ -82,11 +42,6 @@ impl Edits {
         let texts = [&self.domain, &self.base_path, &self.alias_of, &self.connect];
         self.hidden || texts.into_iter().any(Option::is_some)
     }
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
-    if name.is_empty() { Err("the name is missing".to_owned()) } else { Ok((name.to_owned(), value.to_owned())) }
 }
 
 /// The item that is wanted: `base` with the edits, under its key.
@@ -162,19 +117,10 @@ fn check_name(name: &str, layout: Layout) -> Result<(), String> {
     Ok(())
 }
 
-/// Text for what is text; else JSON where it is some.
-fn value_of(name: &str, text: &str) -> Value {
-    let object = text.starts_with('{');
-    match serde_json::from_str::<Json>(text) {
-        Ok(json) if object || !TEXTS.contains(&name) => Value::from_plain_json(&json),
-        _ => Value::S(text.to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value as Json, json};
 
     fn check(base: Option<Json>, edits: &Edits, layout: Layout) -> Result<Json, String> {
         let base = base.map(|json| Item::from_json(&json).unwrap());

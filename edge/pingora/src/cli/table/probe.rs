@@ -26,7 +26,7 @@ struct Seen {
 
 /// Connects to the origin that a row would have, and says what was seen; JSON for a script, `null` where the row has no
 /// origin of its own.
-pub(super) fn run(tables: &Tables, changes: &[Change], id: &RowId) -> Result<Json, Failure> {
+pub(crate) fn run(tables: &Tables, changes: &[Change], id: &RowId) -> Result<Json, Failure> {
     let Some(origin) = origin(tables, changes, id) else {
         eprintln!("nothing to probe: {} `{}` has no origin of its own", quoted(&id.api), quoted(&id.key));
         return Ok(Json::Null);

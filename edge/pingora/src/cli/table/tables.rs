@@ -3,6 +3,8 @@
 use super::{
     Exit, Failure,
     plan::{Change, RowId, Rows},
+    show::quoted,
+    verdict::is_same,
 };
 use crate::{
     app::{self, sources::Sources},
@@ -18,8 +20,8 @@ use verge_mappings::{API_ITEM, Item, Layout, LoadError, Part, Reading, Scope, So
 use verge_router::{ApiDraft, origin::OriginRules};
 
 /// One table of the configuration.
-pub(super) struct Table {
-    pub(super) scope: Scope,
+pub(crate) struct Table {
+    pub(crate) scope: Scope,
     source: Arc<dyn Source>,
     store: Option<Arc<dyn Store>>,
     /// Whose its rows are where they do not say so (sample layout).
@@ -30,12 +32,12 @@ pub(super) struct Table {
 
 impl Table {
     /// Where it is, for people.
-    pub(super) fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         self.source.place()
     }
 
     /// Itself, to be written.
-    pub(super) fn store(&self) -> Result<&Arc<dyn Store>, Failure> {
+    pub(crate) fn store(&self) -> Result<&Arc<dyn Store>, Failure> {
         self.store.as_ref().ok_or_else(|| {
             let place = self.place();
             Failure::new(Exit::Failed, format!("{place}: the table is a file: edit it, it is reread when it changes"))
@@ -43,17 +45,17 @@ impl Table {
     }
 
     /// What it held.
-    pub(super) fn content(&self) -> Result<&Reading, Failure> {
+    pub(crate) fn content(&self) -> Result<&Reading, Failure> {
         self.content.as_ref().map_err(|error| Failure::new(Exit::Unavailable, error))
     }
 
     /// The layout of what is written to it.
-    pub(super) fn layout(&self) -> Layout {
+    pub(crate) fn layout(&self) -> Layout {
         self.content.as_ref().ok().and_then(|reading| reading.layout).unwrap_or(Layout::Verge)
     }
 
     /// Whose rows it holds where they name no API.
-    pub(super) fn only_api(&self) -> Option<&str> {
+    pub(crate) fn only_api(&self) -> Option<&str> {
         self.only.as_deref()
     }
 
@@ -68,7 +70,7 @@ impl Table {
 }
 
 /// All tables of a configuration.
-pub(super) struct Tables {
+pub(crate) struct Tables {
     tables: Vec<Table>,
     drafts: Vec<(String, ApiDraft)>,
     origins: Origins,
@@ -77,12 +79,12 @@ pub(super) struct Tables {
 
 impl Tables {
     /// Opens what is configured; nothing is read yet.
-    pub(super) fn open(file: &ConfigArg) -> Result<Self, Failure> {
+    pub(crate) fn open(file: &ConfigArg) -> Result<Self, Failure> {
         Self::of(&config::load(&file.config)?)
     }
 
     /// The same, of a configuration that was read already.
-    pub(super) fn of(config: &Config) -> Result<Self, Failure> {
+    pub(crate) fn of(config: &Config) -> Result<Self, Failure> {
         let runtime = app::runtime()?;
         let sources = Sources::open(config, &runtime, None)?;
         let unread = |source: &Arc<dyn Source>| {
@@ -103,59 +105,59 @@ impl Tables {
     }
 
     /// Opens and reads them all, in the table's strictest sense of now. One that cannot be read says so when it is needed.
-    pub(super) fn read(file: &ConfigArg) -> Result<Self, Failure> {
+    pub(crate) fn read(file: &ConfigArg) -> Result<Self, Failure> {
         let mut tables = Self::open(file)?;
         tables.reread();
         Ok(tables)
     }
 
-    pub(super) fn reread(&mut self) {
+    pub(crate) fn reread(&mut self) {
         for table in &mut self.tables {
             table.content = self.runtime.block_on(read(table));
         }
     }
 
     /// Waits for a store, or for an origin.
-    pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+    pub(crate) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
     }
 
     /// Where lookups run meanwhile.
-    pub(super) fn background(&self) -> &Handle {
+    pub(crate) fn background(&self) -> &Handle {
         self.runtime.handle()
     }
 
-    pub(super) fn all(&self) -> &[Table] {
+    pub(crate) fn all(&self) -> &[Table] {
         &self.tables
     }
 
-    pub(super) fn drafts(&self) -> &[(String, ApiDraft)] {
+    pub(crate) fn drafts(&self) -> &[(String, ApiDraft)] {
         &self.drafts
     }
 
-    pub(super) fn rules(&self) -> &OriginRules {
+    pub(crate) fn rules(&self) -> &OriginRules {
         &self.origins.rules
     }
 
     /// What may be dialled for their rows, and how.
-    pub(super) fn origins(&self) -> &Origins {
+    pub(crate) fn origins(&self) -> &Origins {
         &self.origins
     }
 
     /// The table an API's rows are in.
-    pub(super) fn home(&self, api: &str) -> Result<&Table, Failure> {
+    pub(crate) fn home(&self, api: &str) -> Result<&Table, Failure> {
         let own = self.tables.iter().find(|table| table.scope == Scope::Api(api.to_owned()));
         let home = own.or_else(|| self.tables.iter().find(|table| table.scope == Scope::All));
         home.ok_or_else(|| self.unknown(api))
     }
 
     /// Refuses to go on where any of them could not be read.
-    pub(super) fn check_all_read(&self) -> Result<(), Failure> {
+    pub(crate) fn check_all_read(&self) -> Result<(), Failure> {
         self.tables.iter().try_for_each(|table| table.content().map(|_| ()))
     }
 
     /// What is known about an API's table, where what stands elsewhere does not matter.
-    pub(super) fn check_read(&self, api: &str) -> Result<(), Failure> {
+    pub(crate) fn check_read(&self, api: &str) -> Result<(), Failure> {
         self.home(api)?.content()?;
         for table in &self.tables {
             if let Err(error) = &table.content {
@@ -166,7 +168,7 @@ impl Tables {
     }
 
     /// All items that have a home where they stand.
-    pub(super) fn rows(&self) -> Rows {
+    pub(crate) fn rows(&self) -> Rows {
         let mut rows = Rows::new();
         for table in &self.tables {
             let Ok(reading) = &table.content else { continue };
@@ -181,13 +183,13 @@ impl Tables {
     }
 
     /// The names of all APIs, configured or in a table.
-    pub(super) fn apis(&self) -> BTreeSet<String> {
+    pub(crate) fn apis(&self) -> BTreeSet<String> {
         let described = self.rows().into_keys().filter(|id| id.key == API_ITEM && id.is_portable()).map(|id| id.api);
         self.drafts.iter().map(|(name, _)| name.clone()).chain(described).collect()
     }
 
     /// What to say of an API nobody knows.
-    pub(super) fn unknown(&self, api: &str) -> Failure {
+    pub(crate) fn unknown(&self, api: &str) -> Failure {
         let known: Vec<_> = self.apis().into_iter().collect();
         let known = if known.is_empty() { "none is known".to_owned() } else { format!("known: {}", known.join(", ")) };
         let api = api.escape_debug();
@@ -195,8 +197,21 @@ impl Tables {
         Failure::new(Exit::Failed, format!("API `{api}` is unknown: {reason}; {known}"))
     }
 
+    /// What to say of an item that is not there.
+    pub(crate) fn absent(&self, id: &RowId) -> Failure {
+        let rows = self.rows();
+        let mut keys = rows.keys().filter(|other| other.api == id.api && !other.is_own()).peekable();
+        if keys.peek().is_none() && !self.apis().contains(&id.api) {
+            return self.unknown(&id.api);
+        }
+        let twin = keys.find(|other| is_same(&other.key, &id.key));
+        let hint = twin.map(|twin| format!("; the row is called `{}`", quoted(&twin.key))).unwrap_or_default();
+        let (api, key) = (quoted(&id.api), quoted(&id.key));
+        Failure::new(Exit::Failed, format!("{api} `{key}` is not in the table{hint}"))
+    }
+
     /// All tables as they would stand after these changes.
-    pub(super) fn parts(&self, changes: &[Change]) -> Vec<Part> {
+    pub(crate) fn parts(&self, changes: &[Change]) -> Vec<Part> {
         let changed: HashMap<&RowId, &Change> = changes.iter().map(|change| (&change.id, change)).collect();
         let part = |table: &Table| {
             let Ok(reading) = &table.content else { return Part { reading: None, scope: table.scope.clone() } };

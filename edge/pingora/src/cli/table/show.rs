@@ -6,16 +6,16 @@ use verge_mappings::{Item, Layout, Value};
 
 /// Colours, where somebody sees them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Paint(bool);
+pub(crate) struct Paint(bool);
 
 impl Paint {
     /// On a terminal, unless NO_COLOR says otherwise.
-    pub(super) fn stdout() -> Self {
+    pub(crate) fn stdout() -> Self {
         Self(io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
     }
 
     #[cfg(test)]
-    pub(super) fn plain() -> Self {
+    pub(crate) fn plain() -> Self {
         Self(false)
     }
 
@@ -23,11 +23,11 @@ impl Paint {
         if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
-    pub(super) fn bold(self, text: &str) -> String {
+    pub(crate) fn bold(self, text: &str) -> String {
         self.with("1", text)
     }
 
-    pub(super) fn red(self, text: &str) -> String {
+    pub(crate) fn red(self, text: &str) -> String {
         self.with("31", text)
     }
 
@@ -41,7 +41,7 @@ impl Paint {
 }
 
 /// Text from a table, without what would move a terminal's cursor.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -53,7 +53,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// A value on one line.
-pub(super) fn value(value: &Value) -> String {
+pub(crate) fn value(value: &Value) -> String {
     match value {
         Value::S(text) => quoted(text),
         other => quoted(&other.to_plain_json().to_string()),
@@ -61,7 +61,7 @@ pub(super) fn value(value: &Value) -> String {
 }
 
 /// Where a row leads: `https://domain/base`, `→ alias`, or an API's hosts.
-pub(super) fn place(item: &Item) -> String {
+pub(crate) fn place(item: &Item) -> String {
     let text = |names: [&str; 2]| names.into_iter().find_map(|name| item.text(name));
     if let Some(alias) = item.text("alias_of") {
         return format!("→ {}", quoted(alias));
@@ -79,7 +79,7 @@ pub(super) fn place(item: &Item) -> String {
 }
 
 /// Rows of cells under one another; the last column is as wide as it likes.
-pub(super) fn columns(rows: &[Vec<String>]) -> String {
+pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cells(cell)).max();
     let widths: Vec<usize> = (0..count).map(|column| width(column).unwrap_or(0)).collect();
@@ -101,7 +101,7 @@ fn cells(text: &str) -> usize {
 }
 
 /// An item, an attribute a line: keys first, bookkeeping last.
-pub(super) fn attributes(item: &Item, layout: Layout) -> String {
+pub(crate) fn attributes(item: &Item, layout: Layout) -> String {
     let keys: &[&str] = if layout == Layout::Sample { &["hk"] } else { &["api", "version"] };
     let rank = |name: &str| match name {
         _ if keys.contains(&name) => 0,
@@ -115,7 +115,7 @@ pub(super) fn attributes(item: &Item, layout: Layout) -> String {
 }
 
 /// A change on one line: `+ orders v3 https://…`, `~ orders v2 base_path /a → /b`, `- orders v1 https://…`.
-pub(super) fn change_line(change: &Change, paint: Paint) -> String {
+pub(crate) fn change_line(change: &Change, paint: Paint) -> String {
     let id = format!("{} {}", quoted(&change.id.api), quoted(&change.id.key));
     let text = match (&change.before, &change.after) {
         (Some(_), Some(_)) => {
@@ -138,7 +138,7 @@ pub(super) fn change_line(change: &Change, paint: Paint) -> String {
 }
 
 /// A change on several lines: the row, and each attribute before and after.
-pub(super) fn change_block(change: &Change, paint: Paint) -> String {
+pub(crate) fn change_block(change: &Change, paint: Paint) -> String {
     let sign = match change.verb() {
         "add" => '+',
         "change" => '~',
@@ -165,7 +165,7 @@ fn arrow(before: Option<&Value>, after: Option<&Value>) -> String {
 }
 
 /// `1 row`, `2 rows`.
-pub(super) fn count(number: usize, what: &str) -> String {
+pub(crate) fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 

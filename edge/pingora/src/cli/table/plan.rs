@@ -9,32 +9,32 @@ use verge_mappings::{API_ITEM, Expect, Item, Layout, Value};
 use verge_router::table::compare_versions;
 
 /// Attributes that a write makes itself.
-pub(super) const BOOKKEEPING: [&str; 4] = ["revision", "updated_at", "updated_by", "previous"];
+pub(crate) const BOOKKEEPING: [&str; 4] = ["revision", "updated_at", "updated_by", "previous"];
 
 /// Which item of which API. Ordered for people: by API, Verge's own first, then versions by number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct RowId {
-    pub(super) api: String,
-    pub(super) key: String,
+pub(crate) struct RowId {
+    pub(crate) api: String,
+    pub(crate) key: String,
 }
 
 impl RowId {
-    pub(super) fn new(api: &str, key: &str) -> Self {
+    pub(crate) fn new(api: &str, key: &str) -> Self {
         Self { api: api.to_owned(), key: key.to_owned() }
     }
 
     /// Whether this is one of Verge's own items.
-    pub(super) fn is_own(&self) -> bool {
+    pub(crate) fn is_own(&self) -> bool {
         self.key.starts_with('#') || self.api.starts_with('#')
     }
 
     /// Whether it belongs to what a table says, and not to what its nodes and operators keep there.
-    pub(super) fn is_portable(&self) -> bool {
+    pub(crate) fn is_portable(&self) -> bool {
         !self.is_own() || (self.key == API_ITEM && !self.api.starts_with('#'))
     }
 
     /// An item that holds the key attributes alone.
-    pub(super) fn item(&self, layout: Layout) -> Item {
+    pub(crate) fn item(&self, layout: Layout) -> Item {
         let item = Item::new().with(layout.key(), &self.key);
         if layout == Layout::Verge { item.with("api", &self.api) } else { item }
     }
@@ -57,27 +57,27 @@ impl PartialOrd for RowId {
 }
 
 /// Items by what they are about.
-pub(super) type Rows = BTreeMap<RowId, Item>;
+pub(crate) type Rows = BTreeMap<RowId, Item>;
 
 /// One item that would be written or removed; `before` and `after` are never both `None`.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Change {
-    pub(super) id: RowId,
-    pub(super) before: Option<Item>,
-    pub(super) after: Option<Item>,
+pub(crate) struct Change {
+    pub(crate) id: RowId,
+    pub(crate) before: Option<Item>,
+    pub(crate) after: Option<Item>,
 }
 
 /// An attribute that differs.
 #[derive(Debug, PartialEq)]
-pub(super) struct Attribute<'i> {
-    pub(super) name: &'i str,
-    pub(super) before: Option<&'i Value>,
-    pub(super) after: Option<&'i Value>,
+pub(crate) struct Attribute<'i> {
+    pub(crate) name: &'i str,
+    pub(crate) before: Option<&'i Value>,
+    pub(crate) after: Option<&'i Value>,
 }
 
 impl Change {
     /// What happens to an item, if anything does. Values that say the same keep the form they are stored in.
-    pub(super) fn of(id: RowId, before: Option<Item>, after: Option<Item>) -> Option<Self> {
+    pub(crate) fn of(id: RowId, before: Option<Item>, after: Option<Item>) -> Option<Self> {
         let after = match (&before, after) {
             (Some(before), Some(after)) => Some(
                 after
@@ -100,7 +100,7 @@ impl Change {
     }
 
     /// What differs, by name; keys and bookkeeping aside.
-    pub(super) fn attributes(&self) -> Vec<Attribute<'_>> {
+    pub(crate) fn attributes(&self) -> Vec<Attribute<'_>> {
         let before = self.before.as_ref().map(Item::attributes);
         let after = self.after.as_ref().map(Item::attributes);
         let names: BTreeSet<&str> =
@@ -116,12 +116,12 @@ impl Change {
     }
 
     /// On what condition it is written.
-    pub(super) fn expect(&self) -> Expect {
+    pub(crate) fn expect(&self) -> Expect {
         self.before.as_ref().map_or(Expect::Absent, |item| Expect::Revision(revision(item)))
     }
 
     /// `add`, `change` or `remove`.
-    pub(super) fn verb(&self) -> &'static str {
+    pub(crate) fn verb(&self) -> &'static str {
         match (&self.before, &self.after) {
             (None, _) => "add",
             (Some(_), Some(_)) => "change",
@@ -129,12 +129,12 @@ impl Change {
         }
     }
 
-    pub(super) fn is_removal(&self) -> bool {
+    pub(crate) fn is_removal(&self) -> bool {
         self.after.is_none()
     }
 
     /// For a script.
-    pub(super) fn json(&self) -> Json {
+    pub(crate) fn json(&self) -> Json {
         let plain = |value: Option<&Value>| value.map_or(Json::Null, Value::to_plain_json);
         let attributes: Vec<_> = self
             .attributes()
@@ -159,7 +159,7 @@ impl Change {
 }
 
 /// A revision; an item without one has 0.
-pub(super) fn revision(item: &Item) -> u64 {
+pub(crate) fn revision(item: &Item) -> u64 {
     item.whole_number("revision").unwrap_or(0)
 }
 
@@ -179,18 +179,18 @@ fn says_the_same(stored: &Value, wanted: &Value) -> bool {
 
 /// What is to be done, in the order of the keys, and what is not.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Plan {
-    pub(super) changes: Vec<Change>,
+pub(crate) struct Plan {
+    pub(crate) changes: Vec<Change>,
     /// Wanted, and there.
-    pub(super) unchanged: usize,
+    pub(crate) unchanged: usize,
     /// There, of an API that is not spoken of.
-    pub(super) aside: usize,
+    pub(crate) aside: usize,
 }
 
 impl Plan {
     /// Compares what is there with what is wanted. With `prune`, what is there and not wanted goes, but only of APIs
     /// that are spoken of.
-    pub(super) fn new(current: &Rows, wanted: Rows, prune: bool) -> Self {
+    pub(crate) fn new(current: &Rows, wanted: Rows, prune: bool) -> Self {
         let mut plan = Self::default();
         let spoken: BTreeSet<String> = wanted.keys().map(|id| id.api.clone()).collect();
         for (id, item) in current.iter().filter(|(id, _)| id.is_portable() && !wanted.contains_key(id)) {
@@ -211,12 +211,12 @@ impl Plan {
         plan
     }
 
-    pub(super) fn removals(&self) -> usize {
+    pub(crate) fn removals(&self) -> usize {
         self.changes.iter().filter(|change| change.is_removal()).count()
     }
 
     /// The changes in the order in which they are written.
-    pub(super) fn into_turns(mut self) -> Vec<Change> {
+    pub(crate) fn into_turns(mut self) -> Vec<Change> {
         self.changes.sort_by_key(Change::turn);
         self.changes
     }

@@ -10,11 +10,11 @@ use super::{
     verdict::{judge, reasons},
 };
 use serde_json::{Value as Json, json};
-use verge_mappings::{API_ITEM, Expect, Item, Layout};
+use verge_mappings::{API_ITEM, Expect, Item, Layout, Value};
 
 /// How it is written.
 #[derive(Debug, clap::Args)]
-pub(super) struct Manner {
+pub(crate) struct Manner {
     /// Only at this revision; default: the one seen.
     #[arg(long, value_name = "N")]
     revision: Option<u64>,
@@ -36,29 +36,32 @@ impl Manner {
     fn probe(&self, tables: &Tables, changes: &[Change], id: &RowId) -> Result<Option<Json>, Failure> {
         self.probe.then(|| probe::run(tables, changes, id)).transpose()
     }
+}
 
+/// What came of a write.
+pub(crate) struct Written {
+    /// Whether the row is stored; else it was so already, or this was a dry run.
+    pub(crate) stored: bool,
+    pub(crate) before: Option<Item>,
+    /// As it stands now, or would.
+    pub(crate) after: Option<Item>,
+    probed: Option<Json>,
+}
+
+impl Written {
     /// For a script.
-    fn report(
-        &self,
-        written: bool,
-        before: Option<&Item>,
-        after: Option<&Item>,
-        probed: Option<Json>,
-    ) -> Result<(), Failure> {
-        if !self.json {
-            return Ok(());
+    pub(crate) fn json(&self) -> Json {
+        let plain = |item: &Option<Item>| item.as_ref().map(Item::to_plain_json);
+        let mut json = json!({"written": self.stored, "before": plain(&self.before), "after": plain(&self.after)});
+        if let (Some(probed), Some(members)) = (&self.probed, json.as_object_mut()) {
+            members.insert("probe".to_owned(), probed.clone());
         }
-        let plain = |item: Option<&Item>| item.map(Item::to_plain_json);
-        let mut json = json!({"written": written, "before": plain(before), "after": plain(after)});
-        if let (Some(probed), Some(members)) = (probed, json.as_object_mut()) {
-            members.insert("probe".to_owned(), probed);
-        }
-        print_json(&json)
+        json
     }
 }
 
 /// Whether people write this item here at all.
-pub(super) fn check_target(tables: &Tables, id: &RowId) -> Result<(), Failure> {
+pub(crate) fn check_target(tables: &Tables, id: &RowId) -> Result<(), Failure> {
     let refuse = |reason: String| Err(Failure::new(Exit::Failed, reason));
     if id.is_own() && !id.is_portable() {
         let key = quoted(&id.key);
@@ -78,8 +81,23 @@ pub(super) fn check_target(tables: &Tables, id: &RowId) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Puts `after` where `before` stands.
-pub(super) fn change(tables: &Tables, id: RowId, before: Option<Item>, after: Item, manner: &Manner) -> Outcome {
+/// Puts `after` where `before` stands, and ends the command.
+pub(crate) fn change(tables: &Tables, id: RowId, before: Option<Item>, after: Item, manner: &Manner) -> Outcome {
+    let written = put(tables, id, before, after, manner)?;
+    if manner.json {
+        print_json(&written.json())?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Puts `after` where `before` stands; what is printed for scripts is left to the caller.
+pub(crate) fn put(
+    tables: &Tables,
+    id: RowId,
+    before: Option<Item>,
+    after: Item,
+    manner: &Manner,
+) -> Result<Written, Failure> {
     let table = tables.home(&id.api)?;
     let store = table.store()?;
     let expect = match (manner.revision, &before) {
@@ -91,8 +109,7 @@ pub(super) fn change(tables: &Tables, id: RowId, before: Option<Item>, after: It
         check_revision(manner.revision, before.as_ref())?;
         let probed = manner.probe(tables, &[], &id)?;
         eprintln!("nothing to change");
-        manner.report(false, before.as_ref(), before.as_ref(), probed)?;
-        return Ok(Exit::Ok);
+        return Ok(Written { stored: false, after: before.clone(), before, probed });
     };
     if !manner.json {
         print(&change_block(&change, Paint::stdout()))?;
@@ -104,17 +121,14 @@ pub(super) fn change(tables: &Tables, id: RowId, before: Option<Item>, after: It
     }
     let probed = manner.probe(tables, changes, &id)?;
     let after = change.after.clone().unwrap_or_default();
-    let (written, after) = if manner.dry_run {
+    if manner.dry_run {
         check_revision(manner.revision, before.as_ref())?;
         eprintln!("nothing is written (--dry-run)");
-        (false, after)
-    } else {
-        let stored = tables.wait(store.put(after, expect, &manner.author.name())).map_err(store_failure)?;
-        eprintln!("written to {}, revision {}", table.place(), revision(&stored));
-        (true, stored)
-    };
-    manner.report(written, before.as_ref(), Some(&after), probed)?;
-    Ok(Exit::Ok)
+        return Ok(Written { stored: false, before, after: Some(after), probed });
+    }
+    let stored = tables.wait(store.put(after, expect, &manner.author.name())).map_err(store_failure)?;
+    eprintln!("written to {}, revision {}", table.place(), revision(&stored));
+    Ok(Written { stored: true, before, after: Some(stored), probed })
 }
 
 /// What a write would have found.
@@ -127,4 +141,14 @@ fn check_revision(expected: Option<u64>, before: Option<&Item>) -> Result<(), Fa
         }
         _ => Ok(()),
     }
+}
+
+/// What stood there before, on `bare`, which has the key.
+pub(crate) fn previous(item: &Item, bare: Item) -> Option<Item> {
+    let Some(Value::M(previous)) = item.get("previous") else { return None };
+    let mut before = bare;
+    for (name, value) in previous {
+        before.insert(name, value.clone());
+    }
+    Some(before)
 }

@@ -10,7 +10,7 @@ use verge_mappings::{API_ITEM, InvalidItem, parse_all};
 use verge_router::{MappingTable, Origin, api::Missing, resolve::label::Label, table::ApiTable};
 
 /// What a set of changes would leave unusable that is not so now; and what is written and would be so all the same.
-pub(super) fn judge(tables: &Tables, changes: &[Change]) -> Vec<InvalidItem> {
+pub(crate) fn judge(tables: &Tables, changes: &[Change]) -> Vec<InvalidItem> {
     let parse = |changes: &[Change]| parse_all(&tables.parts(changes), tables.drafts(), tables.rules(), None);
     let ((now, broken), (then, mut invalid)) = (parse(&[]), parse(changes));
     let broken: HashSet<&InvalidItem> = broken.iter().collect();
@@ -21,12 +21,12 @@ pub(super) fn judge(tables: &Tables, changes: &[Change]) -> Vec<InvalidItem> {
 }
 
 /// What is wrong with the tables as they are.
-pub(super) fn quarantined(tables: &Tables) -> Vec<InvalidItem> {
+pub(crate) fn quarantined(tables: &Tables) -> Vec<InvalidItem> {
     parse_all(&tables.parts(&[]), tables.drafts(), tables.rules(), None).1
 }
 
 /// Where a row would be served from; `None` for an alias, and for an API itself.
-pub(super) fn origin(tables: &Tables, changes: &[Change], id: &RowId) -> Option<Origin> {
+pub(crate) fn origin(tables: &Tables, changes: &[Change], id: &RowId) -> Option<Origin> {
     let (then, _) = parse_all(&tables.parts(changes), tables.drafts(), tables.rules(), None);
     let row = then.api(&id.api)?.mappings().find(|row| row.key() == id.key)?;
     Some(row.origin().clone())
@@ -54,7 +54,7 @@ fn names_a_row(part: &ApiTable, version: &str) -> bool {
 }
 
 /// Whether two keys are one version.
-pub(super) fn is_same(one: &str, other: &str) -> bool {
+pub(crate) fn is_same(one: &str, other: &str) -> bool {
     match (Label::parse(one.as_bytes()), Label::parse(other.as_bytes())) {
         (Ok(one), Ok(other)) => one == other,
         _ => one.eq_ignore_ascii_case(other),
@@ -62,7 +62,7 @@ pub(super) fn is_same(one: &str, other: &str) -> bool {
 }
 
 /// Why not, a line for each; first what was to be written, then what would suffer.
-pub(super) fn reasons(invalid: &[InvalidItem], changes: &[Change]) -> String {
+pub(crate) fn reasons(invalid: &[InvalidItem], changes: &[Change]) -> String {
     let written = |item: &InvalidItem| changes.iter().any(|one| one.id.api == item.api && one.id.key == item.key);
     let (own, others): (Vec<_>, Vec<_>) = invalid.iter().partition(|item| written(item));
     let line = |item: &&InvalidItem, would: &str| {
