@@ -58,6 +58,15 @@ impl Scheme {
             Self::Http => "http",
         }
     }
+
+    /// The port where none is written (RFC 9110 §4.2).
+    #[must_use]
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Https => 443,
+            Self::Http => 80,
+        }
+    }
 }
 
 /// Which HTTP the origin is spoken to in.
@@ -166,11 +175,10 @@ impl Origin {
             Some("http") => return Err(InvalidOrigin::Insecure),
             Some(other) => return Err(InvalidOrigin::Scheme(other.to_owned())),
         };
-        let port = match (spec.port, scheme) {
-            (Some(0), _) => return Err(InvalidOrigin::Port),
-            (Some(port), _) => port,
-            (None, Scheme::Https) => 443,
-            (None, Scheme::Http) => 80,
+        let port = match spec.port {
+            Some(0) => return Err(InvalidOrigin::Port),
+            Some(port) => port,
+            None => scheme.default_port(),
         };
         let protocol = match spec.protocol {
             None | Some("auto") => Protocol::Auto,

@@ -1,7 +1,12 @@
 //! 5. Rewrite: what goes to the origin and what comes back, as edits that an edge applies to its own head.
 
 mod address;
+mod answer;
+mod back;
 mod target;
+mod vary;
+
+pub use vary::add_vary;
 
 use crate::{api::Api, request::Request, table::Mapping, version::Source};
 use address::address_value;
@@ -169,47 +174,6 @@ impl Forward {
         edits.append(header::VIA, HeaderValue::from_static("1.1 verge"));
         edits.append(CDN_LOOP, HeaderValue::from_static(OWN_NAME));
     }
-
-    /// Edits the answer's head for the client; `edits` stands on the origin's fields.
-    pub fn edit_response(&self, edits: &mut impl Edits) {
-        edits.set(API_VERSION, self.mapping.version().clone());
-        // An origin must not pass its own answer off as one of ours.
-        edits.remove(&VERGE_REASON);
-        add_vary(self.api(), edits);
-        if let Some(life) = self.mapping.lifecycle() {
-            for (name, value) in life.fields() {
-                // The origin's own announcement is never loosened; links may stand beside each other.
-                if *name == header::LINK {
-                    edits.append(name.clone(), value.clone());
-                } else if !edits.headers().contains_key(name) {
-                    edits.set(name.clone(), value.clone());
-                }
-            }
-        }
-    }
-}
-
-/// Completes `Vary` (RFC 9110 §12.5.5) with every field that could have changed the choice.
-pub fn add_vary(api: &Api, edits: &mut impl Edits) {
-    if !edits.headers().contains_key(header::VARY) {
-        edits.append(header::VARY, api.vary_value().clone());
-        return;
-    }
-    for name in api.vary() {
-        if !varies_by(edits.headers(), name) {
-            edits.append(header::VARY, HeaderValue::from(name.clone()));
-        }
-    }
-}
-
-/// Whether `Vary` names this field already, or is `*`.
-fn varies_by(headers: &HeaderMap, name: &HeaderName) -> bool {
-    headers.get_all(header::VARY).iter().any(|line| {
-        line.as_bytes().split(|&b| b == b',').any(|item| {
-            let item = item.trim_ascii();
-            item == b"*" || item.eq_ignore_ascii_case(name.as_str().as_bytes())
-        })
-    })
 }
 
 /// Whether the request has been here before: `verge` among the `CDN-Loop` ids (RFC 8586) or the `Via` pseudonyms.

@@ -17,7 +17,8 @@ pub use row::{ApiRows, Mapping, MappingSpec, Row, RowState};
 use crate::caseless::{Caseless, CaselessMap};
 use alloc::{boxed::Box, vec::Vec};
 use hashbrown::HashMap;
-use hosts::{Paths, bare_host};
+use hosts::Paths;
+pub(crate) use hosts::bare_host;
 
 /// All that routing needs to know: APIs by host and path, and their rows.
 #[derive(Debug, Default)]

@@ -100,7 +100,7 @@ fn carry_out(forward: &Forward, request: &Request<'_>, case: &Case) -> Observed 
     let mut upstream = request.headers.clone();
     forward.edit_request(request, &hop, &mut upstream);
     let mut downstream = case.answer.headers.clone();
-    forward.edit_response(&mut downstream);
+    forward.edit_response(request, case.tls, &mut downstream);
     let origin = forward.origin();
     Observed {
         outcome: Outcome::Forward,

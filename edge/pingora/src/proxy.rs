@@ -241,14 +241,19 @@ impl ProxyHttp for Verge {
     }
 
     /// 4. Edit the answer.
-    async fn response_filter(&self, _: &mut Session, head: &mut ResponseHeader, journey: &mut Journey) -> Result<()> {
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        head: &mut ResponseHeader,
+        journey: &mut Journey,
+    ) -> Result<()> {
         if self.logs_access && journey.answered.is_none() && !head.status.is_informational() {
             journey.answered = Some(Instant::now());
         }
-        if let Some(forward) = &journey.forward
+        if let (Some(forward), Some(request)) = (&journey.forward, view(session.req_header()))
             && !head.status.is_informational()
         {
-            forward.edit_response(&mut ResponseEdits(head));
+            forward.edit_response(&request, is_tls(session), &mut ResponseEdits(head));
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ pub(super) fn rewrite_target(mapping: &Mapping, request: &Request<'_>) -> Option
     // The base path was checked when it was read.
     let in_path = kinds(path);
     let in_query = request.query.map_or(0, kinds);
-    if (in_path | in_query) & UNFIT != 0 || (in_path & DOT != 0 && climbs(path)) {
+    if (in_path | in_query) & UNFIT != 0 || (in_path & DOT != 0 && climbs(path.as_bytes())) {
         return None;
     }
     let query = request.query.map_or(0, |query| query.len() + 1);
@@ -66,9 +66,9 @@ fn kinds(text: &str) -> u8 {
 
 /// Whether dot segments (RFC 3986 §3.3) lead above the root. Alone that ends at the root (§5.2.4), but behind a base path
 /// an origin that resolves them would leave it, for another stage. Those that stay below go out as they came.
-fn climbs(path: &str) -> bool {
+pub(super) fn climbs(path: &[u8]) -> bool {
     let mut depth = 0_u32;
-    for segment in path.split('/').skip(1) {
+    for segment in path.split(|b| *b == b'/').skip(1) {
         match dots(segment) {
             Some(2) if depth == 0 => return true,
             Some(2) => depth -= 1,
@@ -82,8 +82,8 @@ fn climbs(path: &str) -> bool {
 }
 
 /// How many dots a segment is made of, written as they are or as `%2e`; `None` where it is anything else.
-fn dots(segment: &str) -> Option<usize> {
-    let mut rest = segment.as_bytes();
+fn dots(segment: &[u8]) -> Option<usize> {
+    let mut rest = segment;
     let mut dots = 0;
     while !rest.is_empty() {
         rest = match rest {

@@ -46,7 +46,7 @@ impl Paths {
 
 /// A host without port and trailing dot; `None` where it is empty or longer than a host can be.
 #[inline]
-pub(super) fn bare_host(host: &str) -> Option<&[u8]> {
+pub(crate) fn bare_host(host: &str) -> Option<&[u8]> {
     let host = host.as_bytes();
     let end = match host {
         [b'[', ..] => host.iter().position(|&b| b == b']')? + 1,

@@ -189,7 +189,7 @@ impl Explanation {
         forward.edit_request(request, hop, &mut recorded);
         self.request_headers = RequestHeaders { set: recorded.set, remove: recorded.remove };
         let mut recorded = Recorded::over(&HeaderMap::new());
-        forward.edit_response(&mut recorded);
+        forward.edit_response(request, hop.tls, &mut recorded);
         self.response_headers = recorded.set;
     }
 

@@ -1,0 +1,115 @@
+//! What comes back, edited for the client.
+
+use super::{
+    API_VERSION, Edits, Forward, VERGE_REASON, add_vary,
+    back::{Back, Place},
+};
+use crate::{origin::Scheme, request::Request};
+use alloc::vec::Vec;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// Fields of an answer that name places.
+static PLACES: [(HeaderName, Place); 5] = [
+    (header::LOCATION, Place::Reference),
+    (header::CONTENT_LOCATION, Place::Reference),
+    (header::LINK, Place::Link),
+    (header::REFRESH, Place::Refresh),
+    (header::SET_COOKIE, Place::Cookie),
+];
+
+/// Which fields that need an edit are there at all: one walk over the names, as most answers have none of them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Present {
+    places: bool,
+    reason: bool,
+}
+
+impl Present {
+    fn among(headers: &HeaderMap) -> Self {
+        let mut present = Self::default();
+        for name in headers.keys() {
+            match name.as_str() {
+                "location" | "content-location" | "link" | "refresh" | "set-cookie" => present.places = true,
+                "verge-reason" => present.reason = true,
+                _ => {}
+            }
+        }
+        present
+    }
+}
+
+impl Forward {
+    /// Edits the answer's head for the client; `edits` stands on the origin's fields.
+    ///
+    /// `request` is the head as received, and `tls` tells whether the client came over TLS: URLs of the origin are mapped
+    /// back to where the client found them.
+    pub fn edit_response(&self, request: &Request<'_>, tls: bool, edits: &mut impl Edits) {
+        let present = Present::among(edits.headers());
+        if present.places {
+            let back = self.back(request, tls);
+            for (name, place) in &PLACES {
+                map_lines(name, |line| back.map(*place, line), edits);
+            }
+        }
+        edits.set(API_VERSION, self.mapping().version().clone());
+        // An origin must not pass its own answer off as one of ours.
+        if present.reason {
+            edits.remove(&VERGE_REASON);
+        }
+        add_vary(self.api(), edits);
+        if let Some(life) = self.mapping().lifecycle() {
+            for (name, value) in life.fields() {
+                // The origin's own announcement is never loosened; links may stand beside each other.
+                if *name == header::LINK {
+                    edits.append(name.clone(), value.clone());
+                } else if !edits.headers().contains_key(name) {
+                    edits.set(name.clone(), value.clone());
+                }
+            }
+        }
+    }
+
+    /// The way back of this request.
+    fn back<'a>(&'a self, request: &Request<'a>, tls: bool) -> Back<'a> {
+        let api = self.api();
+        let own = api.path().map_or("", |path| path.as_str());
+        let segment = "";
+        let cut = if api.strip() { own.len() } else { 0 } + segment.len();
+        Back {
+            origin: self.origin(),
+            scheme: if tls { Scheme::Https } else { Scheme::Http }.as_str(),
+            host: request.host,
+            own,
+            strip: api.strip(),
+            segment,
+            nothing_left: cut > 0 && request.path.len() == cut,
+        }
+    }
+}
+
+/// Puts each line of a field as the client is to see it, and never two into one.
+fn map_lines(name: &HeaderName, map: impl Fn(&HeaderValue) -> Option<HeaderValue>, edits: &mut impl Edits) {
+    let mut changed = false;
+    let lines: Vec<HeaderValue> = edits
+        .headers()
+        .get_all(name)
+        .iter()
+        .map(|line| match map(line) {
+            Some(mapped) => {
+                changed = true;
+                mapped
+            }
+            None => line.clone(),
+        })
+        .collect();
+    if !changed {
+        return;
+    }
+    for (place, line) in lines.into_iter().enumerate() {
+        if place == 0 {
+            edits.set(name.clone(), line);
+        } else {
+            edits.append(name.clone(), line);
+        }
+    }
+}

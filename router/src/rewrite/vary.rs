@@ -1,0 +1,28 @@
+//! `Vary` (RFC 9110 §12.5.5): what could have changed the choice, told to caches.
+
+use super::Edits;
+use crate::api::Api;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// Completes `Vary` with every field that could have changed the choice.
+pub fn add_vary(api: &Api, edits: &mut impl Edits) {
+    if !edits.headers().contains_key(header::VARY) {
+        edits.append(header::VARY, api.vary_value().clone());
+        return;
+    }
+    for name in api.vary() {
+        if !varies_by(edits.headers(), name) {
+            edits.append(header::VARY, HeaderValue::from(name.clone()));
+        }
+    }
+}
+
+/// Whether `Vary` names this field already, or is `*`.
+fn varies_by(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.get_all(header::VARY).iter().any(|line| {
+        line.as_bytes().split(|&b| b == b',').any(|item| {
+            let item = item.trim_ascii();
+            item == b"*" || item.eq_ignore_ascii_case(name.as_str().as_bytes())
+        })
+    })
+}
