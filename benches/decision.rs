@@ -76,7 +76,11 @@ fn steps(criterion: &mut Criterion) {
     answer.insert(http::header::VARY, HeaderValue::from_static("Accept-Encoding"));
     group.bench_function("edit response", |bencher| {
         let fresh = || answer.clone();
-        bencher.iter_batched_ref(fresh, |fields| forward.edit_response(&request, true, fields), criterion::BatchSize::SmallInput);
+        bencher.iter_batched_ref(
+            fresh,
+            |fields| forward.edit_response(&request, true, fields),
+            criterion::BatchSize::SmallInput,
+        );
     });
     group.finish();
 }
