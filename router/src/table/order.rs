@@ -1,5 +1,7 @@
-//! Which of two versions is newer.
+//! Which of two versions is newer, and the order versions are shown in.
 
+use super::part::{ApiTable, RowId, id};
+use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 /// Orders versions as people do: runs of digits by value, the rest as text, `v` before a digit left out.
@@ -36,7 +38,7 @@ pub fn compare_versions(a: &str, b: &str) -> Ordering {
 }
 
 /// A version without its `v` before a digit.
-pub(super) fn bare(text: &str) -> &[u8] {
+fn bare(text: &str) -> &[u8] {
     match text.as_bytes() {
         [b'v' | b'V', rest @ ..] if rest.first().is_some_and(u8::is_ascii_digit) => rest,
         text => text,
@@ -49,4 +51,21 @@ fn digits(text: &[u8]) -> (&[u8], &[u8]) {
     let (run, after) = text.split_at_checked(end).unwrap_or((text, &[]));
     let zeros = run.iter().position(|&b| b != b'0').unwrap_or(run.len());
     (run.get(zeros..).unwrap_or_default(), after)
+}
+
+impl ApiTable {
+    pub(super) fn order(&mut self) {
+        let mut shown: Vec<(RowId, &str)> = Vec::new();
+        for (row, entry) in self.entries.iter().enumerate() {
+            if let Some(mapping) = entry.mapping()
+                && !mapping.hidden()
+            {
+                shown.push((id(row), mapping.version_str()));
+            }
+        }
+        shown.sort_by(|(_, a), (_, b)| compare_versions(b, a).then_with(|| bare(a).len().cmp(&bare(b).len())));
+        // In the sample layout one version may stand under several keys.
+        shown.dedup_by(|(_, a), (_, b)| bare(a).eq_ignore_ascii_case(bare(b)));
+        self.shown = shown.into_iter().map(|(row, _)| row).collect();
+    }
 }

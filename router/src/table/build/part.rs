@@ -1,0 +1,107 @@
+//! One API's part in the making: last good values, then keys, indexes, aliases and the order shown.
+
+use crate::{
+    api::Api,
+    caseless::CaselessMap,
+    table::{
+        conflict::{Conflict, ConflictReason},
+        part::{ApiTable, Entry, id, reported},
+        row::{Mapping, MappingSpec, Row, RowState},
+    },
+};
+use alloc::{borrow::ToOwned, boxed::Box, sync::Arc, vec::Vec};
+use hashbrown::HashMap;
+
+/// One API's part in the making.
+#[derive(Debug)]
+pub(super) struct PartBuilder<'p> {
+    pub(super) api: Arc<Api>,
+    before: Option<&'p ApiTable>,
+    pub(super) rows: Vec<Prepared>,
+    /// Where rows lead that are aliases, by key; until all are linked their entries are invalid.
+    pub(super) targets: HashMap<Box<str>, Box<str>>,
+    /// Keys that cannot be reported.
+    pub(super) unfit: Vec<Box<str>>,
+}
+
+/// A row that waits for the others.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) entry: Entry,
+    pub(super) whole: bool,
+}
+
+impl<'p> PartBuilder<'p> {
+    pub(super) fn new(api: Arc<Api>, before: Option<&'p ApiTable>) -> Self {
+        let rows = Vec::with_capacity(before.map_or(0, ApiTable::rows));
+        Self { api, before, rows, targets: HashMap::new(), unfit: Vec::new() }
+    }
+
+    pub(super) fn row(&mut self, row: Row) {
+        let Row { key, whole, state } = row;
+        let entry = match state {
+            RowState::Mapped(spec) => match self.mapping(&key, spec) {
+                Some(mapping) => Entry::Mapped(mapping),
+                None => {
+                    self.unfit.push(key.clone());
+                    Entry::Invalid(key)
+                }
+            },
+            RowState::Alias(target) => {
+                self.targets.insert(key.clone(), target);
+                Entry::Invalid(key)
+            }
+            RowState::Invalid => Entry::Invalid(key),
+        };
+        self.rows.push(Prepared { entry, whole });
+    }
+
+    /// The mapping that was there before, where the row still says the same; else a new one. `None`: its key is unfit.
+    fn mapping(&self, key: &str, spec: MappingSpec) -> Option<Arc<Mapping>> {
+        if let Some(before) = self.before.and_then(|before| before.good_row(key))
+            && before.says(&self.api, key, &spec)
+        {
+            return Some(before.clone());
+        }
+        Some(Arc::new(Mapping::new(self.api.clone(), key, reported(key, &self.api)?, spec)))
+    }
+
+    pub(super) fn finish(mut self, conflicts: &mut Vec<Conflict>) -> ApiTable {
+        // Alike on every node, whatever order a store gives rows in.
+        self.rows.sort_by(|a, b| a.entry.key().cmp(b.entry.key()));
+        let api = self.api.clone();
+        let mut conflict = |key: &str, reason: ConflictReason| {
+            conflicts.push(Conflict { api: api.name().to_owned(), key: key.to_owned(), reason });
+        };
+        self.part_twins(&mut conflict);
+        self.unfit.iter().for_each(|key| conflict(key, ConflictReason::UnfitKey));
+        let Self { api, before, rows, targets, .. } = self;
+        let mut entries = Vec::with_capacity(rows.len());
+        let mut wholes = Vec::with_capacity(rows.len());
+        let mut aliases = Vec::new();
+        for Prepared { mut entry, whole } in rows {
+            if let Some(target) = targets.get(entry.key()) {
+                aliases.push((id(entries.len()), target.clone()));
+            }
+            if let Entry::Invalid(key) = &entry
+                && let Some(mapping) = before.and_then(|before| before.good_row(key))
+            {
+                entry = Entry::kept(key, mapping);
+            }
+            entries.push(entry);
+            wholes.push(whole);
+        }
+        let mut table = ApiTable {
+            api,
+            entries,
+            by_label: CaselessMap::default(),
+            by_whole: HashMap::new(),
+            shown: Vec::new(),
+            read: true,
+        };
+        table.index(&wholes);
+        table.link_aliases(&aliases, &mut conflict);
+        table.order();
+        table
+    }
+}
