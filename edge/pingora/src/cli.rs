@@ -1,5 +1,6 @@
 //! The `verge` command: one module per subcommand, and what they share.
 
+mod canary;
 mod check;
 pub(crate) mod config;
 mod explain;
@@ -97,6 +98,7 @@ enum Command {
     Check(check::Args),
     Explain(explain::Args),
     Mappings(mappings::Args),
+    Canary(canary::Args),
     Quickstart(quickstart::Args),
 }
 
@@ -127,6 +129,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Mappings(args) => mappings::run(&args),
+        Command::Canary(args) => canary::run(&args),
         Command::Quickstart(args) => quickstart::run(&args),
     };
     match outcome {

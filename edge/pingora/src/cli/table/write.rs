@@ -20,13 +20,13 @@ pub(crate) struct Manner {
     revision: Option<u64>,
     /// Show what would change, and write nothing.
     #[arg(long)]
-    dry_run: bool,
+    pub(crate) dry_run: bool,
     /// First connect to the row's origin as serving would, its certificate checked; where that fails, write nothing.
     #[arg(long)]
     probe: bool,
     /// Print one JSON object: the item before and after, whether it was written, and what a probe saw.
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
     #[command(flatten)]
     author: Author,
 }

@@ -1,0 +1,235 @@
+//! The ramp of a row as it is stored: when it began, its steps, its pauses. Pure.
+//!
+//! What weight it makes at a time is for the router to say.
+
+use super::percent::Percent;
+use std::{collections::BTreeMap, str::FromStr};
+use verge_mappings::{Item, Value};
+use verge_router::{
+    UnixTime,
+    lifecycle::{parse_rfc3339, rfc3339},
+};
+
+const FORM: &str = "a ramp is written step=5%,interval=1h,until=50%[,start=2026-11-25T10:00:00Z]";
+
+/// A ramp as an option gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RampArg {
+    step: Percent,
+    interval: String,
+    until: Percent,
+    start: Option<UnixTime>,
+}
+
+impl RampArg {
+    /// As the attribute `ramp` of a row whose weights have this total; where no start is named it begins `now`.
+    ///
+    /// # Errors
+    /// A share is no whole weight.
+    pub(super) fn value(&self, total: u32, now: UnixTime) -> Result<Value, String> {
+        let weight = |share: Percent| share.weight(total).map(|weight| Value::N(weight.to_string()));
+        Ok(Value::M(BTreeMap::from([
+            ("start".to_owned(), time(self.start.unwrap_or(now))),
+            ("step".to_owned(), weight(self.step)?),
+            ("interval".to_owned(), Value::S(self.interval.clone())),
+            ("until".to_owned(), weight(self.until)?),
+        ])))
+    }
+}
+
+impl FromStr for RampArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (mut step, mut interval, mut until, mut start) = (None, None, None, None);
+        for part in text.split(',') {
+            let (name, value) = part.split_once('=').ok_or_else(|| format!("`{part}` has no `=`; {FORM}"))?;
+            let twice = match (name.trim(), value.trim()) {
+                ("step", value) => step.replace(value.parse::<Percent>()?).is_some(),
+                ("interval", value) => interval.replace(value.to_owned()).is_some(),
+                ("until", value) => until.replace(value.parse::<Percent>()?).is_some(),
+                ("start", value) => {
+                    let at = parse_rfc3339(value).ok_or_else(|| format!("`{value}` is not a time in UTC; {FORM}"))?;
+                    start.replace(at).is_some()
+                }
+                (name, _) => return Err(format!("there is no `{name}`; {FORM}")),
+            };
+            if twice {
+                return Err(format!("`{}` is there twice; {FORM}", name.trim()));
+            }
+        }
+        let missing = |name: &str| format!("`{name}` is missing; {FORM}");
+        Ok(Self {
+            step: step.ok_or_else(|| missing("step"))?,
+            interval: interval.ok_or_else(|| missing("interval"))?,
+            until: until.ok_or_else(|| missing("until"))?,
+            start,
+        })
+    }
+}
+
+/// The ramp that is stored with a row, to be edited.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ramp(BTreeMap<String, Value>);
+
+impl Ramp {
+    /// That of an item, where it has one.
+    pub(super) fn read(item: &Item) -> Option<Self> {
+        match item.get("ramp") {
+            Some(Value::M(members)) => Some(Self(members.clone())),
+            _ => None,
+        }
+    }
+
+    pub(super) fn write(self, item: &mut Item) {
+        item.insert("ramp", Value::M(self.0));
+    }
+
+    /// The weight at which it ends.
+    pub(super) fn until(&self) -> Option<u32> {
+        match self.0.get("until") {
+            Some(Value::N(weight)) => weight.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// Since when it is paused.
+    pub(super) fn paused(&self) -> Option<&str> {
+        self.pauses().iter().find_map(|pause| match pause {
+            Value::M(pause) if !pause.contains_key("to") => match pause.get("from") {
+                Some(Value::S(from)) => Some(from.as_str()),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// Halts it from this time on.
+    pub(super) fn pause(&mut self, now: UnixTime) {
+        let mut pauses = self.pauses().to_vec();
+        pauses.push(Value::M(BTreeMap::from([("from".to_owned(), time(now))])));
+        self.0.insert("pauses".to_owned(), Value::L(pauses));
+    }
+
+    /// Has it go on from this time. A pause that would last no second is as if it had not been.
+    pub(super) fn resume(&mut self, now: UnixTime) {
+        let mut pauses = self.pauses().to_vec();
+        pauses.retain_mut(|pause| {
+            let Value::M(members) = pause else { return true };
+            if members.contains_key("to") {
+                return true;
+            }
+            let from = match members.get("from") {
+                Some(Value::S(from)) => parse_rfc3339(from),
+                _ => None,
+            };
+            members.insert("to".to_owned(), time(now));
+            from.is_none_or(|from| from < now)
+        });
+        if pauses.is_empty() {
+            self.0.remove("pauses");
+        } else {
+            self.0.insert("pauses".to_owned(), Value::L(pauses));
+        }
+    }
+
+    /// Begins it anew, from the weight that is set now; one that has not begun keeps its time, one that is paused stays
+    /// so.
+    pub(super) fn restart(&mut self, now: UnixTime) {
+        let paused = self.paused().is_some();
+        let start = match self.0.get("start") {
+            Some(Value::S(start)) => parse_rfc3339(start),
+            _ => None,
+        };
+        if start.is_none_or(|start| start < now) {
+            self.0.insert("start".to_owned(), time(now));
+        }
+        self.0.remove("pauses");
+        if paused {
+            self.pause(now);
+        }
+    }
+
+    fn pauses(&self) -> &[Value] {
+        match self.0.get("pauses") {
+            Some(Value::L(pauses)) => pauses,
+            _ => &[],
+        }
+    }
+}
+
+fn time(at: UnixTime) -> Value {
+    Value::S(rfc3339(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::percent::WHOLE, *};
+    use serde_json::{Value as Json, json};
+
+    const NOW: UnixTime = 1_795_600_800;
+
+    fn ramp(json: Json) -> Ramp {
+        Ramp::read(&Item::from_json(&json!({"ramp": json})).unwrap()).unwrap()
+    }
+
+    fn plain(ramp: &Ramp) -> Json {
+        Value::M(ramp.0.clone()).to_plain_json()
+    }
+
+    #[test]
+    fn a_ramp_begins_now_where_no_time_is_named() {
+        let value = |text: &str| text.parse::<RampArg>().unwrap().value(WHOLE, NOW).unwrap().to_plain_json();
+        assert_eq!(
+            value("step=5%,interval=1h,until=50%"),
+            json!({"start": rfc3339(NOW), "step": 500, "interval": "1h", "until": 5000})
+        );
+        assert_eq!(
+            value("start=2026-12-01T00:00:00Z, until=100%, step=0.5%, interval=30m"),
+            json!({"start": "2026-12-01T00:00:00Z", "step": 50, "interval": "30m", "until": 10_000})
+        );
+    }
+
+    #[test]
+    fn what_is_no_ramp_is_refused_with_its_form() {
+        for text in [
+            "",
+            "5%",
+            "step=5%,interval=1h",
+            "step=5%,until=9%",
+            "interval=1h,until=9%",
+            "step=5%,interval=1h,until=9%,x=1",
+            "step=5%,step=6%,interval=1h,until=9%",
+            "step=5%,interval=1h,until=9%,start=tomorrow",
+        ] {
+            assert!(text.parse::<RampArg>().unwrap_err().contains("a ramp is written"), "{text}");
+        }
+        assert!("step=5,interval=1h,until=9%".parse::<RampArg>().unwrap_err().contains("per cent"));
+    }
+
+    #[test]
+    fn a_pause_is_open_until_it_is_ended() {
+        let mut one = ramp(json!({"start": "2026-11-25T00:00:00Z", "step": 1, "interval": "1h", "until": 9}));
+        let before = one.clone();
+        assert_eq!(one.paused(), None);
+        one.pause(NOW);
+        assert_eq!(one.paused(), Some(&*rfc3339(NOW)));
+        let mut other = one.clone();
+        one.resume(NOW + 60);
+        assert_eq!(plain(&one)["pauses"], json!([{"from": rfc3339(NOW), "to": rfc3339(NOW + 60)}]));
+        assert_eq!(one.paused(), None);
+        other.resume(NOW);
+        assert_eq!(other, before, "a pause of no time leaves nothing");
+    }
+
+    #[test]
+    fn a_restart_keeps_a_pause_and_a_time_to_come() {
+        let late = rfc3339(NOW + 3600);
+        let mut coming = ramp(json!({"start": late, "pauses": [{"from": rfc3339(NOW - 9), "to": rfc3339(NOW - 5)}]}));
+        coming.restart(NOW);
+        assert_eq!(plain(&coming), json!({"start": late}));
+        let mut paused = ramp(json!({"start": rfc3339(NOW - 60), "pauses": [{"from": rfc3339(NOW - 9)}]}));
+        paused.restart(NOW);
+        assert_eq!(plain(&paused), json!({"start": rfc3339(NOW), "pauses": [{"from": rfc3339(NOW)}]}));
+    }
+}

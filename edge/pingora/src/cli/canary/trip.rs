@@ -1,0 +1,86 @@
+//! A trip: what a node writes when its breaker takes an arm out, and what the next step of the canary clears.
+
+use crate::cli::{
+    Exit, Failure,
+    table::{
+        plan::{RowId, revision},
+        show::quoted,
+        store_failure,
+        tables::Tables,
+    },
+};
+use serde_json::{Value as Json, json};
+use verge_mappings::{Expect, Item, StoreError};
+
+/// The item of a row's trip.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Trip {
+    id: RowId,
+    item: Item,
+}
+
+impl Trip {
+    /// That of a row, as the tables were read.
+    pub(super) fn read(tables: &Tables, row: &RowId) -> Option<Self> {
+        let id = RowId::new(&row.api, &format!("#trip#{}", row.key));
+        let item = tables.rows().remove(&id)?;
+        Some(Self { id, item })
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(item: Item) -> Self {
+        Self { id: RowId::new("orders", "#trip#v2"), item }
+    }
+
+    /// Which arm was taken out.
+    pub(super) fn arm(&self) -> Option<&str> {
+        self.item.text("arm")
+    }
+
+    /// Which arm, when, by whom and why.
+    pub(super) fn words(&self) -> String {
+        let part = |before: &str, name: &str| {
+            self.item.text(name).map(|text| format!("{before}{}", quoted(text))).unwrap_or_default()
+        };
+        format!(
+            "the breaker took arm `{}` out{}{}{}{}",
+            quoted(self.arm().unwrap_or_default()),
+            part(" at ", "at"),
+            part(" on ", "node"),
+            part(": ", "reason"),
+            part(", ", "detail")
+        )
+    }
+
+    /// For a script.
+    pub(super) fn json(&self) -> Json {
+        let member = |name: &str| self.item.text(name).map(str::to_owned);
+        json!({"arm": member("arm"), "of": member("of"), "reason": member("reason"), "detail": member("detail"),
+            "at": member("at"), "node": member("node")})
+    }
+
+    /// Deletes it, if it is still the one that was seen; says whether it is gone.
+    pub(super) fn clear(&self, tables: &Tables) -> Result<bool, Failure> {
+        let store = tables.home(&self.id.api)?.store()?;
+        let expect = Expect::Revision(revision(&self.item));
+        match tables.wait(store.delete(&self.id.api, &self.id.key, expect)) {
+            Ok(_) => {
+                eprintln!("{}; that is cleared", self.words());
+                Ok(true)
+            }
+            Err(StoreError::Absent { .. }) => Ok(true),
+            Err(StoreError::Conflict { .. }) => {
+                eprintln!("the breaker has tripped anew in the meantime; see `verge canary status`");
+                Ok(false)
+            }
+            Err(error) => {
+                let Failure { exit, message } = store_failure(error);
+                let remedy = "the row is as you asked, but the trip is not cleared; run the same once more";
+                Err(Failure::new(
+                    if exit == Exit::Unavailable { exit } else { Exit::Failed },
+                    format!("{message}; {remedy}"),
+                ))
+            }
+        }
+    }
+}
