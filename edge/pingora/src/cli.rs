@@ -5,6 +5,7 @@ mod check;
 pub(crate) mod config;
 mod explain;
 mod mappings;
+mod node;
 mod quickstart;
 mod serve;
 mod table;
@@ -12,7 +13,7 @@ mod table;
 use clap::{Parser, Subcommand, error::ErrorKind};
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -108,6 +109,13 @@ pub(crate) struct ConfigArg {
     /// The configuration file.
     #[arg(short, long = "config", value_name = "FILE")]
     config: PathBuf,
+}
+
+impl ConfigArg {
+    /// The file that was named.
+    pub(crate) fn file(&self) -> &Path {
+        &self.config
+    }
 }
 
 /// Runs the command line of this process.

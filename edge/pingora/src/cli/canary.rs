@@ -12,6 +12,7 @@ mod row;
 mod set;
 mod split;
 mod start;
+mod status;
 mod sticky;
 mod trip;
 mod undo;
@@ -50,6 +51,7 @@ enum Command {
     Promote(finish::Promote),
     Abort(finish::Abort),
     Undo(undo::Args),
+    Status(status::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -60,6 +62,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Command::Promote(args) => finish::promote(args),
         Command::Abort(args) => finish::abort(args),
         Command::Undo(args) => undo::run(args),
+        Command::Status(args) => status::run(args),
     }
 }
 

@@ -17,6 +17,11 @@ impl Percent {
         Self(u32::try_from(hundredths).unwrap_or(WHOLE))
     }
 
+    /// From 0 to 1, for scripts.
+    pub(super) fn fraction(self) -> f64 {
+        f64::from(self.0) / f64::from(WHOLE)
+    }
+
     /// The weight that makes this share of a total.
     ///
     /// # Errors

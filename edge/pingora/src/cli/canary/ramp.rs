@@ -3,6 +3,7 @@
 //! What weight it makes at a time is for the router to say.
 
 use super::percent::Percent;
+use crate::cli::table::show::quoted;
 use std::{collections::BTreeMap, str::FromStr};
 use verge_mappings::{Item, Value};
 use verge_router::{
@@ -102,6 +103,21 @@ impl Ramp {
             },
             _ => None,
         })
+    }
+
+    /// What it does, for people; weights as shares of this total.
+    pub(super) fn words(&self, total: u32) -> String {
+        let text = |name: &str| match self.0.get(name) {
+            Some(Value::S(text)) => quoted(text),
+            _ => "?".to_owned(),
+        };
+        let share = |name: &str| match self.0.get(name) {
+            Some(Value::N(weight)) => weight.parse().map_or("?".to_owned(), |w| Percent::of(w, total).to_string()),
+            _ => "?".to_owned(),
+        };
+        let paused = self.paused().map(|since| format!(", paused since {}", quoted(since))).unwrap_or_default();
+        let (step, until) = (share("step"), share("until"));
+        format!("by {step} each {} from {} until {until}{paused}", text("interval"), text("start"))
     }
 
     /// Halts it from this time on.

@@ -1,6 +1,6 @@
 //! One step of a canary: the row read, edited, written as `verge mappings` writes, and its trip cleared.
 
-use super::{Edited, Moment, trip::Trip};
+use super::{Edited, Moment, split::Split, trip::Trip};
 use crate::{
     cli::{
         Exit, Failure, Outcome,
@@ -17,6 +17,7 @@ use crate::{
 };
 use serde_json::{Value as Json, json};
 use verge_mappings::Item;
+use verge_router::UnixTime;
 
 /// A step that begins anew with the breaker: where it had tripped, that is cleared.
 pub(super) fn change(
@@ -48,8 +49,9 @@ fn step(
     table.store()?;
     tables.check_read(&id.api)?;
     let (before, trip) = find(&tables, &id)?;
-    let moment =
-        Moment { key: &id.key, layout: table.layout(), now: unix_now(), trip: trip.as_ref(), weights: Vec::new() };
+    let now = unix_now();
+    let weights = Split::read(&before).map(|split| weights(&tables, &id, &split, now)).unwrap_or_default();
+    let moment = Moment { key: &id.key, layout: table.layout(), now, trip: trip.as_ref(), weights };
     let Edited { mut item, notes } = edit(&before, &moment).map_err(|reason| refusal(&id, &reason))?;
     for name in BOOKKEEPING {
         item.remove(name);
@@ -81,6 +83,11 @@ pub(super) fn find(tables: &Tables, id: &RowId) -> Result<(Item, Option<Trip>), 
     }
     let row = tables.rows().remove(id).ok_or_else(|| tables.absent(id))?;
     Ok((row, Trip::read(tables, id)))
+}
+
+/// The arms' weights at this time, the ramp included.
+pub(super) fn weights(_: &Tables, _: &RowId, split: &Split, _: UnixTime) -> Vec<u32> {
+    split.arms().iter().map(|arm| arm.weight).collect()
 }
 
 fn refusal(id: &RowId, reason: &str) -> Failure {

@@ -172,12 +172,13 @@ fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// `v2-20261125-152334`.
+/// `v2-20261125-152334`; without a key that is long.
 fn salt(moment: &Moment<'_>) -> String {
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
     let at = rfc3339(moment.now);
     let (date, time) = at.split_once('T').unwrap_or((&at, ""));
-    format!("{}-{}-{}", moment.key, digits(date), digits(time))
+    let at = format!("{}-{}", digits(date), digits(time));
+    if moment.key.len() > 64 { at } else { format!("{}-{at}", moment.key) }
 }
 
 #[cfg(test)]

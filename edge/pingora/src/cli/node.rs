@@ -1,0 +1,154 @@
+//! A running node, asked through its admin listener.
+
+use super::{Exit, Failure, config};
+use bytes::Bytes;
+use http::{HeaderValue, Request, StatusCode, Uri, header, uri::Authority};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde_json::Value as Json;
+use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
+use tokio::{net::TcpStream, time::timeout};
+use verge_config::{Config, Secret};
+
+/// A node that has not answered by then is left out.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Answers beyond this are none.
+const LONGEST: usize = 4 << 20;
+
+/// Where a node's admin listener is: `http://host[:port]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Node(Authority);
+
+impl FromStr for Node {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "a node is named by its admin listener, such as http://127.0.0.1:9901".to_owned();
+        let uri: Uri = text.parse().map_err(|_| wrong())?;
+        let bare = uri.path_and_query().is_none_or(|rest| rest == "/");
+        match (uri.scheme_str(), uri.authority()) {
+            (Some("https"), _) => Err(format!("an admin listener speaks HTTP without TLS: {}", wrong())),
+            (Some("http"), Some(authority)) if bare && !authority.as_str().contains('@') => Ok(Self(authority.clone())),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}", self.0)
+    }
+}
+
+/// Which nodes are asked, and how.
+#[derive(Debug, clap::Args)]
+pub(crate) struct NodesArg {
+    /// A node's admin listener, such as http://10.0.0.7:9901; may be repeated. Default: the configuration's own.
+    #[arg(long = "node", value_name = "URL")]
+    nodes: Vec<Node>,
+    /// Their admin token, as env:NAME; default: the configuration's.
+    #[arg(long, value_name = "SECRET", value_parser = Secret::parse)]
+    token: Option<Secret>,
+}
+
+impl NodesArg {
+    /// The nodes that are meant, and the token that they want.
+    ///
+    /// # Errors
+    /// The token's variable is not set.
+    pub(crate) fn open(&self, config: &Config) -> Result<(Vec<Node>, Option<String>), Failure> {
+        let admin = config.admin.as_ref();
+        let nodes = match (&*self.nodes, admin.and_then(|admin| own(admin.address))) {
+            ([], own) => own.into_iter().collect(),
+            (named, _) => named.to_vec(),
+        };
+        let token = match (&self.token, admin.and_then(|admin| admin.token.as_ref())) {
+            (Some(secret), _) => Some(config::secret(secret, "--token")?),
+            // Whoever only looks at the table may not have it.
+            (None, Some(secret)) => config::secret(secret, "[admin] token").ok(),
+            (None, None) => None,
+        };
+        if token.as_ref().is_some_and(|token| HeaderValue::try_from(token.as_str()).is_err()) {
+            return Err(Failure::new(
+                Exit::Config,
+                "the admin token cannot stand in a field: it has a control character",
+            ));
+        }
+        Ok((nodes, token))
+    }
+}
+
+/// Where this machine reaches a listener of its own.
+fn own(address: SocketAddr) -> Option<Node> {
+    let loopback: SocketAddr = match address {
+        address if !address.ip().is_unspecified() => address,
+        SocketAddr::V4(_) => ([127, 0, 0, 1], address.port()).into(),
+        SocketAddr::V6(_) => ([0, 0, 0, 0, 0, 0, 0, 1], address.port()).into(),
+    };
+    if loopback.port() == 0 { None } else { loopback.to_string().parse().ok().map(Node) }
+}
+
+impl Node {
+    /// Asks for a path and reads the JSON that comes.
+    ///
+    /// # Errors
+    /// Why there is none, in words.
+    pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Result<Json, String> {
+        let late = |_| format!("no answer within {}s", PATIENCE.as_secs());
+        timeout(PATIENCE, self.ask(path, token)).await.map_err(late)?
+    }
+
+    async fn ask(&self, path: &str, token: Option<&str>) -> Result<Json, String> {
+        let host = self.0.host().trim_start_matches('[').trim_end_matches(']');
+        let port = self.0.port_u16().unwrap_or(80);
+        let stream = TcpStream::connect((host, port)).await.map_err(|error| error.to_string())?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+        let connection = tokio::spawn(connection);
+        let mut request = Request::get(path).header(header::HOST, self.0.as_str());
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let request = request.body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
+        let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), LONGEST).collect().await.map_err(|error| error.to_string())?;
+        connection.abort();
+        match status {
+            StatusCode::OK => {
+                serde_json::from_slice(&body.to_bytes()).map_err(|error| format!("{path} is not JSON: {error}"))
+            }
+            StatusCode::UNAUTHORIZED if token.is_some() => Err("it wants another admin token".to_owned()),
+            StatusCode::UNAUTHORIZED => Err("it wants an admin token: --token env:NAME".to_owned()),
+            StatusCode::NOT_FOUND => Err(format!("it has no {path}: is this the admin listener?")),
+            status => Err(format!("it answers {path} with {}", status.as_u16())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_an_address_without_tls() {
+        let node: Node = "http://127.0.0.1:9901/".parse().unwrap();
+        assert_eq!(node.to_string(), "http://127.0.0.1:9901");
+        assert_eq!("http://[::1]:9901".parse::<Node>().unwrap().to_string(), "http://[::1]:9901");
+        for text in ["", "127.0.0.1:9901", "http://a/canary", "http://a?x", "http://u:p@a", "ftp://a"] {
+            assert!(text.parse::<Node>().unwrap_err().contains("such as http://127.0.0.1:9901"), "{text}");
+        }
+        assert!("https://a".parse::<Node>().unwrap_err().contains("without TLS"));
+    }
+
+    #[test]
+    fn a_listener_on_every_address_is_reached_on_loopback() {
+        let reached = |text: &str| own(text.parse().unwrap()).map(|node| node.to_string());
+        assert_eq!(reached("0.0.0.0:9901").as_deref(), Some("http://127.0.0.1:9901"));
+        assert_eq!(reached("[::]:9901").as_deref(), Some("http://[::1]:9901"));
+        assert_eq!(reached("10.0.0.7:9901").as_deref(), Some("http://10.0.0.7:9901"));
+        assert_eq!(reached("127.0.0.1:0"), None);
+    }
+}
