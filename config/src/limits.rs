@@ -16,12 +16,23 @@ pub struct Limits {
     pub body: u64,
     /// For a whole request head, from its first byte: 100 ms to 5 minutes.
     pub head_timeout: Duration,
-    /// Between two reads of a request body: 100 ms to an hour.
+    /// Between two reads of a request body, and two writes of an answer: 100 ms to an hour.
     pub body_timeout: Duration,
+    /// Bytes a second that a client must send or take on average, once it has kept us waiting for `body_timeout`: 0 B
+    /// (any pace) to 1 GiB.
+    pub body_rate: u64,
+    /// For a client's TLS handshake: 100 ms to 5 minutes.
+    pub handshake_timeout: Duration,
+    /// How long a WebSocket may be silent in one direction: 1 s to a day.
+    pub tunnel_timeout: Duration,
     /// How long a client connection may be idle: 1 s to an hour.
     pub idle_timeout: Duration,
     /// Open client connections: 1 to 1 000 000.
     pub connections: usize,
+    /// Of these, from one IPv4 address or one /64 of IPv6: 1 to 1 000 000.
+    pub connections_per_address: usize,
+    /// TLS handshakes of clients under way: 1 to 1 000 000.
+    pub handshakes: usize,
 }
 
 impl Default for Limits {
@@ -33,8 +44,13 @@ impl Default for Limits {
             body: 10 << 20,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            body_rate: 500,
+            handshake_timeout: Duration::from_secs(5),
+            tunnel_timeout: Duration::from_secs(600),
             idle_timeout: Duration::from_secs(60),
             connections: 10_000,
+            connections_per_address: 1000,
+            handshakes: 1000,
         }
     }
 }
@@ -43,6 +59,7 @@ const TENTH: Duration = Duration::from_millis(100);
 const SECOND: Duration = Duration::from_secs(1);
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 pub(crate) fn read(root: &mut Section<'_>) -> Limits {
     let default = Limits::default();
@@ -54,8 +71,18 @@ pub(crate) fn read(root: &mut Section<'_>) -> Limits {
         body: section.size("body", default.body, 0..=1 << 40),
         head_timeout: section.duration("head_timeout", default.head_timeout, TENTH..=FIVE_MINUTES),
         body_timeout: section.duration("body_timeout", default.body_timeout, TENTH..=HOUR),
+        body_rate: section.size("body_rate", default.body_rate, 0..=1 << 30),
+        handshake_timeout: section.duration("handshake_timeout", default.handshake_timeout, TENTH..=FIVE_MINUTES),
+        tunnel_timeout: section.duration("tunnel_timeout", default.tunnel_timeout, SECOND..=DAY),
         idle_timeout: section.duration("idle_timeout", default.idle_timeout, SECOND..=HOUR),
         connections: count(&mut section, "connections", default.connections, 1_000_000),
+        connections_per_address: count(
+            &mut section,
+            "connections_per_address",
+            default.connections_per_address,
+            1_000_000,
+        ),
+        handshakes: count(&mut section, "handshakes", default.handshakes, 1_000_000),
     };
     if limits.target > limits.head {
         let key = if section.has("target") { "target" } else { "head" };

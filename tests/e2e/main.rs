@@ -18,6 +18,7 @@ mod credentials;
 mod demand;
 mod dialling;
 mod faults;
+mod framing;
 mod headers;
 mod ingress;
 mod large;

@@ -190,6 +190,12 @@ impl Origin {
         let _ = within("a request at the origin", seen.wait_for(|seen| seen.len() >= count)).await.unwrap();
     }
 
+    /// Waits until it has accepted so many connections.
+    pub async fn has_connections(&self, count: usize) {
+        let mut connections = self.stage.connections.subscribe();
+        let _ = within("a connection to the origin", connections.wait_for(|now| *now >= count)).await.unwrap();
+    }
+
     /// How many connections it has accepted.
     #[must_use]
     pub fn connections(&self) -> usize {

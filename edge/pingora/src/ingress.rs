@@ -1,19 +1,29 @@
 //! Between the socket and the proxy: every connection comes in here, and every HTTP/1 head is read here, whole, under
 //! one deadline and one limit, before pingora parses it.
 
+mod body;
+mod chunks;
+mod farewell;
+mod framing;
 mod head;
+mod line;
+mod octets;
+mod pace;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod second_opinion;
 mod wire;
 
 use crate::{
+    listen::PermitLimits,
     proxy::{Verge, fresh_id},
     reply::Reply,
-    telemetry::{Metrics, access},
+    telemetry::{Metrics, Waited, access},
 };
 use bytes::BytesMut;
 use head::{HeadScan, Progress};
 use pingora_core::{
     apps::{HttpServerApp, ServerApp},
-    protocols::{ALPN, Shutdown, Ssl, Stream, http::ServerSession},
+    protocols::{ALPN, GetSocketDigest, Shutdown, Ssl, http::ServerSession},
     server::ShutdownWatch,
 };
 use pingora_proxy::HttpProxy;
@@ -26,8 +36,12 @@ use std::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use verge_router::Reason;
 
-pub(crate) use head::{HeadLimits, check_http2, is_authority};
-use wire::LINGER;
+use farewell::LINGER;
+use framing::BodyFraming;
+pub(crate) use framing::is_authority;
+pub(crate) use head::{HeadLimits, check_http2};
+pub(crate) use line::Line;
+pub(crate) use pace::PaceLimits;
 pub(crate) use wire::Wire;
 
 /// Where a head is read into: most fit, and none is copied again.
@@ -49,10 +63,14 @@ pub(crate) struct IngressLimits {
     pub(crate) head_timeout: Duration,
     /// Between two requests.
     pub(crate) idle_timeout: Duration,
-    /// Between two reads of a body, or two writes of an answer.
-    pub(crate) body_timeout: Duration,
-    /// Connections open at a time, over all threads.
-    pub(crate) connections: usize,
+    /// For a TLS handshake.
+    pub(crate) handshake_timeout: Duration,
+    /// Between two messages of a tunnel.
+    pub(crate) tunnel_timeout: Duration,
+    /// Of bodies and answers.
+    pub(crate) pace: PaceLimits,
+    /// How many may be connected.
+    pub(crate) permits: PermitLimits,
 }
 
 /// Takes connections to the proxy.
@@ -68,7 +86,11 @@ pub(crate) struct Ingress {
 
 /// What reading a head came to.
 enum Head {
-    Whole,
+    Whole {
+        length: usize,
+        body: BodyFraming,
+        upgrade: bool,
+    },
     /// Nobody there: closed, idle too long, or we are going down.
     Gone,
     Refused(Reason),
@@ -112,7 +134,7 @@ impl Ingress {
         self.proxy.http_cleanup().await;
     }
 
-    async fn serve_http1(&self, mut stream: Stream) {
+    async fn serve_http1(&self, mut wire: Box<Wire>) {
         let mut first = true;
         // One for the whole connection: waiting for it takes a lock that all threads share.
         let mut over = self.over.clone();
@@ -121,79 +143,96 @@ impl Ingress {
             tokio::time::sleep(LAST_CALL).await;
         });
         loop {
-            let mut head = BytesMut::new();
-            match self.read_head(&mut stream, &mut head, first, nothing_comes.as_mut()).await {
-                Head::Whole => {}
+            let mut head = wire.take_ahead();
+            let begun = match self.read_head(&mut wire, &mut head, first, nothing_comes.as_mut()).await {
+                Head::Whole { length, body, upgrade } => wire.begin(&mut head, length, body, upgrade),
                 Head::Gone => break,
-                Head::Refused(reason) => {
-                    self.refuse(&mut stream, reason).await;
-                    break;
-                }
+                Head::Refused(reason) => return self.refuse(wire, reason).await,
+            };
+            if begun.is_err() {
+                return self.refuse(wire, Reason::BadRequest).await;
             }
             first = false;
-            let mut session = ServerSession::new_http1(stream);
+            let mut session = ServerSession::new_http1(wire);
             session.set_pipelined_prefix(head);
-            session.set_read_timeout(Some(self.limits.body_timeout));
-            session.set_write_timeout(Some(self.limits.body_timeout));
+            session.set_read_timeout(Some(self.limits.pace.grace));
+            session.set_write_timeout(Some(self.limits.pace.grace));
             session.set_total_drain_timeout(Some(LINGER));
             session.set_keepalive((!*self.over.borrow()).then_some(self.limits.idle_timeout.as_secs()));
-            match self.proxy.process_new_http(session, &self.over).await {
-                Some(reused) => stream = reused.consume().0,
+            let reused = self.proxy.process_new_http(session, &self.over).await;
+            let same = reused.and_then(|reused| reused.consume().0.into_any().downcast::<Wire>().ok());
+            match same {
+                Some(same) => wire = same,
                 None => return,
             }
         }
-        Shutdown::shutdown(stream.as_mut()).await;
+        Shutdown::shutdown(wire.as_mut()).await;
     }
 
-    /// Reads one head into `head`, whole.
+    /// Reads one head into `head`, whole; what is there already has been read with the request before.
     async fn read_head(
         &self,
-        stream: &mut Stream,
+        wire: &mut Wire,
         head: &mut BytesMut,
         first: bool,
         nothing_comes: Pin<&mut impl Future<Output = ()>>,
     ) -> Head {
-        head.reserve(HEAD_BUFFER);
         let accepted = first.then(Instant::now);
-        let patience = if first { self.limits.head_timeout } else { self.limits.idle_timeout };
-        tokio::select! {
-            biased;
-            read = timeout(patience, stream.read_buf(head)) => match read {
-                Ok(Ok(n)) if n > 0 => {}
-                _ => return Head::Gone,
-            },
-            () = nothing_comes => return Head::Gone,
+        if head.is_empty() {
+            head.reserve(HEAD_BUFFER);
+            let patience = if first { self.limits.head_timeout } else { self.limits.idle_timeout };
+            tokio::select! {
+                biased;
+                read = timeout(patience, wire.read_buf(head)) => match read {
+                    Ok(Ok(n)) if n > 0 => {}
+                    Err(_) if first => {
+                        self.metrics.timed_out(Waited::Head);
+                        return Head::Gone;
+                    }
+                    _ => return Head::Gone,
+                },
+                () = nothing_comes => return Head::Gone,
+            }
         }
         let mut scan = HeadScan::default();
-        match scan.scan(head, &self.limits.head) {
-            Progress::Complete(_) => return Head::Whole,
-            Progress::Refused(reason) => return Head::Refused(reason),
-            Progress::Partial => {}
+        if let Some(seen) = self.scan(&mut scan, head) {
+            return seen;
         }
         let rest = async {
             loop {
-                match stream.read_buf(head).await {
+                head.reserve(HEAD_BUFFER);
+                match wire.read_buf(head).await {
                     Ok(n) if n > 0 => {}
                     _ => return Head::Gone,
                 }
-                match scan.scan(head, &self.limits.head) {
-                    Progress::Complete(_) => return Head::Whole,
-                    Progress::Refused(reason) => return Head::Refused(reason),
-                    Progress::Partial => head.reserve(HEAD_BUFFER),
+                if let Some(seen) = self.scan(&mut scan, head) {
+                    return seen;
                 }
             }
         };
         // A first head has had its time since the accept, any other since its first byte.
         let spent = accepted.map_or(Duration::ZERO, |accepted| accepted.elapsed());
-        timeout(self.limits.head_timeout.saturating_sub(spent), rest).await.unwrap_or(Head::Gone)
+        timeout(self.limits.head_timeout.saturating_sub(spent), rest).await.unwrap_or_else(|_| {
+            self.metrics.timed_out(Waited::Head);
+            Head::Gone
+        })
+    }
+
+    /// What a head is as far as it has come, where that is known.
+    fn scan(&self, scan: &mut HeadScan, head: &[u8]) -> Option<Head> {
+        match scan.scan(head, &self.limits.head) {
+            Progress::Complete(length, body) => Some(Head::Whole { length, body, upgrade: scan.asks_for_upgrade() }),
+            Progress::Refused(reason) => Some(Head::Refused(reason)),
+            Progress::Partial => None,
+        }
     }
 
     /// Answers a head that never reaches the proxy, and lets the client read the answer.
-    async fn refuse(&self, stream: &mut Stream, reason: Reason) {
+    async fn refuse(&self, mut wire: Box<Wire>, reason: Reason) {
         self.metrics.refused(reason);
         let id = fresh_id();
         if self.logs_access {
-            let digest = stream.get_socket_digest();
+            let digest = wire.get_socket_digest();
             let client = digest.as_ref().and_then(|digest| digest.peer_addr()?.as_inet());
             // Of the head itself nothing is logged: it is not one.
             tracing::info!(
@@ -206,7 +245,7 @@ impl Ingress {
         }
         let reply = Reply::to_reason(reason, &id).into_http1();
         // A client that does not read has had its chance.
-        let _ = timeout(LINGER, stream.write_all(&reply)).await;
-        Shutdown::shutdown(stream.as_mut()).await;
+        let _ = timeout(LINGER, wire.write_all(&reply)).await;
+        Shutdown::shutdown(wire.as_mut()).await;
     }
 }

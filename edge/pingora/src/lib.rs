@@ -16,3 +16,6 @@ mod trust;
 
 mod admin;
 pub mod cli;
+
+#[cfg(feature = "fuzzing")]
+pub use ingress::second_opinion;

@@ -4,7 +4,12 @@
 //! the thread that accepted it, and nothing on its way is shared but what is only read. All threads accept from the
 //! same sockets. See docs/decisions/0001-own-accept-loop.md.
 
-use crate::ingress::{Ingress, Wire};
+mod permits;
+
+use crate::{
+    ingress::{Ingress, Wire},
+    telemetry::Waited,
+};
 use arc_swap::ArcSwap;
 use pingora_core::server::ShutdownWatch;
 use pingora_timeout::timeout;
@@ -17,18 +22,14 @@ use std::{
     io,
     net::{SocketAddr, TcpListener as StdListener},
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     thread::JoinHandle,
     time::Duration,
 };
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Notify,
-};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+
+pub(crate) use permits::{Full, OpenConnections, Permit, PermitLimits};
 
 /// Connections that wait to be accepted; the kernel's own bound (`somaxconn`) applies besides.
 const BACKLOG: i32 = 4096;
@@ -126,47 +127,6 @@ fn server_config(certificate: &Path, key: &Path) -> Result<ServerConfig, ListenE
     Ok(config)
 }
 
-/// Connections open now, over all threads; who drains waits for none.
-#[derive(Debug, Default)]
-pub(crate) struct OpenConnections {
-    count: AtomicUsize,
-    none: Notify,
-}
-
-impl OpenConnections {
-    /// Takes a place, where there is one.
-    fn enter(self: &Arc<Self>, most: usize) -> Option<Place> {
-        let place = Place(self.clone());
-        (self.count.fetch_add(1, Ordering::AcqRel) < most).then_some(place)
-    }
-
-    /// Returns when no connection is open.
-    pub(crate) async fn drained(&self) {
-        loop {
-            let none = self.none.notified();
-            if self.count.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            none.await;
-        }
-    }
-
-    /// How many are open.
-    pub(crate) fn count(&self) -> usize {
-        self.count.load(Ordering::Acquire)
-    }
-}
-
-struct Place(Arc<OpenConnections>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.none.notify_waiters();
-        }
-    }
-}
-
 /// The way from one serving thread's sockets to its proxy, which a reload switches.
 pub(crate) struct Lane {
     ingress: ArcSwap<Ingress>,
@@ -243,6 +203,7 @@ struct Acceptor {
 impl Acceptor {
     async fn run(self: Arc<Self>, socket: TcpListener) {
         let mut shutdown = self.shutdown.clone();
+        let mut starved = false;
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -252,39 +213,57 @@ impl Acceptor {
             match accepted {
                 Ok((stream, peer)) => {
                     let ingress = self.lane.ingress.load_full();
-                    // Over the limit: closing at once costs the least and says the most.
-                    let Some(place) = self.open.enter(ingress.limits().connections) else { continue };
+                    starved = false;
+                    // Over a limit: closing at once costs the least and says the most.
+                    let permit = match self.open.enter(peer.ip(), &ingress.limits().permits) {
+                        Ok(permit) => permit,
+                        Err(full) => {
+                            ingress.metrics().turned_away(full);
+                            continue;
+                        }
+                    };
                     let this = self.clone();
                     tokio::spawn(async move {
-                        let _place = place;
                         ingress.metrics().connected();
-                        this.serve(stream, peer, &ingress).await;
+                        this.serve(stream, peer, permit, &ingress).await;
                     });
                 }
                 // The peer gave up before we got to it.
                 Err(error)
                     if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "accepting failed; trying again shortly");
+                    self.lane.ingress.load().metrics().accept_failed();
+                    // Said once, however long it lasts.
+                    if !std::mem::replace(&mut starved, true) {
+                        tracing::warn!(%error, "accepting fails; connections wait until it works again");
+                    }
                     tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
                 }
             }
         }
     }
 
-    async fn serve(&self, stream: TcpStream, peer: SocketAddr, ingress: &Ingress) {
+    async fn serve(&self, stream: TcpStream, peer: SocketAddr, permit: Permit, ingress: &Ingress) {
         // An answer leaves when it is flushed; Nagle would only delay the last segment.
         let _ = stream.set_nodelay(true);
-        let wire = match &self.tls {
-            None => Wire::tcp(stream, peer),
-            Some(acceptor) => match timeout(ingress.limits().head_timeout, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => Wire::tls(stream, peer),
-                _ => {
-                    ingress.metrics().handshake_failed();
-                    return;
-                }
-            },
+        let limits = ingress.limits();
+        let Some(acceptor) = &self.tls else {
+            return ingress.serve(Wire::tcp(stream, peer, limits.pace, permit)).await;
         };
-        ingress.serve(wire).await;
+        let handshake = match self.open.shake_hands(&limits.permits) {
+            Ok(handshake) => handshake,
+            Err(full) => return ingress.metrics().turned_away(full),
+        };
+        match timeout(limits.handshake_timeout, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => {
+                drop(handshake);
+                ingress.serve(Wire::tls(stream, peer, limits.pace, permit)).await;
+            }
+            Ok(Err(_)) => ingress.metrics().handshake_failed(),
+            Err(_) => {
+                ingress.metrics().handshake_failed();
+                ingress.metrics().timed_out(Waited::Handshake);
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ mod edits;
 mod fault;
 mod identity;
 mod journey;
+mod upgrade;
 
 use crate::{
     clock::unix_now,
@@ -15,8 +16,8 @@ use crate::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use edits::{RequestEdits, ResponseEdits};
-use fault::{BODY_TOO_LARGE, UNDIALLABLE, detail_of, reason_of};
-use http::{Uri, header, uri::PathAndQuery};
+use fault::{BODY_TOO_LARGE, UNDIALLABLE, detail_of, reason_of, waited_for};
+use http::{StatusCode, Uri, header, uri::PathAndQuery};
 use identity::traceparent;
 use journey::{Journey, client};
 use pingora_core::{protocols::Digest, upstreams::peer::HttpPeer};
@@ -146,13 +147,14 @@ impl ProxyHttp for Verge {
     async fn request_filter(&self, session: &mut Session, journey: &mut Journey) -> Result<bool> {
         let too_large = content_length(session.req_header()).is_some_and(|length| length > self.max_body);
         if session.req_header().version == http::Version::HTTP_2 {
-            session.set_write_timeout(Some(self.limits.body_timeout));
+            session.set_write_timeout(Some(self.limits.pace.grace));
             if let Some(reason) = check_http2(session.req_header(), &self.limits.head) {
                 let reply = self.fault(reason, reason.title(), journey);
                 self.send(session, &reply).await?;
                 return Ok(true);
             }
         }
+        upgrade::prepare(session);
         let decision = self.decide(session, journey).and_then(|forward| {
             let target = target_of(&forward)
                 .ok_or_else(|| self.fault(Reason::BadRequest, Reason::BadRequest.title(), journey))?;
@@ -173,16 +175,18 @@ impl ProxyHttp for Verge {
     }
 
     /// 2. Dial what the decision says, and nothing else.
-    async fn upstream_peer(&self, _: &mut Session, journey: &mut Journey) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(&self, session: &mut Session, journey: &mut Journey) -> Result<Box<HttpPeer>> {
         let Some(forward) = &journey.forward else {
             return Error::e_explain(ErrorType::InternalError, "no decision to dial");
         };
+        let tunnel = upgrade::is_asked(session).then_some(self.limits.tunnel_timeout);
         let attempt = journey.attempts;
         journey.attempts += 1;
         if attempt > 0 {
             self.metrics.retried();
         }
-        self.dialer.peer(forward, attempt).await.map_err(|error| {
+        let peer = self.dialer.peer(forward, attempt).await.map(|peer| upgrade::dial(peer, tunnel));
+        peer.map_err(|error| {
             if let DialError::Forbidden(..) = error {
                 tracing::error!(api = forward.api().name(), version = forward.mapping().key(), %error, "an origin resolves to an address that is never dialled");
             }
@@ -247,6 +251,9 @@ impl ProxyHttp for Verge {
         head: &mut ResponseHeader,
         journey: &mut Journey,
     ) -> Result<()> {
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            upgrade::begin(session, self.limits.tunnel_timeout)?;
+        }
         if self.logs_access && journey.answered.is_none() && !head.status.is_informational() {
             journey.answered = Some(Instant::now());
         }
@@ -271,6 +278,9 @@ impl ProxyHttp for Verge {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, journey: &mut Journey) -> FailToProxy {
+        if let Some(waited) = waited_for(error) {
+            self.metrics.timed_out(waited);
+        }
         let Some(reason) = reason_of(error) else {
             return FailToProxy { error_code: 0, can_reuse_downstream: false };
         };

@@ -4,6 +4,7 @@
 
 pub(crate) mod access;
 
+use crate::listen::Full;
 use std::{
     fmt::Write,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -26,7 +27,34 @@ pub(crate) struct Metrics {
     duration_micros: AtomicU64,
     connections: AtomicU64,
     handshakes_failed: AtomicU64,
+    /// By limit, in the order of [`Full::ALL`].
+    turned_away: [AtomicU64; Full::ALL.len()],
+    accepts_failed: AtomicU64,
+    /// By what was waited for, in the order of [`Waited::ALL`].
+    timed_out: [AtomicU64; Waited::ALL.len()],
     upstream_retries: AtomicU64,
+}
+
+/// What a client was too slow with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waited {
+    Handshake,
+    Head,
+    Body,
+    Answer,
+}
+
+impl Waited {
+    const ALL: [Self; 4] = [Self::Handshake, Self::Head, Self::Body, Self::Answer];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Handshake => "handshake",
+            Self::Head => "head",
+            Self::Body => "body",
+            Self::Answer => "answer",
+        }
+    }
 }
 
 /// Panics in this process; they end one connection or stream each, and are bugs.
@@ -76,6 +104,21 @@ impl Metrics {
         self.connections.fetch_add(1, Relaxed);
     }
 
+    /// A connection was closed at once, for this limit.
+    pub(crate) fn turned_away(&self, full: Full) {
+        count(&self.turned_away, Full::ALL.iter().position(|other| *other == full));
+    }
+
+    /// A connection could not be accepted.
+    pub(crate) fn accept_failed(&self) {
+        self.accepts_failed.fetch_add(1, Relaxed);
+    }
+
+    /// A client was too slow.
+    pub(crate) fn timed_out(&self, waited: Waited) {
+        count(&self.timed_out, Waited::ALL.iter().position(|other| *other == waited));
+    }
+
     /// A client's TLS handshake failed.
     pub(crate) fn handshake_failed(&self) {
         self.handshakes_failed.fetch_add(1, Relaxed);
@@ -84,6 +127,12 @@ impl Metrics {
     /// A request goes to an origin for the second time.
     pub(crate) fn retried(&self) {
         self.upstream_retries.fetch_add(1, Relaxed);
+    }
+}
+
+fn count(row: &[AtomicU64], at: Option<usize>) {
+    if let Some(counter) = at.and_then(|at| row.get(at)) {
+        counter.fetch_add(1, Relaxed);
     }
 }
 
@@ -148,6 +197,22 @@ pub(crate) fn render(
         "Client handshakes that failed.",
         sum(&|m| &m.handshakes_failed),
     );
+    page.single(
+        "verge_accept_failures_total",
+        "counter",
+        "Connections that could not be accepted, as without descriptors.",
+        sum(&|m| &m.accepts_failed),
+    );
+    page.family("verge_connections_refused_total", "counter", "Connections closed at once, by the limit reached.");
+    for (at, full) in Full::ALL.iter().enumerate() {
+        let refused = sum_at(threads, |m| &m.turned_away, at);
+        page.sample("verge_connections_refused_total", &[("limit", full.as_str())], refused);
+    }
+    page.family("verge_client_timeouts_total", "counter", "Clients that were too slow, by what was waited for.");
+    for (at, waited) in Waited::ALL.iter().enumerate() {
+        let slow = sum_at(threads, |m| &m.timed_out, at);
+        page.sample("verge_client_timeouts_total", &[("waiting_for", waited.as_str())], slow);
+    }
     page.single(
         "verge_upstream_retries_total",
         "counter",

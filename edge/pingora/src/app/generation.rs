@@ -4,7 +4,8 @@
 use crate::{
     cli::{Exit, Failure},
     dial::{DialRules, DialTimeouts, Dialer},
-    ingress::{HeadLimits, Ingress, IngressLimits},
+    ingress::{HeadLimits, Ingress, IngressLimits, PaceLimits},
+    listen::PermitLimits,
     proxy::{self, Verge},
     telemetry::Metrics,
     trust::Bundle,
@@ -85,8 +86,14 @@ fn limits(config: &Config) -> IngressLimits {
         head: HeadLimits { head: limits.head, fields: limits.fields, target: limits.target },
         head_timeout: limits.head_timeout,
         idle_timeout: limits.idle_timeout,
-        body_timeout: limits.body_timeout,
-        connections: limits.connections,
+        handshake_timeout: limits.handshake_timeout,
+        tunnel_timeout: limits.tunnel_timeout,
+        pace: PaceLimits { grace: limits.body_timeout, rate: limits.body_rate },
+        permits: PermitLimits {
+            connections: limits.connections,
+            per_address: limits.connections_per_address,
+            handshakes: limits.handshakes,
+        },
     }
 }
 
@@ -94,6 +101,8 @@ fn limits(config: &Config) -> IngressLimits {
 fn http2_options(config: &Config) -> HttpServerOptions {
     let mut options = HttpServerOptions::default();
     options.h2_idle_timeout = Some(config.limits.idle_timeout);
+    // Not to proxy it, but so that the refusal is the router's: pingora's own would be bare.
+    options.allow_connect_method_proxying = true;
     options
 }
 

@@ -1,12 +1,23 @@
-//! A client's connection as the proxy sees it: TCP or TLS, one type, with writes gathered until they are flushed.
+//! A client's connection as the proxy sees it: TCP or TLS, one type, that ends where a request ends. Writes are gathered
+//! until they are flushed.
+//!
+//! pingora reads one request from it and no more: what a client sends ahead stays here for the next one, and what is not
+//! the request's own framing never gets through.
 
+use super::{
+    body::BodyEnd,
+    farewell::{Transport, farewell},
+    framing::BodyFraming,
+    line::Line,
+    pace::{Pace, PaceLimits},
+};
+use crate::listen::Permit;
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
 use pingora_core::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
     UniqueIDType, l4::socket::SocketAddr as PeerAddr, raw_connect::ProxyDigest, tls::SslDigest,
 };
-use pingora_timeout::timeout;
 use std::{
     io,
     net::SocketAddr,
@@ -14,26 +25,16 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::TcpStream,
+    time::Sleep,
 };
 use tokio_rustls::server::TlsStream;
 
-/// What is still read, and for how long, after our last byte.
-const LINGER_BYTES: usize = 64 * 1024;
-pub(super) const LINGER: Duration = Duration::from_secs(1);
-
 /// Writes are gathered up to this many bytes, so that a head and a short body leave in one segment.
 const GATHER: usize = 8 * 1024;
-
-#[derive(Debug)]
-enum Transport {
-    Tcp(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
 
 /// A client's connection.
 #[derive(Debug)]
@@ -42,18 +43,31 @@ pub(crate) struct Wire {
     unsent: BytesMut,
     /// Read, and not yet taken.
     ahead: BytesMut,
+    /// Where the request ends that is being read; `None` between requests, in HTTP/2, and in a tunnel.
+    end: Option<BodyEnd>,
+    /// Where the request asks for another protocol.
+    line: Option<Arc<Line>>,
+    limits: PaceLimits,
+    incoming: Pace,
+    outgoing: Pace,
+    /// Runs while a write gets nowhere.
+    stall: Option<Pin<Box<Sleep>>>,
+    /// Whether anything was written: who closes now should let the client read it.
+    answered: bool,
     socket: Arc<SocketDigest>,
     tls: Option<Arc<SslDigest>>,
     alpn: Option<ALPN>,
+    /// Given back when the connection is closed.
+    permit: Option<Permit>,
 }
 
 impl Wire {
-    pub(crate) fn tcp(stream: TcpStream, peer: SocketAddr) -> Self {
+    pub(crate) fn tcp(stream: TcpStream, peer: SocketAddr, limits: PaceLimits, permit: Permit) -> Self {
         let socket = socket_digest(&stream, peer);
-        Self::new(Transport::Tcp(stream), socket, None, None)
+        Self::new(Transport::Tcp(stream), socket, limits, permit)
     }
 
-    pub(crate) fn tls(stream: TlsStream<TcpStream>, peer: SocketAddr) -> Self {
+    pub(crate) fn tls(stream: TlsStream<TcpStream>, peer: SocketAddr, limits: PaceLimits, permit: Permit) -> Self {
         let (tcp, session) = stream.get_ref();
         let socket = socket_digest(tcp, peer);
         let alpn = match session.alpn_protocol() {
@@ -64,11 +78,28 @@ impl Wire {
         let cipher = session.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or("");
         let version = session.protocol_version().and_then(|version| version.as_str()).unwrap_or("");
         let tls = Arc::new(SslDigest::new(cipher, version, None, None, Vec::new()));
-        Self::new(Transport::Tls(Box::new(stream)), socket, Some(tls), alpn)
+        let mut wire = Self::new(Transport::Tls(Box::new(stream)), socket, limits, permit);
+        (wire.tls, wire.alpn) = (Some(tls), alpn);
+        wire
     }
 
-    fn new(transport: Transport, socket: Arc<SocketDigest>, tls: Option<Arc<SslDigest>>, alpn: Option<ALPN>) -> Self {
-        Self { transport, unsent: BytesMut::new(), ahead: BytesMut::new(), socket, tls, alpn }
+    fn new(transport: Transport, socket: Arc<SocketDigest>, limits: PaceLimits, permit: Permit) -> Self {
+        Self {
+            transport,
+            unsent: BytesMut::new(),
+            ahead: BytesMut::new(),
+            end: None,
+            line: None,
+            limits,
+            incoming: Pace::default(),
+            outgoing: Pace::default(),
+            stall: None,
+            answered: false,
+            socket,
+            tls: None,
+            alpn: None,
+            permit: Some(permit),
+        }
     }
 
     /// Returns when this many bytes have come; they are still to be read.
@@ -83,17 +114,103 @@ impl Wire {
         Ok(())
     }
 
-    fn transport(&mut self) -> Pin<&mut dyn Connection> {
-        match &mut self.transport {
-            Transport::Tcp(stream) => Pin::new(stream),
-            Transport::Tls(stream) => Pin::new(stream.as_mut()),
+    /// What has been read and belongs to no request yet: the next one begins with it.
+    pub(super) fn take_ahead(&mut self) -> BytesMut {
+        // Whatever comes is part of a head until that is whole.
+        self.end = None;
+        self.line = None;
+        std::mem::take(&mut self.ahead)
+    }
+
+    /// A request begins. `received` has its head, of `head` bytes, and is cut where the request ends.
+    ///
+    /// # Errors
+    /// Its body is not what its head says.
+    pub(super) fn begin(
+        &mut self,
+        received: &mut BytesMut,
+        head: usize,
+        framing: BodyFraming,
+        upgrade: bool,
+    ) -> io::Result<()> {
+        let mut end = BodyEnd::of(framing);
+        let taken = end.take(received.get(head..).unwrap_or_default()).map_err(|_| malformed())?;
+        if head + taken < received.len() {
+            self.ahead = received.split_off(head + taken);
         }
+        self.end = Some(end);
+        self.line = upgrade.then(Arc::default);
+        self.incoming = Pace::default();
+        self.outgoing = Pace::default();
+        Ok(())
+    }
+
+    /// Reads what is part of the request; after its end, waits for the client to go away.
+    fn poll_read_request(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Self { transport, ahead, end: Some(end), incoming, limits, .. } = self else {
+            return Poll::Ready(Ok(()));
+        };
+        let before = buf.filled().len();
+        if end.is_reached() {
+            // What is read here is the beginning of the next request; one is enough.
+            if !ahead.is_empty() {
+                return Poll::Pending;
+            }
+            ready!(transport.connection().poll_read(cx, buf))?;
+            let early = buf.filled().get(before..).unwrap_or_default();
+            if early.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            ahead.extend_from_slice(early);
+            buf.set_filled(before);
+            return Poll::Pending;
+        }
+        match transport.connection().poll_read(cx, buf) {
+            Poll::Pending => {
+                incoming.waits();
+                return Poll::Pending;
+            }
+            Poll::Ready(outcome) => outcome?,
+        }
+        let fresh = buf.filled().get(before..).unwrap_or_default();
+        incoming.moves(fresh.len(), limits)?;
+        let taken = end.take(fresh).map_err(|_| malformed())?;
+        ahead.extend_from_slice(fresh.get(taken..).unwrap_or_default());
+        buf.set_filled(before + taken);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes to the transport, as long as the client takes something now and then.
+    fn poll_write_out(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.answered = true;
+        match self.transport.connection().poll_write(cx, bytes) {
+            Poll::Ready(written) => {
+                self.stall = None;
+                let written = written?;
+                if self.end.is_some() {
+                    self.outgoing.moves(written, &self.limits)?;
+                }
+                Poll::Ready(Ok(written))
+            }
+            Poll::Pending => {
+                if self.end.is_some() {
+                    self.outgoing.waits();
+                }
+                self.poll_stall(cx).map(Err)
+            }
+        }
+    }
+
+    fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let grace = self.limits.grace;
+        let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(grace)));
+        stall.as_mut().poll(cx).map(|()| io::ErrorKind::TimedOut.into())
     }
 
     fn poll_send_unsent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.unsent.is_empty() {
             let unsent = std::mem::take(&mut self.unsent);
-            let sent = self.transport().poll_write(cx, &unsent);
+            let sent = self.poll_write_out(cx, &unsent);
             self.unsent = unsent;
             match ready!(sent)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -106,9 +223,9 @@ impl Wire {
     }
 }
 
-/// What both transports are.
-trait Connection: AsyncRead + AsyncWrite + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Unpin> Connection for T {}
+fn malformed() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the body is not the chunked coding")
+}
 
 fn socket_digest(stream: &TcpStream, peer: SocketAddr) -> Arc<SocketDigest> {
     let digest = SocketDigest::from_raw_fd(stream.as_raw_fd());
@@ -119,12 +236,18 @@ fn socket_digest(stream: &TcpStream, peer: SocketAddr) -> Arc<SocketDigest> {
 
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.line.as_ref().is_some_and(|line| line.is_tunnel()) {
+            self.end = None;
+        }
+        if self.end.is_some() {
+            return self.poll_read_request(cx, buf);
+        }
         if !self.ahead.is_empty() {
             let taken = self.ahead.len().min(buf.remaining());
             buf.put_slice(&self.ahead.split_to(taken));
             return Poll::Ready(Ok(()));
         }
-        self.transport().poll_read(cx, buf)
+        self.transport.connection().poll_read(cx, buf)
     }
 }
 
@@ -134,7 +257,7 @@ impl AsyncWrite for Wire {
             ready!(self.poll_send_unsent(cx))?;
         }
         if buf.len() >= GATHER {
-            return self.transport().poll_write(cx, buf);
+            return self.poll_write_out(cx, buf);
         }
         self.unsent.extend_from_slice(buf);
         Poll::Ready(Ok(buf.len()))
@@ -142,43 +265,45 @@ impl AsyncWrite for Wire {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_send_unsent(cx))?;
-        self.transport().poll_flush(cx)
+        match self.transport.connection().poll_flush(cx) {
+            Poll::Ready(flushed) => {
+                self.stall = None;
+                Poll::Ready(flushed)
+            }
+            Poll::Pending => self.poll_stall(cx).map(Err),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_send_unsent(cx))?;
-        self.transport().poll_shutdown(cx)
+        self.transport.connection().poll_shutdown(cx)
     }
 }
 
 #[async_trait]
 impl Shutdown for Wire {
-    /// Closes in stages (RFC 9112 §9.6): ours first, then what the client still sends is read for a while, so that
-    /// its last bytes do not make the kernel throw away an answer it has not read.
     async fn shutdown(&mut self) {
-        let farewell = async {
-            AsyncWriteExt::shutdown(self).await?;
-            let mut drained = 0;
-            let mut sink = [0; 4096];
-            while drained < LINGER_BYTES {
-                match self.read(&mut sink).await? {
-                    0 => break,
-                    n => drained += n,
-                }
-            }
-            Ok::<(), io::Error>(())
-        };
-        // A client that does not read has had its chance; one that is gone need not be told.
-        let _ = timeout(LINGER, farewell).await;
+        let (transport, unsent) = (self.transport.take(), std::mem::take(&mut self.unsent));
+        farewell(transport, unsent, self.permit.take()).await;
+    }
+}
+
+/// A failed request ends its connection without a word; what was answered is to be read all the same.
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if self.answered
+            && self.transport.is_open()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let (transport, unsent) = (self.transport.take(), std::mem::take(&mut self.unsent));
+            runtime.spawn(farewell(transport, unsent, self.permit.take()));
+        }
     }
 }
 
 impl UniqueID for Wire {
     fn id(&self) -> UniqueIDType {
-        match &self.transport {
-            Transport::Tcp(stream) => stream.as_raw_fd(),
-            Transport::Tls(stream) => stream.get_ref().0.as_raw_fd(),
-        }
+        self.transport.tcp().map_or(-1, AsRawFd::as_raw_fd)
     }
 }
 
@@ -200,7 +325,7 @@ impl GetTimingDigest for Wire {
 
 impl GetProxyDigest for Wire {
     fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        None
+        self.line.as_ref()?.digest()
     }
 }
 

@@ -1,6 +1,8 @@
 //! pingora's errors, as reasons and sentences for the client.
 
+use crate::telemetry::Waited;
 use pingora_error::{Error, ErrorSource, ErrorType};
+use std::io;
 use verge_router::Reason;
 
 /// The error type of a name that cannot be dialled.
@@ -18,6 +20,9 @@ pub(super) fn reason_of(error: &Error) -> Option<Reason> {
     if *kind == BODY_TOO_LARGE {
         return Some(Reason::BodyTooLarge);
     }
+    if io_cause(error) == Some(io::ErrorKind::InvalidData) && *error.esource() == ErrorSource::Downstream {
+        return Some(Reason::BadRequest);
+    }
     Some(match (error.esource(), kind) {
         (ErrorSource::Downstream, ReadError | WriteError | ConnectionClosed | ReadTimedout | WriteTimedout) => {
             return None;
@@ -29,6 +34,33 @@ pub(super) fn reason_of(error: &Error) -> Option<Reason> {
         (_, InvalidHTTPHeader) => Reason::BadRequest,
         _ => Reason::Internal,
     })
+}
+
+/// What a client was too slow with, where that ended its request.
+pub(super) fn waited_for(error: &Error) -> Option<Waited> {
+    let timed_out = io_cause(error) == Some(io::ErrorKind::TimedOut);
+    match (error.esource(), error.etype()) {
+        (ErrorSource::Downstream, ErrorType::ReadTimedout) => Some(Waited::Body),
+        (ErrorSource::Downstream, ErrorType::ReadError) if timed_out => Some(Waited::Body),
+        (ErrorSource::Downstream, ErrorType::WriteTimedout) => Some(Waited::Answer),
+        (ErrorSource::Downstream, ErrorType::WriteError) if timed_out => Some(Waited::Answer),
+        _ => None,
+    }
+}
+
+/// What the connection itself said.
+fn io_cause(error: &Error) -> Option<io::ErrorKind> {
+    let mut cause = error.cause.as_deref().map(|cause| cause as &(dyn std::error::Error + 'static));
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<io::Error>() {
+            return Some(io.kind());
+        }
+        cause = match inner.downcast_ref::<Box<Error>>() {
+            Some(nested) => nested.cause.as_deref().map(|cause| cause as &(dyn std::error::Error + 'static)),
+            None => inner.source(),
+        };
+    }
+    None
 }
 
 /// What the client is told: which step failed, and nothing about addresses.
