@@ -106,13 +106,21 @@ fn is_spelled(name: &[u8], wanted: &[u8]) -> bool {
 
 /// `host [":" port]` without user information, path or blanks (RFC 3986 §3.2).
 pub(crate) fn is_authority(value: &[u8]) -> bool {
-    let end = match value {
-        [b'[', ..] => value.iter().position(|&b| b == b']').map_or(value.len(), |bracket| bracket + 1),
-        _ => value.iter().position(|&b| b == b':').unwrap_or(value.len()),
+    let (host, port, sound) = match value {
+        [b'[', rest @ ..] => {
+            let Some(end) = rest.iter().position(|&b| b == b']') else { return false };
+            let (address, port) = rest.split_at_checked(end).unwrap_or_default();
+            let sound = address.iter().all(|&b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'));
+            (address, port.get(1..).unwrap_or_default(), sound)
+        }
+        _ => {
+            let end = value.iter().position(|&b| b == b':').unwrap_or(value.len());
+            let (name, port) = value.split_at_checked(end).unwrap_or_default();
+            (name, port, name.iter().all(|&b| is_host(b)))
+        }
     };
-    let (host, port) = value.split_at_checked(end).unwrap_or((value, &[]));
     let port_fits = port.is_empty() || port.strip_prefix(b":").is_some_and(|port| port.iter().all(u8::is_ascii_digit));
-    !host.is_empty() && host.iter().all(|&b| is_host(b)) && port_fits
+    !host.is_empty() && sound && port_fits
 }
 
 /// The authority of a target in absolute form, `http://authority/path` (RFC 9112 §3.2.2); `None` where it has none that
@@ -137,6 +145,9 @@ mod tests {
     fn a_host_may_have_a_port_and_be_an_address() {
         for host in ["a", "a:80", "a:", "a.:443", "127.0.0.1:80", "[::1]", "[::1]:80"] {
             assert!(is_authority(host.as_bytes()), "{host}");
+        }
+        for bad in ["", ":80", "[::1", "[]", "[::1]x", "[::1%25eth0]", "a]", "a[b]", "a:b", "a:80:80", "a/b", "u@a"] {
+            assert!(!is_authority(bad.as_bytes()), "{bad}");
         }
     }
 

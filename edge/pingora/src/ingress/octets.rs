@@ -5,7 +5,7 @@ pub(super) fn is_token(b: u8) -> bool {
     is(b, TOKEN)
 }
 
-/// What a host and its port are made of (RFC 3986 §3.2.2), without what delimits them from user information and path.
+/// What a registered name is made of (RFC 3986 §3.2.2).
 pub(super) fn is_host(b: u8) -> bool {
     is(b, HOST)
 }
@@ -30,10 +30,7 @@ const fn kinds() -> [u8; 256] {
     let mut b = 0_u8;
     while b < 0x7f {
         let token = matches!(b, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~');
-        let host = matches!(
-            b,
-            b'-' | b'.' | b'_' | b'~' | b':' | b'[' | b']' | b'%' | b'!' | b'$' | b'&'..=b'+' | b';' | b'='
-        );
+        let host = matches!(b, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&'..=b'+' | b';' | b'=');
         let letter = b.is_ascii_alphanumeric();
         #[expect(clippy::indexing_slicing, reason = "as many kinds as bytes, and seen to be so when this is compiled")]
         {
