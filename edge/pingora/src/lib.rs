@@ -17,5 +17,5 @@ mod trust;
 mod admin;
 pub mod cli;
 
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub use ingress::second_opinion;
