@@ -18,6 +18,7 @@ const ROUTER: &[&str] = &[
     "hashbrown",
     "http",
     "itoa",
+    "libm",
     "proc-macro2",
     "quote",
     "syn",

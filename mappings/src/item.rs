@@ -4,6 +4,7 @@ mod api;
 mod base64;
 mod fields;
 mod row;
+mod split;
 mod value;
 
 pub use api::read_api;

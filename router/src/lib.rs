@@ -5,7 +5,7 @@
 //! what it learns it returns, or tells a [`Witness`] that `explain` brings along.
 //!
 //! The modules stand in the order a request walks through them: [`request`] → [`api`] → [`version`] → [`resolve`] →
-//! [`table`] → [`rewrite`].
+//! [`table`] → [`split`] → [`rewrite`].
 //!
 //! Contract:
 //! - With no [`MappingTable`] there is no call: an unread store cannot look like an unknown version.
@@ -26,6 +26,7 @@ pub mod rejection;
 pub mod request;
 pub mod resolve;
 pub mod rewrite;
+pub mod split;
 pub mod table;
 pub mod version;
 pub mod witness;
@@ -41,6 +42,7 @@ pub use crate::rejection::{Reason, Rejection};
 pub use crate::request::Request;
 pub use crate::rewrite::{Edits, Forward, Hop};
 pub use crate::route::route;
+pub use crate::split::{Choice, Split, SplitRow};
 pub use crate::table::{ApiRows, Mapping, MappingTable, Row, RowState, TableBuilder};
 pub use crate::version::Source;
 pub use crate::witness::{Fact, Witness};

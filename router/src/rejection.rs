@@ -3,7 +3,7 @@
 use crate::{
     api::Api,
     rewrite::{API_VERSION, VERGE_REASON},
-    table::Mapping,
+    table::Good,
 };
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -252,22 +252,14 @@ pub struct Rejection {
     /// What `api-version` says of it.
     pub api_version: Option<HeaderValue>,
     /// The same row where it is good: a retired one, whose lifecycle the answer repeats.
-    pub mapping: Option<Arc<Mapping>>,
+    pub row: Option<Box<Good>>,
     /// Versions that would have been served, newest first, at most [`MAX_SUPPORTED`]; empty where policy hides them.
     pub supported: Vec<Box<str>>,
 }
 
 impl Rejection {
     pub(crate) fn new(reason: Reason) -> Self {
-        Self {
-            reason,
-            api: None,
-            requested: None,
-            version: None,
-            api_version: None,
-            mapping: None,
-            supported: Vec::new(),
-        }
+        Self { reason, api: None, requested: None, version: None, api_version: None, row: None, supported: Vec::new() }
     }
 
     /// The status to answer with: the API's own choice, or the reason's default.
@@ -284,7 +276,7 @@ impl Rejection {
         let vary = self.api.as_ref().map_or(HeaderValue::from_static("*"), |api| api.vary_value().clone());
         fields.push((header::VARY, vary));
         fields.extend(self.api_version.clone().map(|version| (API_VERSION, version)));
-        if let Some(life) = self.mapping.as_ref().and_then(|mapping| mapping.lifecycle()) {
+        if let Some(life) = self.row.as_ref().and_then(|row| row.lifecycle()) {
             fields.extend(life.fields().iter().cloned());
         }
         fields

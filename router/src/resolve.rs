@@ -118,13 +118,13 @@ pub(crate) fn resolve<'r>(
         },
     };
     match part.get(resolved.row) {
-        Some(Found::Mapped(mapping)) if !mapping.is_retired(now) => {
-            witness.saw(Fact::Resolved { source: resolved.source, key: mapping.key() });
+        Some(Found::Good(row)) if !row.is_retired(now) => {
+            witness.saw(Fact::Resolved { source: resolved.source, key: row.key() });
             Ok(resolved)
         }
         found => {
             let reason = match found {
-                Some(Found::Mapped(_)) => Reason::RetiredVersion,
+                Some(Found::Good(_)) => Reason::RetiredVersion,
                 _ => Reason::InvalidMapping,
             };
             let requested = asked_text(request, part, &header, &accepted, resolved);
@@ -231,7 +231,7 @@ fn read_accept(request: &Request<'_>, part: &ApiTable, witness: &mut impl Witnes
 fn reading(looked: Looked, part: &ApiTable) -> Reading<'_> {
     match looked {
         Looked::Row(row) => match part.get(row) {
-            Some(Found::Mapped(mapping)) => Reading::Row(mapping.key()),
+            Some(Found::Good(row)) => Reading::Row(row.key()),
             Some(Found::Invalid(key)) => Reading::Row(key),
             None => Reading::Unknown,
         },
@@ -309,7 +309,7 @@ fn choose_range<'r>(
             }
             Looked::Row(row) if accepted.refuses(row) => refused = refused.or(Some(*candidate)),
             Looked::Row(row) => {
-                let lives = matches!(part.get(row), Some(Found::Mapped(mapping)) if !mapping.is_retired(now));
+                let lives = matches!(part.get(row), Some(Found::Good(row)) if !row.is_retired(now));
                 let best = if lives { &mut live } else { &mut dead };
                 if best.is_none_or(|(q, _)| candidate.q > q) {
                     *best = Some((candidate.q, row));
@@ -366,4 +366,11 @@ fn asked_text<'r>(
             .and_then(|candidate| range_text(request, part, candidate.place)),
         Source::Missing => None,
     }
+}
+
+/// Whether `Accept` refuses a row with `q=0`, for a choice that leads to it by another way than by its own name.
+pub(crate) fn is_refused(request: &Request<'_>, part: &ApiTable, row: RowId) -> bool {
+    part.api().reads(Source::Accept)
+        && accept::ranges(request.headers)
+            .any(|range| range.q == 0 && look_up_range(&range, part) == Some(Looked::Row(row)))
 }

@@ -8,8 +8,15 @@ mod vary;
 
 pub use vary::add_vary;
 
-use crate::{api::Api, request::Request, table::Mapping, version::Source};
+use crate::{
+    api::Api,
+    request::Request,
+    split::{Choice, HeldArm},
+    table::Mapping,
+    version::Source,
+};
 use address::address_value;
+pub(crate) use address::write_address;
 use alloc::{string::String, sync::Arc};
 use core::net::IpAddr;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -19,6 +26,8 @@ use target::rewrite_target;
 pub const VERGE_REASON: HeaderName = HeaderName::from_static("verge-reason");
 /// `verge-version`: the version that was chosen, told to the origin.
 pub const VERGE_VERSION: HeaderName = HeaderName::from_static("verge-version");
+/// `verge-arm`: the arm that was picked, told to the origin and to the client.
+pub const VERGE_ARM: HeaderName = HeaderName::from_static("verge-arm");
 /// `api-version`: the version that answers, told to the client.
 pub const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 /// `x-request-id`.
@@ -105,20 +114,41 @@ pub struct Hop<'a> {
 #[derive(Debug, Clone)]
 pub struct Forward {
     mapping: Arc<Mapping>,
+    choice: Option<Choice>,
     source: Source,
     target: String,
 }
 
 impl Forward {
-    pub(crate) fn new(mapping: Arc<Mapping>, source: Source, request: &Request<'_>) -> Option<Self> {
+    pub(crate) fn new(
+        mapping: Arc<Mapping>,
+        choice: Option<Choice>,
+        source: Source,
+        request: &Request<'_>,
+    ) -> Option<Self> {
         let target = rewrite_target(&mapping, request)?;
-        Some(Self { mapping, source, target })
+        Some(Self { mapping, choice, source, target })
+    }
+
+    /// Where the request may go once more, now that what was dialled first has failed before it answered: stable, where a
+    /// canary was picked for a request that can be repeated (RFC 9110 §9.2.2). `request` is the head as received.
+    #[must_use]
+    pub fn fall_back(&self, request: &Request<'_>) -> Option<Self> {
+        let choice = self.choice.as_ref()?;
+        let mapping = choice.fallback.clone()?;
+        Self::new(mapping, Some(choice.fall_back()), self.source, request)
     }
 
     /// The row that answers.
     #[must_use]
     pub fn mapping(&self) -> &Arc<Mapping> {
         &self.mapping
+    }
+
+    /// The arm that was picked, where the row asked for is split.
+    #[must_use]
+    pub fn choice(&self) -> Option<&Choice> {
+        self.choice.as_ref()
     }
 
     /// Its API.
@@ -131,6 +161,11 @@ impl Forward {
     #[must_use]
     pub fn origin(&self) -> &crate::Origin {
         self.mapping.origin()
+    }
+
+    /// The same arm itself.
+    pub(crate) fn arm(&self) -> Option<&HeldArm> {
+        self.choice.as_ref()?.arm()
     }
 
     /// Where the version was read.
@@ -171,6 +206,9 @@ impl Forward {
             edits.set(TRACEPARENT, traceparent.clone());
         }
         edits.set(VERGE_VERSION, self.mapping.version().clone());
+        if let Some(arm) = self.arm() {
+            edits.set(VERGE_ARM, arm.label().clone());
+        }
         edits.append(header::VIA, HeaderValue::from_static("1.1 verge"));
         edits.append(CDN_LOOP, HeaderValue::from_static(OWN_NAME));
     }

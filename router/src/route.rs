@@ -8,7 +8,8 @@ use crate::{
     request::{Present, Request},
     resolve::{self, Unresolved},
     rewrite::{self, Forward},
-    table::{ApiTable, Found, MappingTable},
+    split::{self, Dead},
+    table::{ApiTable, Found, Good, MappingTable, RowId},
     witness::{Fact, Witness},
 };
 use alloc::sync::Arc;
@@ -40,10 +41,22 @@ pub fn route(
         return Err(reject_for(Reason::NoTable, part.api()));
     }
     let resolved = resolve::resolve(request, present, part, now, witness).map_err(|no| reject(no, part, now))?;
-    let Some(Found::Mapped(mapping)) = part.get(resolved.row) else {
-        return Err(reject_for(Reason::InvalidMapping, part.api()));
+    let (mapping, choice) = match part.get(resolved.row) {
+        Some(Found::Good(Good::Mapping(mapping))) => (mapping.clone(), None),
+        Some(Found::Good(Good::Split(row))) => {
+            let picked = split::pick(row, request, part, moment, witness);
+            let (mapping, choice) = picked.map_err(|dead| reject(lead_nowhere(dead, resolved.row), part, now))?;
+            (mapping, Some(choice))
+        }
+        _ => return Err(reject_for(Reason::InvalidMapping, part.api())),
     };
-    Forward::new(mapping.clone(), resolved.source, request).ok_or_else(|| reject_for(Reason::BadRequest, part.api()))
+    Forward::new(mapping, choice, resolved.source, request).ok_or_else(|| reject_for(Reason::BadRequest, part.api()))
+}
+
+/// A row is there, and none of its arms leads to a version that can answer.
+fn lead_nowhere<'r>(dead: Dead, row: RowId) -> Unresolved<'r> {
+    let reason = if dead.retired { Reason::RetiredVersion } else { Reason::InvalidMapping };
+    Unresolved { reason, requested: None, row: Some(row) }
 }
 
 fn reject(no: Unresolved<'_>, part: &ApiTable, now: UnixTime) -> Rejection {
@@ -54,8 +67,8 @@ fn reject(no: Unresolved<'_>, part: &ApiTable, now: UnixTime) -> Rejection {
         requested: no.requested.map(repeatable),
         version: found.map(|found| found.key().into()),
         api_version: found.and_then(|found| part.reported(&found)),
-        mapping: match found {
-            Some(Found::Mapped(mapping)) => Some(mapping.clone()),
+        row: match found {
+            Some(Found::Good(row)) => Some(row.clone().into()),
             _ => None,
         },
         supported: part.supported(now),

@@ -12,7 +12,7 @@ pub use conflict::{Conflict, ConflictReason};
 pub use order::compare_versions;
 pub use part::ApiTable;
 pub(crate) use part::{Found, RowId};
-pub use row::{ApiRows, Mapping, MappingSpec, Row, RowState};
+pub use row::{ApiRows, Good, Mapping, MappingSpec, Row, RowState, SplitRowSpec};
 
 use crate::caseless::{Caseless, CaselessMap};
 use alloc::{boxed::Box, vec::Vec};

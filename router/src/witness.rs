@@ -1,6 +1,10 @@
 //! What the router found on its way, told to whoever asks. Serving asks for nothing and pays nothing.
 
-use crate::{api::Api, version::Source, version::accept::Range};
+use crate::{
+    api::Api,
+    split::{By, SplitRow},
+    version::{Source, accept::Range},
+};
 
 /// A listener to the decision. `()` hears nothing, and the compiler removes the telling.
 pub trait Witness {
@@ -32,6 +36,15 @@ pub enum Fact<'a> {
         source: Source,
         /// The row's key.
         key: &'a str,
+    },
+    /// The arm that was picked, where that row's traffic is split.
+    Picked {
+        /// The row.
+        row: &'a SplitRow,
+        /// The arm's place among its arms.
+        arm: usize,
+        /// By what.
+        by: By,
     },
 }
 

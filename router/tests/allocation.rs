@@ -7,8 +7,15 @@ mod orders;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use orders::table;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use std::{alloc::System, hint::black_box};
-use verge_router::{MappingTable, Moment, Request, route};
+use std::{alloc::System, hint::black_box, sync::Arc};
+use verge_router::{
+    ApiDraft, ApiRows, MappingTable, Moment, Origin, Request, Row, RowState, Split,
+    api::HostPattern,
+    origin::{DomainPattern, OriginRules, OriginSpec},
+    route,
+    split::{Arm, Leads, SplitSpec, Sticky},
+    table::SplitRowSpec,
+};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -29,6 +36,25 @@ fn allocations(table: &MappingTable, fields: &[(&'static str, &str)], path: &str
     (0..20).map(|_| once()).min().unwrap()
 }
 
+/// API `orders` with a row `v2` of two arms.
+fn split_table() -> MappingTable {
+    let rules = OriginRules { allow: vec![DomainPattern::parse("*.example").unwrap()], ..OriginRules::default() };
+    let arm = |name: &str, weight| {
+        let spec = OriginSpec { domain: "one.example", base_path: Some("/prod"), ..OriginSpec::default() };
+        Arm { name: name.into(), weight, leads: Leads::Origin(Origin::parse(&spec, &rules, &[]).unwrap()) }
+    };
+    let sticky = ["header:x-user", "cookie:sid", "claim:sub", "ip"].map(|key| Sticky::parse(key).unwrap());
+    let spec = SplitSpec {
+        arms: vec![arm("canary", 500), arm("stable", 9500)],
+        sticky: sticky.into(),
+        ..SplitSpec::default()
+    };
+    let spec = SplitRowSpec { split: Split::parse(spec).unwrap(), hidden: false, lifecycle: None };
+    let row = Row { key: "v2".into(), whole: false, state: RowState::Split(spec) };
+    let api = ApiDraft { hosts: Some(vec![HostPattern::Any]), ..ApiDraft::default() }.finish("orders").unwrap();
+    MappingTable::build(vec![ApiRows { api: Arc::new(api), rows: vec![row] }], None).0
+}
+
 // One test, so that no other allocates beside it.
 #[test]
 fn a_forward_allocates_its_target_once() {
@@ -46,6 +72,19 @@ fn a_forward_allocates_its_target_once() {
         for path in ["/", "/orders/7", &long] {
             assert_eq!(allocations(&table, fields, path), 1, "{fields:?} {path}");
         }
+    }
+
+    // Picking an arm allocates nothing, whatever the client is told by.
+    let split = split_table();
+    let token = "Bearer e30.eyJpc3MiOiJ4Iiwic3ViIjoidXNlci0yNSJ9.none";
+    let heads: [&[(&str, &str)]; 4] = [
+        &[("apiver", "v2"), ("x-user", "u7")],
+        &[("apiver", "v2"), ("cookie", "a=b; sid=u7")],
+        &[("apiver", "v2"), ("authorization", token)],
+        &[("apiver", "v2")],
+    ];
+    for fields in heads {
+        assert_eq!(allocations(&split, fields, "/orders/7"), 1, "{fields:?}");
     }
 
     // Up to the rewrite nothing is allocated: a decision that ends there costs none, but for what a rejection repeats.

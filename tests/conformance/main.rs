@@ -106,6 +106,7 @@ fn carry_out(forward: &Forward, request: &Request<'_>, case: &Case) -> Observed 
         outcome: Outcome::Forward,
         status: case.answer.status,
         version: Some(forward.mapping().key().to_owned()),
+        arm: forward.choice().and_then(|choice| choice.arm()).map(|arm| arm.name().to_owned()),
         source: Some(forward.source().as_str().to_owned()),
         upstream: Some(Upstream {
             scheme: origin.scheme().as_str().to_owned(),

@@ -165,6 +165,7 @@ fn look(answer: &Answer) -> Observed {
         status: answer.status,
         code: text("verge-reason"),
         version: text("api-version"),
+        arm: text("verge-arm"),
         client: "127.0.0.1".to_owned(),
         ..Observed::default()
     };
@@ -200,6 +201,8 @@ fn map(fields: &[(String, String)]) -> http::HeaderMap {
 /// Every domain a fixture's rows name: those spoken to over TLS, and those in the clear.
 fn domains(fixture: &Fixture) -> (BTreeSet<String>, BTreeSet<String>) {
     let rows = fixture.items.iter().chain(&fixture.before).chain(fixture.own.values().flatten());
+    let arms = |row: &'_ Json| row.get("split").and_then(Json::as_array).cloned().unwrap_or_default();
+    let rows = rows.flat_map(|row| arms(row).into_iter().chain([row.clone()]));
     let (mut secure, mut clear) = (BTreeSet::new(), BTreeSet::new());
     for row in rows {
         let domain = row.get("domain").or(row.get("dn")).and_then(Json::as_str);

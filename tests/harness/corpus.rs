@@ -111,6 +111,8 @@ pub struct Observed {
     pub code: Option<String>,
     /// The row that answered.
     pub version: Option<String>,
+    /// The arm that was picked.
+    pub arm: Option<String>,
     /// Where the version was read.
     pub source: Option<String>,
     /// What the client asked for, as the rejection repeats it.
@@ -160,6 +162,7 @@ impl Observed {
                 "status" => Some(self.status.to_string()),
                 "code" => self.code.clone(),
                 "version" => self.version.clone(),
+                "arm" => self.arm.clone(),
                 "source" => self.source.clone(),
                 "requested" => self.requested.clone(),
                 "supported" => Some(self.supported.join(", ")),

@@ -70,7 +70,7 @@ impl Verge {
         let Some(request) = view(session.req_header()).filter(sound) else {
             return Err(self.fault(Reason::BadRequest, Reason::BadRequest.title(), journey));
         };
-        let moment = Moment { now: unix_now(), client: client(session), request_id: journey.id.as_bytes() };
+        let moment = Moment { client: client(session), request_id: journey.id.as_bytes(), ..Moment::at(unix_now()) };
         let decision = {
             let held = self.table.load();
             match held.as_ref() {

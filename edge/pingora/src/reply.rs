@@ -147,7 +147,7 @@ fn detail(rejection: &Rejection) -> String {
         Reason::NotAcceptable => "The version that would answer was refused with q=0.".to_owned(),
         Reason::RetiredVersion => {
             let version = rejection.version.as_deref().unwrap_or(asked);
-            match rejection.mapping.as_ref().and_then(|mapping| mapping.lifecycle()?.sunset_at()) {
+            match rejection.row.as_ref().and_then(|row| row.lifecycle()?.sunset_at()) {
                 Some(at) => format!("Version `{version}` is retired as of {}.", rfc3339(at)),
                 None => format!("Version `{version}` is switched off for the time being."),
             }

@@ -7,7 +7,7 @@ use crate::{
 use async_trait::async_trait;
 use serde_json::json;
 use std::sync::atomic::AtomicUsize;
-use verge_router::{api::HostPattern, origin::DomainPattern};
+use verge_router::{api::HostPattern, origin::DomainPattern, table::Good};
 
 /// A source that gives what it is told to, and counts.
 #[derive(Default)]
@@ -97,7 +97,12 @@ fn live(source: &Arc<Told>) -> Arc<LiveTable> {
 
 fn domains(live: &LiveTable) -> Vec<String> {
     let held = live.load().unwrap();
-    held.table.apis().iter().flat_map(|api| api.mappings()).map(|row| row.origin().domain().to_string()).collect()
+    let rows = held.table.apis().iter().flat_map(|api| api.good());
+    rows.map(|row| match row {
+        Good::Mapping(mapping) => mapping.origin().domain().to_string(),
+        Good::Split(row) => panic!("{row:?}"),
+    })
+    .collect()
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use verge_router::{
     api::InvalidApi,
     lifecycle::{InvalidLifecycle, parse_rfc3339},
     origin::InvalidOrigin,
+    split::InvalidSplit,
 };
 
 /// Why an item makes no row, or no API.
@@ -39,6 +40,9 @@ pub enum InvalidRow {
     /// Its lifecycle.
     #[error(transparent)]
     Lifecycle(#[from] InvalidLifecycle),
+    /// Its split.
+    #[error(transparent)]
+    Split(#[from] InvalidSplit),
     /// The API it describes.
     #[error(transparent)]
     Api(#[from] InvalidApi),
@@ -73,11 +77,6 @@ impl<'i> Fields<'i> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let found = value.type_name();
         as_type(value).map(Some).ok_or(InvalidRow::Type { name, expected, found })
-    }
-
-    /// Whether it is there.
-    pub(super) fn has(self, name: &str) -> bool {
-        self.get(name).is_some()
     }
 
     /// A string.

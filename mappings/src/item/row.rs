@@ -1,13 +1,17 @@
 //! An item as a row: a version and its origin, or another name for one.
 
-use super::{Fields, InvalidRow, Item, Layout, Value, fields::write_duration};
+use super::{
+    Fields, InvalidRow, Item, Layout, Value,
+    fields::write_duration,
+    split::{read_split, write_split},
+};
 use std::{collections::BTreeMap, time::Duration};
 use verge_router::{
     Api, Origin, Row, RowState,
     lifecycle::{Lifecycle, LifecycleSpec, rfc3339},
     origin::{OriginRules, OriginSpec, Protocol, Scheme, Timeouts},
     resolve::label::Label,
-    table::MappingSpec,
+    table::{MappingSpec, SplitRowSpec},
     version::accept::MAX_WHOLE,
 };
 
@@ -37,53 +41,76 @@ pub(crate) fn read_key(item: &Item, layout: Layout) -> Result<&str, InvalidRow> 
 /// Reads what stands beside the key.
 pub(crate) fn read_state(item: &Item, layout: Layout, api: &Api, rules: &OriginRules) -> Result<RowState, InvalidRow> {
     let fields = Fields(item.attributes());
-    if fields.has("split") {
-        return Err(InvalidRow::Whole("`split` is not supported by this version of Verge"));
-    }
-    if fields.flag("drain")? == Some(true) {
-        return Err(InvalidRow::Whole("`drain` is not supported by this version of Verge"));
-    }
     fields.number::<u64>("revision", "from 0 up")?;
     let (domain, base_path) = read_place(fields, layout)?;
-    match (fields.text("alias_of")?, domain) {
-        (Some(_), Some(_)) => Err(InvalidRow::Whole("it has both a domain and `alias_of`")),
-        (None, None) => Err(InvalidRow::Whole("it has neither a domain nor `alias_of`")),
-        (Some(alias), None) => {
+    let split = read_split(fields, layout, api, rules)?;
+    match (fields.text("alias_of")?, domain, split) {
+        (Some(alias), None, None) => {
             check_whole("alias_of", alias)?;
             Ok(RowState::Alias(alias.into()))
         }
-        (None, Some(domain)) => {
-            let spec = OriginSpec {
-                domain,
-                base_path,
-                scheme: fields.text("scheme")?,
-                port: fields.number("port", "from 1 to 65535")?,
-                protocol: fields.text("protocol")?,
-                connect: fields.text("connect")?,
-                timeouts: Timeouts {
-                    connect: fields.duration("connect_timeout")?,
-                    read: fields.duration("read_timeout")?,
-                    write: fields.duration("write_timeout")?,
-                    idle: fields.duration("idle_timeout")?,
-                },
-            };
-            let origin = Origin::parse(&spec, rules, api.allow())?;
-            let hidden = match fields.text("status")? {
-                None | Some("active") => false,
-                Some("hidden") => true,
-                Some(other) => {
-                    let shown = other.escape_debug();
-                    let reason = format_args!("`{shown}` is neither `active` nor `hidden`");
-                    return Err(InvalidRow::content("status", reason));
-                }
-            };
-            Ok(RowState::Mapped(MappingSpec { origin, hidden, lifecycle: read_lifecycle(fields)? }))
+        (None, Some(domain), None) => {
+            let origin = read_origin(fields, domain, base_path, api, rules)?;
+            Ok(RowState::Mapped(MappingSpec {
+                origin,
+                hidden: read_hidden(fields)?,
+                lifecycle: read_lifecycle(fields)?,
+            }))
+        }
+        (None, None, Some(split)) => {
+            let (hidden, lifecycle) = (read_hidden(fields)?, read_lifecycle(fields)?);
+            Ok(RowState::Split(SplitRowSpec { split, hidden, lifecycle }))
+        }
+        (None, None, None) => Err(InvalidRow::Whole("it has neither a domain nor `alias_of` nor `split`")),
+        (Some(_), Some(_), _) => Err(InvalidRow::Whole("it has both a domain and `alias_of`")),
+        (Some(_), None, Some(_)) => Err(InvalidRow::Whole("it has both `split` and `alias_of`")),
+        (None, Some(_), Some(_)) => {
+            Err(InvalidRow::Whole("it has both a domain and `split`: give the domain to an arm"))
+        }
+    }
+}
+
+/// Reads the origin at a domain from what stands beside it: in a row, or in an arm of its split.
+pub(super) fn read_origin(
+    fields: Fields<'_>,
+    domain: &str,
+    base_path: Option<&str>,
+    api: &Api,
+    rules: &OriginRules,
+) -> Result<Origin, InvalidRow> {
+    let spec = OriginSpec {
+        domain,
+        base_path,
+        scheme: fields.text("scheme")?,
+        port: fields.number("port", "from 1 to 65535")?,
+        protocol: fields.text("protocol")?,
+        connect: fields.text("connect")?,
+        timeouts: Timeouts {
+            connect: fields.duration("connect_timeout")?,
+            read: fields.duration("read_timeout")?,
+            write: fields.duration("write_timeout")?,
+            idle: fields.duration("idle_timeout")?,
+        },
+    };
+    Ok(Origin::parse(&spec, rules, api.allow())?)
+}
+
+fn read_hidden(fields: Fields<'_>) -> Result<bool, InvalidRow> {
+    match fields.text("status")? {
+        None | Some("active") => Ok(false),
+        Some("hidden") => Ok(true),
+        Some(other) => {
+            let shown = other.escape_debug();
+            Err(InvalidRow::content("status", format_args!("`{shown}` is neither `active` nor `hidden`")))
         }
     }
 }
 
 /// Reads domain and base path under the names of the layout; Verge's names are good in both.
-fn read_place<'i>(fields: Fields<'i>, layout: Layout) -> Result<(Option<&'i str>, Option<&'i str>), InvalidRow> {
+pub(super) fn read_place<'i>(
+    fields: Fields<'i>,
+    layout: Layout,
+) -> Result<(Option<&'i str>, Option<&'i str>), InvalidRow> {
     let (domain, base_path) = (fields.text("domain")?, fields.text("base_path")?);
     if layout == Layout::Verge {
         return Ok((domain, base_path));
@@ -133,7 +160,7 @@ fn check_version(name: &'static str, text: &str) -> Result<(), InvalidRow> {
 }
 
 /// A media type or header value, looked up whole.
-fn check_whole(name: &'static str, text: &str) -> Result<(), InvalidRow> {
+pub(super) fn check_whole(name: &'static str, text: &str) -> Result<(), InvalidRow> {
     let plain = |b: u8| b.is_ascii_graphic() || b == b' ';
     if text.trim().is_empty() || text.len() > MAX_WHOLE || !text.bytes().all(plain) {
         let reason = format_args!("must be 1 to {MAX_WHOLE} printable ASCII characters");
@@ -154,18 +181,26 @@ pub fn write_row(row: &Row, layout: Layout, api: &str) -> Option<Item> {
         RowState::Alias(alias) => return Some(item.with("alias_of", alias)),
         RowState::Mapped(spec) => {
             write_origin(&mut item, &spec.origin, layout);
-            if spec.hidden {
-                item = item.with("status", "hidden");
-            }
-            if let Some(life) = &spec.lifecycle {
-                write_lifecycle(&mut item, life);
-            }
+            write_life(&mut item, spec.hidden, spec.lifecycle.as_ref());
+        }
+        RowState::Split(spec) => {
+            write_split(&mut item, &spec.split);
+            write_life(&mut item, spec.hidden, spec.lifecycle.as_ref());
         }
     }
     Some(item)
 }
 
-fn write_origin(item: &mut Item, origin: &Origin, layout: Layout) {
+fn write_life(item: &mut Item, hidden: bool, lifecycle: Option<&Lifecycle>) {
+    if hidden {
+        item.insert("status", Value::S("hidden".to_owned()));
+    }
+    if let Some(life) = lifecycle {
+        write_lifecycle(item, life);
+    }
+}
+
+pub(super) fn write_origin(item: &mut Item, origin: &Origin, layout: Layout) {
     let mut text = |name: &str, value: Option<String>| {
         if let Some(value) = value {
             item.insert(name, Value::S(value));

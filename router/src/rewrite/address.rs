@@ -8,21 +8,26 @@ use http::HeaderValue;
 
 /// An address as a field value, without a heap-allocated string in between.
 pub(super) fn address_value(address: IpAddr) -> Option<HeaderValue> {
-    let mut text = Text { bytes: [0; 45], len: 0 };
+    HeaderValue::from_bytes(write_address(address, &mut [0; 45])?).ok()
+}
+
+/// Writes an address; IPv4 in IPv6 as IPv4. `None` where there is no room: the longest takes 45 bytes.
+pub(crate) fn write_address(address: IpAddr, room: &mut [u8]) -> Option<&[u8]> {
+    let mut text = Text { bytes: room, len: 0 };
     match address.to_canonical() {
         IpAddr::V4(address) => text.push_ipv4(address)?,
         IpAddr::V6(address) => write!(text, "{address}").ok()?,
     }
-    HeaderValue::from_bytes(text.bytes.get(..text.len)?).ok()
+    let Text { bytes, len } = text;
+    bytes.get(..len)
 }
 
-/// Room for the longest address.
-struct Text {
-    bytes: [u8; 45],
+struct Text<'b> {
+    bytes: &'b mut [u8],
     len: usize,
 }
 
-impl Text {
+impl Text<'_> {
     fn push(&mut self, b: u8) -> Option<()> {
         *self.bytes.get_mut(self.len)? = b;
         self.len += 1;
@@ -47,7 +52,7 @@ impl Text {
     }
 }
 
-impl Write for Text {
+impl Write for Text<'_> {
     fn write_str(&mut self, text: &str) -> core::fmt::Result {
         text.bytes().try_for_each(|b| self.push(b)).ok_or(core::fmt::Error)
     }

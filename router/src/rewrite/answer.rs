@@ -1,10 +1,15 @@
 //! What comes back, edited for the client.
 
 use super::{
-    API_VERSION, Edits, Forward, VERGE_REASON, add_vary,
+    API_VERSION, Edits, Forward, VERGE_ARM, VERGE_REASON, add_vary,
     back::{Back, Place},
+    vary::vary_by,
 };
-use crate::{origin::Scheme, request::Request};
+use crate::{
+    origin::Scheme,
+    request::Request,
+    split::{By, Choice, seal::VERGE_OVERRIDE},
+};
 use alloc::vec::Vec;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -22,6 +27,7 @@ static PLACES: [(HeaderName, Place); 5] = [
 struct Present {
     places: bool,
     reason: bool,
+    arm: bool,
 }
 
 impl Present {
@@ -31,6 +37,7 @@ impl Present {
             match name.as_str() {
                 "location" | "content-location" | "link" | "refresh" | "set-cookie" => present.places = true,
                 "verge-reason" => present.reason = true,
+                "verge-arm" => present.arm = true,
                 _ => {}
             }
         }
@@ -56,7 +63,13 @@ impl Forward {
         if present.reason {
             edits.remove(&VERGE_REASON);
         }
+        if present.arm {
+            edits.remove(&VERGE_ARM);
+        }
         add_vary(self.api(), edits);
+        if let Some(choice) = self.choice() {
+            say_choice(choice, edits);
+        }
         if let Some(life) = self.mapping().lifecycle() {
             for (name, value) in life.fields() {
                 // The origin's own announcement is never loosened; links may stand beside each other.
@@ -84,6 +97,26 @@ impl Forward {
             segment,
             nothing_left: cut > 0 && request.path.len() == cut,
         }
+    }
+}
+
+/// What a choice adds to an answer.
+fn say_choice(choice: &Choice, edits: &mut impl Edits) {
+    if let Some(arm) = choice.arm() {
+        edits.set(VERGE_ARM, arm.label().clone());
+    }
+    for name in choice.row().vary() {
+        vary_by(name, edits);
+    }
+    if choice.overridable {
+        vary_by(&VERGE_OVERRIDE, edits);
+    }
+    // What a tester is shown is for nobody else.
+    if choice.by() == By::Override {
+        edits.set(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if let Some(cookie) = &choice.cookie {
+        edits.append(header::SET_COOKIE, HeaderValue::clone(cookie));
     }
 }
 

@@ -11,9 +11,14 @@ pub fn add_vary(api: &Api, edits: &mut impl Edits) {
         return;
     }
     for name in api.vary() {
-        if !varies_by(edits.headers(), name) {
-            edits.append(header::VARY, HeaderValue::from(name.clone()));
-        }
+        vary_by(name, edits);
+    }
+}
+
+/// Completes `Vary` with one field.
+pub(super) fn vary_by(name: &HeaderName, edits: &mut impl Edits) {
+    if !varies_by(edits.headers(), name) {
+        edits.append(header::VARY, HeaderValue::from(name.clone()));
     }
 }
 

@@ -5,6 +5,7 @@
 mod aliases;
 mod index;
 mod part;
+mod splits;
 mod twins;
 
 use super::{

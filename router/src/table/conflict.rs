@@ -28,6 +28,17 @@ pub enum ConflictReason {
     /// The alias leads back to itself.
     #[error("alias_of leads in a circle")]
     AliasCycle,
+    /// An arm of its split names a row that is not there.
+    #[error("split: arm `{arm}` leads to version `{}`, which names no row", .version.escape_debug())]
+    ArmOfNothing {
+        /// The arm.
+        arm: String,
+        /// The version.
+        version: String,
+    },
+    /// An arm of its split leads back to it.
+    #[error("split: an arm leads back to this row")]
+    SplitCycle,
     /// Another API already answers under this host and path.
     #[error("API `{0}` already answers under the same host and path")]
     SameHost(String),

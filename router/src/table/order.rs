@@ -57,10 +57,10 @@ impl ApiTable {
     pub(super) fn order(&mut self) {
         let mut shown: Vec<(RowId, &str)> = Vec::new();
         for (row, entry) in self.entries.iter().enumerate() {
-            if let Some(mapping) = entry.mapping()
-                && !mapping.hidden()
+            if let Some(good) = entry.good()
+                && !good.hidden()
             {
-                shown.push((id(row), mapping.version_str()));
+                shown.push((id(row), good.version_str()));
             }
         }
         shown.sort_by(|(_, a), (_, b)| compare_versions(b, a).then_with(|| bare(a).len().cmp(&bare(b).len())));

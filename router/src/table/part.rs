@@ -1,8 +1,13 @@
 //! One API's part of the table: rows, and the two ways to find one.
 
-use super::row::Mapping;
+use super::row::Good;
 use crate::{
-    UnixTime, api::Api, caseless::CaselessMap, rejection::MAX_SUPPORTED, resolve::label::Label, version::accept,
+    UnixTime,
+    api::Api,
+    caseless::CaselessMap,
+    rejection::MAX_SUPPORTED,
+    resolve::label::Label,
+    version::accept::{self, MAX_WHOLE},
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use hashbrown::HashMap;
@@ -11,9 +16,9 @@ use http::HeaderValue;
 /// A row as the table holds it. Nearly all are mapped, so that is what must be small.
 #[derive(Debug)]
 pub(super) enum Entry {
-    Mapped(Arc<Mapping>),
-    /// An alias that is unusable now goes on as the mapping it last led to.
-    Kept(Box<(Box<str>, Arc<Mapping>)>),
+    Good(Good),
+    /// An alias that is unusable now goes on as what it last led to.
+    Kept(Box<(Box<str>, Good)>),
     /// Where the alias leads; never another alias.
     Alias {
         key: Box<str>,
@@ -24,27 +29,23 @@ pub(super) enum Entry {
 
 impl Entry {
     /// A row that is unusable now, with its last good value.
-    pub(super) fn kept(key: &str, mapping: &Arc<Mapping>) -> Self {
-        if mapping.key() == key {
-            Self::Mapped(mapping.clone())
-        } else {
-            Self::Kept(Box::new((key.into(), mapping.clone())))
-        }
+    pub(super) fn kept(key: &str, good: &Good) -> Self {
+        if good.key() == key { Self::Good(good.clone()) } else { Self::Kept(Box::new((key.into(), good.clone()))) }
     }
 
     pub(super) fn key(&self) -> &str {
         match self {
-            Self::Mapped(mapping) => mapping.key(),
+            Self::Good(good) => good.key(),
             Self::Kept(kept) => &kept.0,
             Self::Alias { key, .. } | Self::Invalid(key) => key,
         }
     }
 
-    /// Its own mapping, where it has one.
+    /// What itself answers with, where it does.
     #[inline]
-    pub(super) fn mapping(&self) -> Option<&Arc<Mapping>> {
+    pub(super) fn good(&self) -> Option<&Good> {
         match self {
-            Self::Mapped(mapping) => Some(mapping),
+            Self::Good(good) => Some(good),
             Self::Kept(kept) => Some(&kept.1),
             Self::Alias { .. } | Self::Invalid(_) => None,
         }
@@ -57,14 +58,14 @@ pub(crate) type RowId = u32;
 /// A row found: good, or known to be bad.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Found<'t> {
-    Mapped(&'t Arc<Mapping>),
+    Good(&'t Good),
     Invalid(&'t str),
 }
 
 impl Found<'_> {
     pub(crate) fn key(&self) -> &str {
         match self {
-            Self::Mapped(mapping) => mapping.key(),
+            Self::Good(good) => good.key(),
             Self::Invalid(key) => key,
         }
     }
@@ -104,6 +105,13 @@ impl ApiTable {
         self.by_whole.get(whole).map(|row| self.follow(*row))
     }
 
+    /// The row that another row names: a whole key of the sample layout, or a version.
+    pub(crate) fn find_named(&self, text: &str) -> Option<RowId> {
+        let mut buffer = [0; MAX_WHOLE];
+        let whole = accept::write_whole(text.as_bytes(), &mut buffer).and_then(|whole| self.find_whole(whole));
+        whole.or_else(|| Label::parse(text.as_bytes()).ok().and_then(|label| self.find_label(label)))
+    }
+
     /// The row itself, or the one an alias stands for.
     #[inline]
     fn follow(&self, row: RowId) -> RowId {
@@ -117,13 +125,13 @@ impl ApiTable {
     #[inline]
     pub(crate) fn get(&self, row: RowId) -> Option<Found<'_>> {
         let entry = self.entries.get(self.follow(row) as usize)?;
-        Some(entry.mapping().map_or_else(|| Found::Invalid(entry.key()), Found::Mapped))
+        Some(entry.good().map_or_else(|| Found::Invalid(entry.key()), Found::Good))
     }
 
     /// What `api-version` says of a row, good or not.
     pub(crate) fn reported(&self, found: &Found<'_>) -> Option<HeaderValue> {
         match found {
-            Found::Mapped(mapping) => Some(mapping.version().clone()),
+            Found::Good(good) => Some(good.version().clone()),
             Found::Invalid(key) => reported(key, &self.api),
         }
     }
@@ -134,23 +142,23 @@ impl ApiTable {
         if !self.api.lists_supported() {
             return Vec::new();
         }
-        self.mappings_newest_first()
-            .filter(|mapping| !mapping.is_retired(now))
+        self.newest_first()
+            .filter(|good| !good.is_retired(now))
             .take(MAX_SUPPORTED)
-            .map(|mapping| mapping.version_str().into())
+            .map(|good| good.version_str().into())
             .collect()
     }
 
-    fn mappings_newest_first(&self) -> impl Iterator<Item = &Arc<Mapping>> {
+    fn newest_first(&self) -> impl Iterator<Item = &Good> {
         self.shown.iter().filter_map(|row| match self.get(*row) {
-            Some(Found::Mapped(mapping)) => Some(mapping),
+            Some(Found::Good(good)) => Some(good),
             _ => None,
         })
     }
 
-    /// All good mappings, by key.
-    pub fn mappings(&self) -> impl Iterator<Item = &Arc<Mapping>> {
-        self.entries.iter().filter_map(Entry::mapping)
+    /// All good rows but aliases, by key.
+    pub fn good(&self) -> impl Iterator<Item = &Good> {
+        self.entries.iter().filter_map(Entry::good)
     }
 
     /// All aliases with the keys they lead to.
@@ -169,25 +177,25 @@ impl ApiTable {
 
     /// The keys of all rows that answer, aliases and last good values among them.
     pub fn good_keys(&self) -> impl Iterator<Item = &str> {
-        self.good().map(|(key, _)| key)
+        self.answering().map(|(key, _)| key)
     }
 
     /// What the row of just this key answers with.
-    pub(super) fn good_row(&self, key: &str) -> Option<&Arc<Mapping>> {
+    pub(super) fn good_row(&self, key: &str) -> Option<&Good> {
         let is_it = |row: &RowId| self.entries.get(*row as usize).is_some_and(|entry| entry.key() == key);
         // Nearly every row owns its label; entries are in the order of their keys.
         let row = Label::parse(key.as_bytes()).ok().and_then(|label| self.by_label.get(&label.as_caseless()).copied());
         let search = || self.entries.binary_search_by(|entry| entry.key().cmp(key)).ok().map(id);
         match self.get(row.filter(is_it).or_else(search)?)? {
-            Found::Mapped(mapping) => Some(mapping),
+            Found::Good(good) => Some(good),
             Found::Invalid(_) => None,
         }
     }
 
-    /// All rows that answer, with their mappings.
-    fn good(&self) -> impl Iterator<Item = (&str, &Arc<Mapping>)> {
+    /// All rows that answer, with what they answer with.
+    fn answering(&self) -> impl Iterator<Item = (&str, &Good)> {
         (0..self.entries.len()).zip(&self.entries).filter_map(|(row, entry)| match self.get(id(row))? {
-            Found::Mapped(mapping) => Some((entry.key(), mapping)),
+            Found::Good(good) => Some((entry.key(), good)),
             Found::Invalid(_) => None,
         })
     }

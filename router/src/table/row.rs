@@ -1,6 +1,12 @@
 //! Rows: as a border reads them, and as requests hold them.
 
-use crate::{UnixTime, api::Api, lifecycle::Lifecycle, origin::Origin};
+use crate::{
+    UnixTime,
+    api::Api,
+    lifecycle::Lifecycle,
+    origin::Origin,
+    split::{Split, SplitRow},
+};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use http::HeaderValue;
 
@@ -20,6 +26,8 @@ pub struct Row {
 pub enum RowState {
     /// A version and its origin.
     Mapped(MappingSpec),
+    /// A version whose traffic is split.
+    Split(SplitRowSpec),
     /// Another name for this version.
     Alias(Box<str>),
     /// Not readable; its last good value is kept where the previous table has one.
@@ -31,6 +39,17 @@ pub enum RowState {
 pub struct MappingSpec {
     /// Where it is served.
     pub origin: Origin,
+    /// Whether it is left out of what clients are shown.
+    pub hidden: bool,
+    /// Deprecation, sunset, brownouts.
+    pub lifecycle: Option<Lifecycle>,
+}
+
+/// A row whose traffic is split, as a border reads it.
+#[derive(Debug, Clone)]
+pub struct SplitRowSpec {
+    /// Its arms, and how one is picked.
+    pub split: Split,
     /// Whether it is left out of what clients are shown.
     pub hidden: bool,
     /// Deprecation, sunset, brownouts.
@@ -57,6 +76,76 @@ pub struct Mapping {
     pub(super) special: Option<Box<Special>>,
 }
 
+/// A row that answers.
+#[derive(Debug, Clone)]
+pub enum Good {
+    /// At one origin.
+    Mapping(Arc<Mapping>),
+    /// At several.
+    Split(Arc<SplitRow>),
+}
+
+impl Good {
+    /// The API it belongs to.
+    #[must_use]
+    pub fn api(&self) -> &Arc<Api> {
+        match self {
+            Self::Mapping(mapping) => mapping.api(),
+            Self::Split(row) => row.api(),
+        }
+    }
+
+    /// The row's key as stored.
+    #[must_use]
+    #[inline]
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Mapping(mapping) => mapping.key(),
+            Self::Split(row) => row.key(),
+        }
+    }
+
+    /// The concrete version, as reported in `api-version`.
+    #[must_use]
+    pub fn version(&self) -> &HeaderValue {
+        match self {
+            Self::Mapping(mapping) => mapping.version(),
+            Self::Split(row) => row.version(),
+        }
+    }
+
+    /// The same as text.
+    #[must_use]
+    pub fn version_str(&self) -> &str {
+        self.version().to_str().unwrap_or_default()
+    }
+
+    /// Whether it is left out of what clients are shown.
+    #[must_use]
+    pub fn hidden(&self) -> bool {
+        match self {
+            Self::Mapping(mapping) => mapping.hidden(),
+            Self::Split(row) => row.hidden(),
+        }
+    }
+
+    /// Deprecation, sunset, brownouts.
+    #[must_use]
+    pub fn lifecycle(&self) -> Option<&Lifecycle> {
+        match self {
+            Self::Mapping(mapping) => mapping.lifecycle(),
+            Self::Split(row) => row.lifecycle(),
+        }
+    }
+
+    /// Whether it answers 410 at this time.
+    #[must_use]
+    #[inline]
+    pub fn is_retired(&self, now: UnixTime) -> bool {
+        self.lifecycle().is_some_and(|life| life.is_retired(now))
+    }
+}
+
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Special {
     hidden: bool,
@@ -70,7 +159,7 @@ impl Mapping {
         &self.api
     }
 
-    pub(super) fn new(api: Arc<Api>, key: &str, version: HeaderValue, spec: MappingSpec) -> Self {
+    pub(crate) fn new(api: Arc<Api>, key: &str, version: HeaderValue, spec: MappingSpec) -> Self {
         let MappingSpec { origin, hidden, lifecycle } = spec;
         let special = (hidden || lifecycle.is_some()).then(|| Box::new(Special { hidden, lifecycle }));
         Self { api, key: key.into(), version, origin, special }

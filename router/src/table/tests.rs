@@ -62,7 +62,10 @@ fn find(table: &MappingTable, version: &str) -> String {
         .and_then(|whole| part.find_whole(whole))
         .or_else(|| Label::parse(version.as_bytes()).ok().and_then(|label| part.find_label(label)));
     match found.and_then(|row| part.get(row)) {
-        Some(Found::Mapped(mapping)) => mapping.origin().domain().as_str().trim_end_matches(".example").to_owned(),
+        Some(Found::Good(Good::Mapping(mapping))) => {
+            mapping.origin().domain().as_str().trim_end_matches(".example").to_owned()
+        }
+        Some(Found::Good(Good::Split(row))) => panic!("{row:?}"),
         Some(Found::Invalid(_)) => "invalid".to_owned(),
         None => "-".to_owned(),
     }
@@ -274,9 +277,11 @@ fn what_is_listed_is_good_shown_alive_and_bounded() {
 #[test]
 fn rows_that_say_the_same_share_their_mappings_with_the_table_before() {
     let apis = || api("orders", &["*"], "");
-    let mapping = |table: &MappingTable, key: &str| {
-        table.api("orders").unwrap().mappings().find(|mapping| mapping.key() == key).unwrap().clone()
-    };
+    let mapping =
+        |table: &MappingTable, key: &str| match table.api("orders").unwrap().good().find(|row| row.key() == key) {
+            Some(Good::Mapping(mapping)) => mapping.clone(),
+            other => panic!("{other:?}"),
+        };
     let one = apis();
     let rows = || vec![row("v1", "one"), row("v2", "two"), row("v3", "three"), alias("latest", "v3")];
     let (before, _) = MappingTable::build(vec![ApiRows { api: one.clone(), rows: rows() }], None);

@@ -125,6 +125,7 @@ struct RawExpect {
     status: Option<u16>,
     code: Option<String>,
     version: Option<String>,
+    arm: Option<String>,
     source: Option<String>,
     requested: Option<String>,
     supported: Option<Vec<String>>,
@@ -237,6 +238,7 @@ impl RawExpect {
         expect("status", Some(self.status.unwrap_or(origin_status).to_string()));
         expect("code", self.code);
         expect("version", self.version);
+        expect("arm", self.arm);
         expect("source", self.source);
         expect("requested", self.requested);
         expect("supported", self.supported.map(|versions| versions.join(", ")));

@@ -7,10 +7,11 @@ use serde::Serialize;
 use std::net::IpAddr;
 use verge_mappings::Held;
 use verge_router::{
-    Edits, Fact, Forward, Hop, Moment, Rejection, Request, Source, Witness,
+    Edits, Fact, Forward, Hop, Moment, Rejection, Request, Source, SplitRow, Witness,
     lifecycle::{parse_rfc3339, rfc3339},
     origin::Scheme,
     route,
+    split::{By, Sticky},
     witness::Reading,
 };
 
@@ -134,11 +135,11 @@ struct Table {
 }
 
 fn explain(request: &Request<'_>, hop: &Hop<'_>, held: &Held, now: i64) -> Explanation {
-    let mut witness =
-        Steps(vec![format!("{} {} under host `{}`, at {}", request.method, request.path, request.host, rfc3339(now))]);
-    let moment = Moment { now, client: hop.client, request_id: hop.request_id.as_bytes() };
+    let begin = format!("{} {} under host `{}`, at {}", request.method, request.path, request.host, rfc3339(now));
+    let mut witness = Steps { now, steps: vec![begin] };
+    let moment = Moment { client: hop.client, request_id: hop.request_id.as_bytes(), ..Moment::at(now) };
     let decision = route(request, &held.table, &moment, &mut witness);
-    let Steps(steps) = witness;
+    let Steps { steps, .. } = witness;
     let mut explanation = Explanation {
         outcome: "forward",
         status: None,
@@ -169,6 +170,7 @@ impl Explanation {
         self.api = Some(forward.api().name().to_owned());
         self.version = Some(forward.mapping().key().to_owned());
         self.source = Some(forward.source().as_str());
+        self.arm = forward.choice().and_then(|choice| choice.arm()).map(|arm| arm.name().to_owned());
         self.steps.push(format!(
             "forward to {}://{host}:{}{}",
             origin.scheme().as_str(),
@@ -270,11 +272,14 @@ impl Edits for Recorded {
 }
 
 /// The facts, as sentences.
-struct Steps(Vec<String>);
+struct Steps {
+    now: i64,
+    steps: Vec<String>,
+}
 
 impl Witness for Steps {
     fn saw(&mut self, fact: Fact<'_>) {
-        self.0.push(match fact {
+        self.steps.push(match fact {
             Fact::ApiFound(api) => {
                 let path = api.path().map(|path| format!(" under {}", path.as_str())).unwrap_or_default();
                 let sources: Vec<_> = [Source::Accept, Source::Header]
@@ -297,8 +302,31 @@ impl Witness for Steps {
             Fact::NothingAsked => "no version is asked for; the missing-version policy decides".to_owned(),
             Fact::Default(default) => format!("the policy is version `{default}`"),
             Fact::Resolved { source, key } => format!("row `{key}` answers, by {}", source.as_str()),
+            Fact::Picked { row, arm, by } => picked(row, arm, by, self.now),
         });
     }
+}
+
+/// Which arm, by what, and of which.
+fn picked(row: &SplitRow, arm: usize, by: By, now: i64) -> String {
+    let name = row.arms().get(arm).map_or("", |arm| arm.name());
+    let by = match by {
+        By::Override => "by override".to_owned(),
+        By::Pin => "as the cookie pins the client to it while it drains".to_owned(),
+        By::Sticky(place) => format!("by `{}`", row.sticky().get(place).map(Sticky::text).unwrap_or_default()),
+        By::Chance => "by chance, from the request id".to_owned(),
+        By::Left => "as all others are out".to_owned(),
+        By::Fallback => "as another failed".to_owned(),
+    };
+    let total: u64 = row.weights(now).map(u64::from).sum();
+    let share = |weight: u16| f64::from(weight) * 100.0 / total.max(1) as f64;
+    let arms: Vec<String> = row
+        .arms()
+        .iter()
+        .zip(row.weights(now))
+        .map(|(arm, weight)| format!("{} {} %", arm.name(), share(weight)))
+        .collect();
+    format!("arm `{name}` is picked {by}; shares now: {}", arms.join(", "))
 }
 
 fn sentence(reading: Reading<'_>) -> String {

@@ -117,8 +117,10 @@ fn what_is_wrong_with_a_row_is_said() {
         (json!({"domain": null}), "it has neither a domain nor `alias_of`"),
         (json!({"alias_of": "v2"}), "it has both a domain and `alias_of`"),
         (json!({"domain": null, "alias_of": ""}), "`alias_of` must be 1 to 256 printable ASCII characters"),
-        (json!({"split": []}), "`split` is not supported by this version of Verge"),
-        (json!({"drain": true}), "`drain` is not supported by this version of Verge"),
+        (
+            json!({"drain": true}),
+            "drain needs `cookie` among the sticky keys: only Verge's signed cookie says who was there",
+        ),
         (json!({"domain": "a.example.org"}), "does not match [origins] allow"),
         (json!({"domain": "169.254.169.254"}), "IP literals are not allowed"),
         (json!({"domain": "a.example.com\r\nx"}), "only letters, digits, hyphens and dots"),

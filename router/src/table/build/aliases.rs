@@ -1,12 +1,8 @@
 //! Rows that are other names for rows.
 
-use crate::{
-    resolve::label::Label,
-    table::{
-        conflict::ConflictReason,
-        part::{ApiTable, Entry, RowId},
-    },
-    version::accept::{self, MAX_WHOLE},
+use crate::table::{
+    conflict::ConflictReason,
+    part::{ApiTable, Entry, RowId},
 };
 use alloc::{boxed::Box, string::ToString, vec::Vec};
 use hashbrown::HashMap;
@@ -19,12 +15,7 @@ impl ApiTable {
         conflict: &mut impl FnMut(&str, ConflictReason),
     ) {
         let targets: HashMap<RowId, &str> = aliases.iter().map(|(row, target)| (*row, &**target)).collect();
-        let find = |text: &str| {
-            let mut buffer = [0; MAX_WHOLE];
-            accept::write_whole(text.as_bytes(), &mut buffer)
-                .and_then(|whole| self.find_whole(whole))
-                .or_else(|| Label::parse(text.as_bytes()).ok().and_then(|label| self.find_label(label)))
-        };
+        let find = |text: &str| self.find_named(text);
         let mut links: Vec<(RowId, Result<RowId, ConflictReason>)> = Vec::with_capacity(aliases.len());
         for (row, target) in aliases {
             let mut end = find(target);

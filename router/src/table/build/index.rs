@@ -28,7 +28,7 @@ impl ApiTable {
                 if let Some(text) = accept::write_whole(key.as_bytes(), &mut buffer) {
                     let owner: &mut RowId = by_whole.entry_ref(text).or_insert(row);
                     // Of twins, the one with a last good value answers.
-                    if entry.mapping().is_some() {
+                    if entry.good().is_some() {
                         *owner = row;
                     }
                 }
@@ -52,7 +52,7 @@ impl ApiTable {
                 let twins = bare && !whole || other.key().eq_ignore_ascii_case(key);
                 if !twins {
                     *owner = if bare { NOBODY_BARE } else { NOBODY };
-                } else if entry.mapping().is_some() && other.mapping().is_none() {
+                } else if entry.good().is_some() && other.good().is_none() {
                     *owner = row;
                 }
             }

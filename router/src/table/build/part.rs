@@ -3,10 +3,11 @@
 use crate::{
     api::Api,
     caseless::CaselessMap,
+    split::SplitRow,
     table::{
         conflict::{Conflict, ConflictReason},
         part::{ApiTable, Entry, id, reported},
-        row::{Mapping, MappingSpec, Row, RowState},
+        row::{Good, Mapping, MappingSpec, Row, RowState, SplitRowSpec},
     },
 };
 use alloc::{borrow::ToOwned, boxed::Box, sync::Arc, vec::Vec};
@@ -39,31 +40,41 @@ impl<'p> PartBuilder<'p> {
 
     pub(super) fn row(&mut self, row: Row) {
         let Row { key, whole, state } = row;
-        let entry = match state {
-            RowState::Mapped(spec) => match self.mapping(&key, spec) {
-                Some(mapping) => Entry::Mapped(mapping),
-                None => {
-                    self.unfit.push(key.clone());
-                    Entry::Invalid(key)
-                }
-            },
+        let good = match state {
+            RowState::Mapped(spec) => self.mapping(&key, spec),
+            RowState::Split(spec) => self.split(&key, spec),
             RowState::Alias(target) => {
                 self.targets.insert(key.clone(), target);
+                return self.rows.push(Prepared { entry: Entry::Invalid(key), whole });
+            }
+            RowState::Invalid => return self.rows.push(Prepared { entry: Entry::Invalid(key), whole }),
+        };
+        let entry = match good {
+            Some(good) => Entry::Good(good),
+            None => {
+                self.unfit.push(key.clone());
                 Entry::Invalid(key)
             }
-            RowState::Invalid => Entry::Invalid(key),
         };
         self.rows.push(Prepared { entry, whole });
     }
 
     /// The mapping that was there before, where the row still says the same; else a new one. `None`: its key is unfit.
-    fn mapping(&self, key: &str, spec: MappingSpec) -> Option<Arc<Mapping>> {
-        if let Some(before) = self.before.and_then(|before| before.good_row(key))
+    fn mapping(&self, key: &str, spec: MappingSpec) -> Option<Good> {
+        if let Some(good @ Good::Mapping(before)) = self.before.and_then(|before| before.good_row(key))
             && before.says(&self.api, key, &spec)
         {
-            return Some(before.clone());
+            return Some(good.clone());
         }
-        Some(Arc::new(Mapping::new(self.api.clone(), key, reported(key, &self.api)?, spec)))
+        let mapping = Mapping::new(self.api.clone(), key, reported(key, &self.api)?, spec);
+        Some(Good::Mapping(Arc::new(mapping)))
+    }
+
+    /// A row whose traffic is split. There are few: each is made anew.
+    fn split(&self, key: &str, spec: SplitRowSpec) -> Option<Good> {
+        let SplitRowSpec { split, hidden, lifecycle } = spec;
+        let row = SplitRow::new(&self.api, key, &reported(key, &self.api)?, split, hidden, lifecycle);
+        Some(Good::Split(Arc::new(row)))
     }
 
     pub(super) fn finish(mut self, conflicts: &mut Vec<Conflict>) -> ApiTable {
@@ -84,9 +95,9 @@ impl<'p> PartBuilder<'p> {
                 aliases.push((id(entries.len()), target.clone()));
             }
             if let Entry::Invalid(key) = &entry
-                && let Some(mapping) = before.and_then(|before| before.good_row(key))
+                && let Some(good) = before.and_then(|before| before.good_row(key))
             {
-                entry = Entry::kept(key, mapping);
+                entry = Entry::kept(key, good);
             }
             entries.push(entry);
             wholes.push(whole);
@@ -101,6 +112,7 @@ impl<'p> PartBuilder<'p> {
         };
         table.index(&wholes);
         table.link_aliases(&aliases, &mut conflict);
+        table.check_splits(before, &mut conflict);
         table.order();
         table
     }

@@ -5,7 +5,7 @@ use super::{
     plan::{Change, RowId},
     show::quoted,
     tables::Tables,
-    verdict::origin,
+    verdict::origins,
 };
 use crate::{
     app::generation,
@@ -24,16 +24,22 @@ struct Seen {
     protocol: Option<&'static str>,
 }
 
-/// Connects to the origin that a row would have, and says what was seen; JSON for a script, `null` where the row has no
-/// origin of its own.
+/// Connects to the origins that a row would have, and says what was seen; JSON for a script: `null` where the row has no
+/// origin of its own, a list where it has arms with several.
 pub(crate) fn run(tables: &Tables, changes: &[Change], id: &RowId) -> Result<Json, Failure> {
-    let Some(origin) = origin(tables, changes, id) else {
+    let origins = origins(tables, changes, id);
+    if origins.is_empty() {
         eprintln!("nothing to probe: {} `{}` has no origin of its own", quoted(&id.api), quoted(&id.key));
-        return Ok(Json::Null);
-    };
+    }
     let dialer = generation::dialer(tables.origins(), tables.background())?;
     let connector = generation::connector(tables.origins())?;
-    let seen = tables.wait(connect(&dialer, &connector, &origin)).map_err(|reason| {
+    let mut seen =
+        origins.iter().map(|origin| probe(tables, &dialer, &connector, origin)).collect::<Result<Vec<_>, _>>()?;
+    Ok(if seen.len() > 1 { Json::Array(seen) } else { seen.pop().unwrap_or(Json::Null) })
+}
+
+fn probe(tables: &Tables, dialer: &Dialer, connector: &TransportConnector, origin: &Origin) -> Result<Json, Failure> {
+    let seen = tables.wait(connect(dialer, connector, origin)).map_err(|reason| {
         let message =
             format!("the probe failed, nothing is written: {reason}; without --probe it is written all the same");
         Failure::new(Exit::Unavailable, message)

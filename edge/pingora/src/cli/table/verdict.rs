@@ -7,7 +7,12 @@ use super::{
 };
 use std::collections::HashSet;
 use verge_mappings::{API_ITEM, InvalidItem, parse_all};
-use verge_router::{MappingTable, Origin, api::Missing, resolve::label::Label, table::ApiTable};
+use verge_router::{
+    MappingTable, Origin,
+    api::Missing,
+    resolve::label::Label,
+    table::{ApiTable, Good},
+};
 
 /// What a set of changes would leave unusable that is not so now; and what is written and would be so all the same.
 pub(crate) fn judge(tables: &Tables, changes: &[Change]) -> Vec<InvalidItem> {
@@ -25,11 +30,15 @@ pub(crate) fn quarantined(tables: &Tables) -> Vec<InvalidItem> {
     parse_all(&tables.parts(&[]), tables.drafts(), tables.rules(), None).1
 }
 
-/// Where a row would be served from; `None` for an alias, and for an API itself.
-pub(crate) fn origin(tables: &Tables, changes: &[Change], id: &RowId) -> Option<Origin> {
+/// Where a row would be served from: one origin, or those of its arms; none for an alias, and for an API itself.
+pub(crate) fn origins(tables: &Tables, changes: &[Change], id: &RowId) -> Vec<Origin> {
     let (then, _) = parse_all(&tables.parts(changes), tables.drafts(), tables.rules(), None);
-    let row = then.api(&id.api)?.mappings().find(|row| row.key() == id.key)?;
-    Some(row.origin().clone())
+    let row = then.api(&id.api).and_then(|part| part.good().find(|row| row.key() == id.key));
+    match row {
+        Some(Good::Mapping(mapping)) => vec![mapping.origin().clone()],
+        Some(Good::Split(row)) => row.arms().iter().filter_map(|arm| arm.origin().cloned()).collect(),
+        None => Vec::new(),
+    }
 }
 
 /// APIs whose missing-version policy names a row now, and would name none then.
@@ -49,7 +58,7 @@ fn lost_defaults<'t>(now: &'t MappingTable, then: &'t MappingTable) -> impl Iter
 }
 
 fn names_a_row(part: &ApiTable, version: &str) -> bool {
-    part.mappings().any(|row| is_same(row.key(), version) || is_same(row.version_str(), version))
+    part.good().any(|row| is_same(row.key(), version) || is_same(row.version_str(), version))
         || part.aliases().any(|(key, _)| is_same(key, version))
 }
 

@@ -1,0 +1,283 @@
+//! The choice itself, and what of it has to be said later.
+
+use super::{
+    Sticky,
+    row::{HeldArm, SplitRow, Way},
+    seal::{COOKIE_LIFE, Pin, VERGE_OVERRIDE, is_subject, open_override},
+    subject::ROOM,
+};
+use crate::{
+    moment::Moment,
+    request::Request,
+    resolve,
+    table::{ApiTable, Found, Good, Mapping},
+    witness::{Fact, Witness},
+};
+use alloc::{boxed::Box, sync::Arc};
+use core::str;
+use http::HeaderValue;
+
+/// Rows that lead to rows that are split in turn, at most; a table's own rows never lead in a circle, but last good ones
+/// from different tables might.
+const MAX_DEPTH: usize = 8;
+
+/// By what an arm was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// A tester asked for it.
+    Override,
+    /// The signed cookie pins the client to an arm that drains.
+    Pin,
+    /// The sticky key at this place of the row's list.
+    Sticky(usize),
+    /// The request id: the client has no sticky key.
+    Chance,
+    /// All other arms are out.
+    Left,
+    /// Another arm failed before it answered.
+    Fallback,
+}
+
+impl By {
+    /// In one word, for logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Override => "override",
+            Self::Pin => "pin",
+            Self::Sticky(_) => "sticky",
+            Self::Chance => "chance",
+            Self::Left => "left",
+            Self::Fallback => "fallback",
+        }
+    }
+}
+
+/// An arm that was chosen.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    pub(crate) row: Arc<SplitRow>,
+    pub(crate) arm: usize,
+    pub(crate) by: By,
+    /// What stable answers with, for requests that may go there when this arm fails.
+    pub(crate) fallback: Option<Arc<Mapping>>,
+    /// The signed cookie, where it must be set.
+    pub(crate) cookie: Option<Box<HeaderValue>>,
+    /// Whether the override field could have changed the choice.
+    pub(crate) overridable: bool,
+}
+
+impl Choice {
+    /// The row whose traffic is split.
+    #[must_use]
+    pub fn row(&self) -> &Arc<SplitRow> {
+        &self.row
+    }
+
+    /// The arm's place among the row's arms.
+    #[must_use]
+    pub fn place(&self) -> usize {
+        self.arm
+    }
+
+    /// The arm.
+    #[must_use]
+    pub fn arm(&self) -> Option<&HeldArm> {
+        self.row.arms().get(self.arm)
+    }
+
+    /// By what it was chosen.
+    #[must_use]
+    pub fn by(&self) -> By {
+        self.by
+    }
+
+    /// The same once the arm has failed: stable has the request now.
+    pub(crate) fn fall_back(&self) -> Self {
+        let arm = self.row.arms().len().saturating_sub(1);
+        Self { arm, by: By::Fallback, fallback: None, cookie: None, ..self.clone() }
+    }
+
+    /// Whether it is the stable arm.
+    #[must_use]
+    pub fn is_stable(&self) -> bool {
+        self.row.is_stable(self.arm)
+    }
+}
+
+/// No arm leads anywhere.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Dead {
+    /// Whether that is because of versions that are retired; else they are not usable.
+    pub(crate) retired: bool,
+}
+
+/// What a choice is made from.
+struct Scene<'s, 'r> {
+    request: &'s Request<'r>,
+    part: &'s ApiTable,
+    moment: &'s Moment<'s>,
+}
+
+/// An arm with what answers for it.
+struct Picked {
+    arm: usize,
+    by: By,
+    mapping: Arc<Mapping>,
+}
+
+/// Chooses an arm of a row, and what answers.
+pub(crate) fn pick(
+    row: &Arc<SplitRow>,
+    request: &Request<'_>,
+    part: &ApiTable,
+    moment: &Moment<'_>,
+    witness: &mut impl Witness,
+) -> Result<(Arc<Mapping>, Choice), Dead> {
+    let scene = Scene { request, part, moment };
+    let pin = moment.seal.and_then(|seal| Pin::read(seal, request.headers, row, moment.now));
+    let Picked { arm, by, mapping } = match scene.overridden(row) {
+        Some(picked) => picked,
+        None => scene.choose(row, pin, 0)?,
+    };
+    witness.saw(Fact::Picked { row, arm, by });
+    let stable = row.arms().last().filter(|_| !row.is_stable(arm) && by != By::Override);
+    let fallback = stable
+        .filter(|_| request.method.is_idempotent())
+        .and_then(|stable| scene.follow(stable, 0).ok())
+        .filter(|stable| !Arc::ptr_eq(stable, &mapping));
+    let cookie = if by == By::Override { None } else { scene.cookie(row, pin, arm).map(Box::new) };
+    let choice = Choice { row: row.clone(), arm, by, fallback, cookie, overridable: moment.overridable };
+    Ok((mapping, choice))
+}
+
+impl Scene<'_, '_> {
+    /// The arm a tester asks for, whatever its weight and its health.
+    fn overridden(&self, row: &SplitRow) -> Option<Picked> {
+        if !self.moment.overridable {
+            return None;
+        }
+        let value = self.request.headers.get(VERGE_OVERRIDE)?.as_bytes();
+        let signed = self.moment.seal.and_then(|seal| open_override(seal, value, row, self.moment.now));
+        let by_place = || {
+            let name = value.split(|&b| b == b';').next()?;
+            str::from_utf8(name.trim_ascii()).ok()
+        };
+        let name = signed.or_else(|| if self.moment.is_tester { by_place() } else { None })?;
+        let arm = row.arms().iter().position(|arm| arm.name() == name)?;
+        let mapping = self.follow(row.arms().get(arm)?, 0).ok()?;
+        Some(Picked { arm, by: By::Override, mapping })
+    }
+
+    fn choose(&self, row: &SplitRow, pin: Option<Pin<'_>>, depth: usize) -> Result<Picked, Dead> {
+        if let Some(pin) = pin.filter(|_| row.drains())
+            && let Some(picked) = self.drained(row, pin, depth)
+        {
+            return Ok(picked);
+        }
+        let mut room = [0; ROOM];
+        let (subject, by) = self.subject(row, pin, &mut room);
+        let mut out = 0_u32;
+        let mut tripped = false;
+        let mut dead = Dead::default();
+        loop {
+            let mut best: Option<(usize, &HeldArm, f64)> = None;
+            for ((place, arm), weight) in row.arms().iter().enumerate().zip(row.weights(self.moment.now)) {
+                if weight == 0 || out & (1 << place) != 0 {
+                    continue;
+                }
+                if !row.is_stable(place) && self.moment.health.is_tripped(row, arm) {
+                    tripped = true;
+                    continue;
+                }
+                let score = arm.draw.score(weight, subject);
+                if best.is_none_or(|(_, _, highest)| score > highest) {
+                    best = Some((place, arm, score));
+                }
+            }
+            let Some((arm, held, _)) = best else { break };
+            match self.follow(held, depth) {
+                Ok(mapping) => return Ok(Picked { arm, by, mapping }),
+                Err(Dead { retired }) => {
+                    dead.retired |= retired;
+                    out |= 1 << arm;
+                }
+            }
+        }
+        // A breaker may take out all that has weight: then stable serves, whatever its own.
+        let stable = row.arms().len().saturating_sub(1);
+        if tripped
+            && out & (1 << stable) == 0
+            && let Some(held) = row.arms().get(stable)
+        {
+            return Ok(Picked { arm: stable, by: By::Left, mapping: self.follow(held, depth)? });
+        }
+        Err(dead)
+    }
+
+    /// The arm of weight 0 that the client is pinned to.
+    fn drained(&self, row: &SplitRow, pin: Pin<'_>, depth: usize) -> Option<Picked> {
+        let mut arms = row.arms().iter().enumerate().zip(row.weights(self.moment.now));
+        let ((arm, held), weight) = arms.find(|((_, arm), _)| arm.name().as_bytes() == pin.arm)?;
+        let out = weight > 0 || (!row.is_stable(arm) && self.moment.health.is_tripped(row, held));
+        let mapping = if out { None } else { self.follow(held, depth).ok() }?;
+        Some(Picked { arm, by: By::Pin, mapping })
+    }
+
+    /// Whom the choice is for.
+    fn subject<'a>(&'a self, row: &SplitRow, pin: Option<Pin<'a>>, room: &'a mut [u8; ROOM]) -> (&'a [u8], By) {
+        // Found first and read then: only one of them gets the room.
+        let mut found = None;
+        for (place, sticky) in row.sticky().iter().enumerate() {
+            let there = match sticky {
+                Sticky::Signed => pin.is_some(),
+                sticky => sticky.read(self.request, self.moment, room).is_some(),
+            };
+            if there {
+                found = Some((place, sticky));
+                break;
+            }
+        }
+        let chance = (self.moment.request_id, By::Chance);
+        match (found, pin) {
+            (None, _) => chance,
+            (Some((place, Sticky::Signed)), Some(pin)) => (pin.subject, By::Sticky(place)),
+            (Some((place, sticky)), _) => match sticky.read(self.request, self.moment, room) {
+                Some(subject) => (subject, By::Sticky(place)),
+                None => chance,
+            },
+        }
+    }
+
+    /// What answers for an arm.
+    fn follow(&self, arm: &HeldArm, depth: usize) -> Result<Arc<Mapping>, Dead> {
+        let version = match &arm.way {
+            Way::Own(mapping) => return Ok(mapping.clone()),
+            Way::Version(version) => version,
+        };
+        let Some(id) = self.part.find_named(version) else { return Err(Dead::default()) };
+        // What the client refuses with q=0 must not answer it.
+        if depth >= MAX_DEPTH || resolve::is_refused(self.request, self.part, id) {
+            return Err(Dead::default());
+        }
+        match self.part.get(id) {
+            Some(Found::Good(row)) if row.is_retired(self.moment.now) => Err(Dead { retired: true }),
+            Some(Found::Good(Good::Mapping(mapping))) => Ok(mapping.clone()),
+            Some(Found::Good(Good::Split(row))) => Ok(self.choose(row, None, depth + 1)?.mapping),
+            Some(Found::Invalid(_)) | None => Err(Dead::default()),
+        }
+    }
+
+    /// The cookie to set: where there is none yet, the arm is another, or half its life is over.
+    fn cookie(&self, row: &SplitRow, pin: Option<Pin<'_>>, arm: usize) -> Option<HeaderValue> {
+        row.cookie()?;
+        let (seal, name) = (self.moment.seal?, row.arms().get(arm)?.name().as_bytes());
+        let now = self.moment.now;
+        if pin.is_some_and(|pin| pin.arm == name && pin.expiry - now > COOKIE_LIFE / 2) {
+            return None;
+        }
+        let subject = pin.map_or(self.moment.request_id, |pin| pin.subject);
+        let pin = Pin { subject, arm: name, expiry: now.saturating_add(COOKIE_LIFE) };
+        if is_subject(subject) { pin.write(seal, row) } else { None }
+    }
+}

@@ -1,0 +1,64 @@
+//! Rows whose arms lead to other rows: the versions they name must be there, and lead back to none of them.
+
+use crate::{
+    split::SplitRow,
+    table::{
+        conflict::ConflictReason,
+        part::{ApiTable, Entry, RowId, id},
+        row::Good,
+    },
+};
+use alloc::{borrow::ToOwned, sync::Arc, vec::Vec};
+use hashbrown::HashMap;
+
+impl ApiTable {
+    /// Leaves out rows whose arms lead nowhere or in a circle; what was good of them in the table before goes on.
+    pub(super) fn check_splits(&mut self, before: Option<&Self>, conflict: &mut impl FnMut(&str, ConflictReason)) {
+        let split = |(row, entry): (usize, &Entry)| match entry {
+            Entry::Good(Good::Split(split)) => Some((id(row), split.clone())),
+            _ => None,
+        };
+        let splits: HashMap<RowId, Arc<SplitRow>> = self.entries.iter().enumerate().filter_map(split).collect();
+        let mut unfit: Vec<(RowId, ConflictReason)> =
+            splits.iter().filter_map(|(row, split)| Some((*row, self.unfit_for(*row, split, &splits)?))).collect();
+        unfit.sort_unstable_by_key(|(row, _)| *row);
+        for (row, reason) in unfit {
+            let Some(entry) = self.entries.get_mut(row as usize) else { continue };
+            conflict(entry.key(), reason);
+            let key = entry.key();
+            // What is kept of a row that is new in this table is nothing.
+            *entry = match before.and_then(|before| before.good_row(key)) {
+                Some(good) => Entry::kept(key, good),
+                None => Entry::Invalid(key.into()),
+            };
+        }
+    }
+
+    fn unfit_for(
+        &self,
+        row: RowId,
+        split: &SplitRow,
+        splits: &HashMap<RowId, Arc<SplitRow>>,
+    ) -> Option<ConflictReason> {
+        let lost = split.arms().iter().find(|arm| arm.leads_to().is_some_and(|to| self.find_named(to).is_none()));
+        if let Some(arm) = lost {
+            let (arm, version) = (arm.name().to_owned(), arm.leads_to().unwrap_or_default().to_owned());
+            return Some(ConflictReason::ArmOfNothing { arm, version });
+        }
+        // All rows that can be reached: few lead anywhere.
+        let mut reached: Vec<RowId> = Vec::new();
+        let mut next: Vec<&SplitRow> = [split].into();
+        while let Some(split) = next.pop() {
+            for to in split.arms().iter().filter_map(|arm| self.find_named(arm.leads_to()?)) {
+                if to == row {
+                    return Some(ConflictReason::SplitCycle);
+                }
+                if !reached.contains(&to) {
+                    reached.push(to);
+                    next.extend(splits.get(&to).map(|split| &**split));
+                }
+            }
+        }
+        None
+    }
+}
