@@ -5,14 +5,22 @@ use crate::{
     patience::within,
 };
 use bytes::{Buf, Bytes, BytesMut};
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http2;
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use hyper::{body::Frame, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{ClientConfig, pki_types::ServerName};
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    convert::Infallible,
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
+    task::JoinHandle,
 };
 use tokio_rustls::TlsConnector;
 
@@ -31,6 +39,14 @@ impl Connection {
     pub async fn open(address: SocketAddr) -> Self {
         let stream = within("a connection", TcpStream::connect(address)).await.unwrap();
         stream.set_nodelay(true).unwrap();
+        Self { transport: Box::new(stream), unread: BytesMut::new() }
+    }
+
+    /// Connects in the clear, from this address of the machine's own.
+    pub async fn open_from(source: IpAddr, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(source, 0)).unwrap();
+        let stream = within("a connection", socket.connect(address)).await.unwrap();
         Self { transport: Box::new(stream), unread: BytesMut::new() }
     }
 
@@ -63,6 +79,50 @@ impl Connection {
             self.transport.flush().await
         })
         .await
+    }
+
+    /// Sends these bytes again and again until the peer closes, and says how often; what it says meanwhile is not read by
+    /// anybody.
+    ///
+    /// # Panics
+    /// It does not close within the patience.
+    pub async fn send_until_closed(&mut self, mut bytes: impl FnMut(u32) -> Vec<u8>) -> u32 {
+        let (mut from, mut to) = tokio::io::split(&mut self.transport);
+        let sent = std::cell::Cell::new(0);
+        let sending = async {
+            while to.write_all(&bytes(sent.get())).await.is_ok() && to.flush().await.is_ok() {
+                sent.set(sent.get() + 1);
+            }
+        };
+        let reading = async {
+            let mut sink = vec![0; 16 << 10];
+            while matches!(from.read(&mut sink).await, Ok(n) if n > 0) {}
+        };
+        within("the peer's close", async {
+            tokio::select! {
+                () = sending => {}
+                () = reading => {}
+            }
+        })
+        .await;
+        sent.get()
+    }
+
+    /// Sends these bytes in small pieces, then says that nothing more will be sent, and returns all that the peer says
+    /// until its own end.
+    pub async fn exchange(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut heard = self.unread.split().to_vec();
+        let (mut from, mut to) = tokio::io::split(&mut self.transport);
+        let sending = async {
+            for piece in bytes.chunks(7001) {
+                to.write_all(piece).await.unwrap();
+                to.flush().await.unwrap();
+            }
+            to.shutdown().await.unwrap();
+        };
+        let ((), read) = within("the peer's end", async { tokio::join!(sending, from.read_to_end(&mut heard)) }).await;
+        read.unwrap();
+        heard
     }
 
     /// Says that nothing more will be sent.
@@ -134,7 +194,7 @@ impl Connection {
             }
             interim.push(status);
         };
-        let mut answer = Answer { status, fields, body: Bytes::new(), complete: true, interim };
+        let mut answer = Answer { status, fields, body: Bytes::new(), trailers: Vec::new(), complete: true, interim };
         let bodyless = method == "HEAD" || matches!(status, 101 | 204 | 304);
         if !bodyless {
             let body = if answer.members("transfer-encoding") == ["chunked"] {
@@ -211,7 +271,35 @@ async fn tls(
 /// An HTTP/2 connection over TLS.
 #[derive(Clone)]
 pub struct Http2 {
-    sender: http2::SendRequest<Full<Bytes>>,
+    sender: http2::SendRequest<BoxBody<Bytes, Infallible>>,
+}
+
+/// A request whose body never comes; dropped, it is reset.
+pub struct Begun(JoinHandle<bool>);
+
+impl Begun {
+    /// Whether the server ends the stream without an answer.
+    pub async fn is_reset(mut self) -> bool {
+        within("the stream's end", &mut self.0).await.unwrap()
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A body that is always about to come.
+struct Never;
+
+impl hyper::body::Body for Never {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
 }
 
 impl Http2 {
@@ -229,32 +317,58 @@ impl Http2 {
         self.try_ask(request).await.expect("the stream was ended without an answer")
     }
 
+    /// Sends a request's head, and nothing of its body.
+    pub async fn begin(&mut self, request: &Request) -> Begun {
+        within("leave to send", self.sender.ready()).await.unwrap();
+        let answer = self.sender.send_request(head(request).body(Never.boxed()).unwrap());
+        Begun(tokio::spawn(async { answer.await.is_err() }))
+    }
+
     /// Sends a request and waits for its answer; `None` where the stream ends before one begins.
     pub async fn try_ask(&mut self, request: &Request) -> Option<Answer> {
-        let mut builder = http::Request::builder()
-            .method(request.method.as_str())
-            .uri(format!("https://{}{}", request.host, request.target));
-        for (name, value) in &request.fields {
-            builder = builder.header(name, value);
-        }
-        let message = builder.body(Full::new(request.body.clone().unwrap_or_default())).unwrap();
+        let builder = head(request);
+        let message = builder.body(Full::new(request.body.clone().unwrap_or_default()).boxed()).unwrap();
+        self.send(message).await
+    }
+
+    /// Asks for a tunnel to an authority (RFC 9113 §8.5), and waits for the answer.
+    pub async fn connect(&mut self, authority: &str) -> Answer {
+        let head = http::Request::builder().method("CONNECT").uri(authority);
+        self.send(head.body(Full::default().boxed()).unwrap()).await.expect("the stream was ended without an answer")
+    }
+
+    async fn send(&mut self, message: http::Request<BoxBody<Bytes, Infallible>>) -> Option<Answer> {
         let answer = within("an answer", self.sender.send_request(message)).await.ok()?;
         let (head, mut stream) = answer.into_parts();
-        let mut body = BytesMut::new();
+        let (mut body, mut trailers) = (BytesMut::new(), http::HeaderMap::new());
         let complete = loop {
             match within("the body", stream.frame()).await {
                 None => break true,
-                Some(Ok(frame)) => body.extend_from_slice(&frame.into_data().unwrap_or_default()),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(part) => body.extend_from_slice(&part),
+                    Err(frame) => trailers = frame.into_trailers().unwrap_or_default(),
+                },
                 Some(Err(_)) => break false,
             }
         };
-        let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         Some(Answer {
             status: head.status.as_u16(),
-            fields: head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+            fields: lines(&head.headers),
             body: body.freeze(),
+            trailers: lines(&trailers),
             complete,
             interim: Vec::new(),
         })
     }
+}
+
+fn lines(fields: &http::HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    fields.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
+}
+
+fn head(request: &Request) -> http::request::Builder {
+    let uri = format!("https://{}{}", request.host, request.target);
+    let start = http::Request::builder().method(request.method.as_str()).uri(uri);
+    request.fields.iter().fold(start, |builder, (name, value)| builder.header(name, value))
 }

@@ -29,6 +29,7 @@
 pub mod certs;
 pub mod client;
 pub mod corpus;
+pub mod frames;
 pub mod message;
 pub mod node;
 pub mod origin;

@@ -96,6 +96,8 @@ pub struct Answer {
     pub fields: Vec<(String, String)>,
     /// The body, chunked coding undone.
     pub body: Bytes,
+    /// The trailers, in order, of an answer over HTTP/2.
+    pub trailers: Vec<(String, String)>,
     /// Whether the body came to its end as its framing says; a truncated one did not.
     pub complete: bool,
     /// The interim answers (1xx) that came before.

@@ -5,10 +5,12 @@
 
 mod behaviour;
 mod odd;
+mod websocket;
 mod wire;
 
 pub use behaviour::{Behaviour, Gate};
 pub use odd::{BlackHole, RawOrigin};
+pub use websocket::WebSocket;
 
 use crate::{
     certs::{Authority, Certificate},

@@ -86,6 +86,9 @@ impl App {
         for warning in config.warnings() {
             tracing::warn!("{warning}");
         }
+        if let Some(shortage) = listen::descriptors::shortage(config.limits.connections) {
+            tracing::warn!("{shortage}");
+        }
         let sources = Sources::open(&config, &background, None)?;
         let table = Arc::new(sources.live_table(&config));
         let open = Arc::new(OpenConnections::default());

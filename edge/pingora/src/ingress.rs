@@ -4,8 +4,10 @@
 mod body;
 mod chunks;
 mod farewell;
+mod frames;
 mod framing;
 mod head;
+mod http2;
 mod line;
 mod octets;
 mod pace;
@@ -22,7 +24,7 @@ use crate::{
 use bytes::BytesMut;
 use head::{HeadScan, Progress};
 use pingora_core::{
-    apps::{HttpServerApp, ServerApp},
+    apps::HttpServerApp,
     protocols::{ALPN, GetSocketDigest, Shutdown, Ssl, http::ServerSession},
     server::ShutdownWatch,
 };
@@ -116,14 +118,16 @@ impl Ingress {
     }
 
     /// Serves one connection to its end.
-    pub(crate) async fn serve(&self, mut wire: Wire) {
+    pub(crate) async fn serve(self: &Arc<Self>, mut wire: Wire) {
         if wire.selected_alpn_proto() == Some(ALPN::H2) {
             // pingora would wait for the preface for ever.
             let preface = timeout(self.limits.head_timeout, wire.read_ahead(HTTP2_PREFACE)).await;
-            if !matches!(preface, Ok(Ok(()))) {
-                return;
+            match preface {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return,
+                Err(_) => return self.metrics.timed_out(Waited::Head),
             }
-            self.proxy.process_new(Box::new(wire), &self.over).await;
+            self.clone().serve_http2(wire).await;
         } else {
             self.serve_http1(Box::new(wire)).await;
         }

@@ -4,6 +4,7 @@
 //! the thread that accepted it, and nothing on its way is shared but what is only read. All threads accept from the
 //! same sockets. See docs/decisions/0001-own-accept-loop.md.
 
+pub(crate) mod descriptors;
 mod permits;
 
 use crate::{
@@ -243,7 +244,7 @@ impl Acceptor {
         }
     }
 
-    async fn serve(&self, stream: TcpStream, peer: SocketAddr, permit: Permit, ingress: &Ingress) {
+    async fn serve(&self, stream: TcpStream, peer: SocketAddr, permit: Permit, ingress: &Arc<Ingress>) {
         // An answer leaves when it is flushed; Nagle would only delay the last segment.
         let _ = stream.set_nodelay(true);
         let limits = ingress.limits();

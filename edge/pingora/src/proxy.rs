@@ -9,7 +9,7 @@ mod upgrade;
 use crate::{
     clock::unix_now,
     dial::{DialError, Dialer},
-    ingress::{IngressLimits, check_http2, is_authority},
+    ingress::{IngressLimits, Line, check_http2, is_authority},
     reply::Reply,
     telemetry::Metrics,
 };
@@ -227,17 +227,24 @@ impl ProxyHttp for Verge {
         let mut edits = RequestEdits::take(upstream, request.headers);
         forward.edit_request(&request, &hop, &mut edits);
         edits.put_back(upstream, journey.target.clone());
+        if let Some(line) = session.digest().and_then(Line::of) {
+            line.want_body();
+        }
         Ok(())
     }
 
     async fn request_body_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
-        _: bool,
+        done: bool,
         journey: &mut Journey,
     ) -> Result<()> {
-        journey.body += body.as_ref().map_or(0, |part| part.len() as u64);
+        let length = body.as_ref().map_or(0, Bytes::len);
+        if let Some(line) = session.digest().and_then(Line::of) {
+            line.body_moved(length, done);
+        }
+        journey.body += length as u64;
         if journey.body > self.max_body {
             return Err(Error::explain(BODY_TOO_LARGE, "request body over the limit").into_down());
         }

@@ -30,6 +30,7 @@ pub(crate) struct Metrics {
     /// By limit, in the order of [`Full::ALL`].
     turned_away: [AtomicU64; Full::ALL.len()],
     accepts_failed: AtomicU64,
+    floods: AtomicU64,
     /// By what was waited for, in the order of [`Waited::ALL`].
     timed_out: [AtomicU64; Waited::ALL.len()],
     upstream_retries: AtomicU64,
@@ -112,6 +113,11 @@ impl Metrics {
     /// A connection could not be accepted.
     pub(crate) fn accept_failed(&self) {
         self.accepts_failed.fetch_add(1, Relaxed);
+    }
+
+    /// A client sent more HTTP/2 frames than it had reason to.
+    pub(crate) fn flooded(&self) {
+        self.floods.fetch_add(1, Relaxed);
     }
 
     /// A client was too slow.
@@ -208,6 +214,7 @@ pub(crate) fn render(
         let refused = sum_at(threads, |m| &m.turned_away, at);
         page.sample("verge_connections_refused_total", &[("limit", full.as_str())], refused);
     }
+    page.single("verge_http2_floods_total", "counter", "Connections ended for their frames.", sum(&|m| &m.floods));
     page.family("verge_client_timeouts_total", "counter", "Clients that were too slow, by what was waited for.");
     for (at, waited) in Waited::ALL.iter().enumerate() {
         let slow = sum_at(threads, |m| &m.timed_out, at);

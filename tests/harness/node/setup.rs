@@ -24,6 +24,7 @@ pub struct Setup {
     apis: String,
     environment: Vec<(String, String)>,
     document: Option<String>,
+    descriptors: Option<usize>,
 }
 
 impl Setup {
@@ -45,6 +46,7 @@ impl Setup {
             apis: "[[api]]\nname = \"orders\"\nhosts = [\"*\"]\n[api.version]\nvendor = \"example\"\n".to_owned(),
             environment: Vec::new(),
             document: None,
+            descriptors: None,
         }
     }
 
@@ -168,6 +170,13 @@ impl Setup {
         self
     }
 
+    /// With so few file descriptors.
+    #[must_use]
+    pub fn descriptors(mut self, count: usize) -> Self {
+        self.descriptors = Some(count);
+        self
+    }
+
     /// With `[origins]` (without its dial overrides) and `[[api]]` from a text that has both.
     #[must_use]
     pub fn document(mut self, text: &str) -> Self {
@@ -221,7 +230,14 @@ impl Setup {
         }
         self.scratch.write("ca.pem", &self.ca);
         let config = self.scratch.write("verge.toml", self.text());
-        let mut command = Command::new(binary());
+        let mut command = match self.descriptors {
+            Some(count) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {count}; exec \"$0\" \"$@\"")]).arg(binary());
+                shell
+            }
+            None => Command::new(binary()),
+        };
         let subcommand = arguments.iter().take_while(|argument| !argument.starts_with('-')).count();
         command.args(&arguments[..subcommand]).arg("-c").arg(config).args(&arguments[subcommand..]);
         command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");

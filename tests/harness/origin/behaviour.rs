@@ -49,6 +49,8 @@ pub enum Behaviour {
     CutShortChunked,
     /// Sends each part as a chunk of its own.
     Streamed(Vec<Bytes>),
+    /// Sends a gRPC message back, with its status in trailers.
+    Grpc,
 }
 
 impl Behaviour {
@@ -72,6 +74,14 @@ impl Behaviour {
             Self::Held(gate) => {
                 gate.opened().await;
                 Ok(echo(seen))
+            }
+            Self::Grpc => {
+                let trailers = http::HeaderMap::from_iter([(
+                    http::HeaderName::from_static("grpc-status"),
+                    http::HeaderValue::from_static("0"),
+                )]);
+                let body = whole(seen.body.clone()).with_trailers(std::future::ready(Some(Ok(trailers)))).boxed();
+                Ok(Response::builder().header("content-type", "application/grpc").body(body).unwrap())
             }
             Self::Silent => std::future::pending().await,
             Self::ResetOnceUsed | Self::HangUpOnceUsed if seen.turn == 1 => Ok(echo(seen)),

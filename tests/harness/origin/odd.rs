@@ -4,7 +4,7 @@ use crate::{certs::Certificate, patience::within};
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -19,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 pub struct RawOrigin {
     address: SocketAddr,
     requests: Arc<AtomicUsize>,
+    heard: Arc<Mutex<Vec<u8>>>,
 }
 
 impl RawOrigin {
@@ -26,11 +27,13 @@ impl RawOrigin {
     pub async fn start(certificate: &Certificate, answer: impl Into<Vec<u8>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let tls = TlsAcceptor::from(certificate.server_config(&["http/1.1"]));
-        let origin = Self { address: listener.local_addr().unwrap(), requests: Arc::default() };
-        let (answer, requests): (Arc<[u8]>, _) = (answer.into().into(), origin.requests.clone());
+        let origin = Self { address: listener.local_addr().unwrap(), requests: Arc::default(), heard: Arc::default() };
+        let answer: Arc<[u8]> = answer.into().into();
+        let (requests, heard) = (origin.requests.clone(), origin.heard.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (tls, answer, requests) = (tls.clone(), answer.clone(), requests.clone());
+                let (tls, answer) = (tls.clone(), answer.clone());
+                let (requests, heard) = (requests.clone(), heard.clone());
                 tokio::spawn(async move {
                     let Ok(mut stream) = tls.accept(stream).await else { return };
                     let mut head = Vec::new();
@@ -44,8 +47,8 @@ impl RawOrigin {
                     let _ = stream.write_all(&answer).await;
                     let _ = stream.shutdown().await;
                     // What the proxy still sends is read, so that closing is no reset.
-                    let mut rest = Vec::new();
-                    let _ = stream.read_to_end(&mut rest).await;
+                    let _ = stream.read_to_end(&mut head).await;
+                    heard.lock().unwrap().extend(head);
                 });
             }
         });
@@ -56,6 +59,12 @@ impl RawOrigin {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Everything it has been sent over connections that are closed.
+    #[must_use]
+    pub fn heard(&self) -> Vec<u8> {
+        self.heard.lock().unwrap().clone()
     }
 
     /// How many request heads it has read.

@@ -59,7 +59,7 @@ impl Generation {
                     metrics: metrics.clone(),
                 };
                 let mut proxy = http_proxy(&conf, verge);
-                proxy.server_options = Some(http2_options(config));
+                proxy.server_options = Some(server_options());
                 Arc::new(Ingress::new(Arc::new(proxy), limits(config), logs_access, metrics.clone(), shutdown.clone()))
             })
             .collect();
@@ -97,11 +97,9 @@ fn limits(config: &Config) -> IngressLimits {
     }
 }
 
-/// An HTTP/2 connection without streams is as idle as an HTTP/1 one without requests.
-fn http2_options(config: &Config) -> HttpServerOptions {
+/// CONNECT is not proxied: the router refuses it. But it may come that far, for pingora's own refusal would be bare.
+fn server_options() -> HttpServerOptions {
     let mut options = HttpServerOptions::default();
-    options.h2_idle_timeout = Some(config.limits.idle_timeout);
-    // Not to proxy it, but so that the refusal is the router's: pingora's own would be bare.
     options.allow_connect_method_proxying = true;
     options
 }

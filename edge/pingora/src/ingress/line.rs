@@ -5,17 +5,29 @@ use pingora_core::protocols::{Digest, raw_connect::ProxyDigest};
 use pingora_http::ResponseHeader;
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
+use tokio::sync::Notify;
 
-/// A connection on which another protocol may begin.
+/// Under a request that asks for another protocol, and under an HTTP/2 stream with a body; others have none.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
     tunnel: AtomicBool,
+    wanted: AtomicBool,
+    bytes: AtomicU64,
+    done: AtomicBool,
+    moved: Notify,
+}
+
+/// How far a body has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    Bytes(u64),
+    Done,
 }
 
 impl Line {
-    /// The line under a request that asks for another protocol; others have none.
+    /// The line under a request, where it has one.
     pub(crate) fn of(digest: &Digest) -> Option<&Arc<Self>> {
         digest.proxy_digest.as_ref()?.user_data.as_ref()?.downcast_ref()
     }
@@ -25,8 +37,39 @@ impl Line {
         self.tunnel.store(true, Ordering::Release);
     }
 
+    /// The origin is there: from here on it is the client that is waited for.
+    pub(crate) fn want_body(&self) {
+        self.wanted.store(true, Ordering::Release);
+        self.moved.notify_one();
+    }
+
+    /// So much of the body has come on, and perhaps its end.
+    pub(crate) fn body_moved(&self, bytes: usize, done: bool) {
+        self.bytes.fetch_add(bytes as u64, Ordering::AcqRel);
+        if done {
+            self.done.store(true, Ordering::Release);
+        }
+        self.moved.notify_one();
+    }
+
     pub(super) fn is_tunnel(&self) -> bool {
         self.tunnel.load(Ordering::Acquire)
+    }
+
+    /// Returns when the body is waited for.
+    pub(super) async fn wanted(&self) {
+        while !self.wanted.load(Ordering::Acquire) {
+            self.moved.notified().await;
+        }
+    }
+
+    /// Returns when the body has moved.
+    pub(super) async fn moved(&self) -> Progress {
+        self.moved.notified().await;
+        match self.done.load(Ordering::Acquire) {
+            true => Progress::Done,
+            false => Progress::Bytes(self.bytes.load(Ordering::Acquire)),
+        }
     }
 
     pub(super) fn digest(self: &Arc<Self>) -> Option<Arc<ProxyDigest>> {

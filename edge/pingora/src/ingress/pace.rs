@@ -14,6 +14,16 @@ pub(crate) struct PaceLimits {
     pub(crate) rate: u64,
 }
 
+impl PaceLimits {
+    /// How long a client may keep us waiting, after so many bytes.
+    pub(super) fn allow(&self, bytes: u64) -> Duration {
+        match bytes.saturating_mul(1000).checked_div(self.rate) {
+            Some(millis) => self.grace.saturating_add(Duration::from_millis(millis)),
+            None => Duration::MAX,
+        }
+    }
+}
+
 /// The pace of one body. Only the time that is waited for the client counts: that an origin takes a body slowly is no
 /// fault of who sends it.
 #[derive(Debug, Default)]
@@ -39,10 +49,7 @@ impl Pace {
             return Ok(());
         };
         self.waited += since.elapsed();
-        let allowed = match self.bytes.saturating_mul(1000).checked_div(limits.rate) {
-            Some(millis) => limits.grace.saturating_add(Duration::from_millis(millis)),
-            None => Duration::MAX,
-        };
+        let allowed = limits.allow(self.bytes);
         self.bytes += bytes as u64;
         if self.waited > allowed { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
     }

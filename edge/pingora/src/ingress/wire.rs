@@ -7,11 +7,12 @@
 use super::{
     body::BodyEnd,
     farewell::{Transport, farewell},
+    frames::FrameMeter,
     framing::BodyFraming,
     line::Line,
     pace::{Pace, PaceLimits},
 };
-use crate::listen::Permit;
+use crate::{listen::Permit, telemetry::Metrics};
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
 use pingora_core::protocols::{
@@ -25,13 +26,17 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::Sleep,
+    time::{Instant, Sleep, sleep},
 };
 use tokio_rustls::server::TlsStream;
+
+/// How long the origin's side of a tunnel may be silent once the client's has ended. pingora ends both with the first.
+const HALF_CLOSED: Duration = Duration::from_secs(5);
 
 /// Writes are gathered up to this many bytes, so that a head and a short body leave in one segment.
 const GATHER: usize = 8 * 1024;
@@ -47,11 +52,15 @@ pub(crate) struct Wire {
     end: Option<BodyEnd>,
     /// Where the request asks for another protocol.
     line: Option<Arc<Line>>,
+    /// What HTTP/2 frames cost.
+    frames: Option<Box<(FrameMeter, Arc<Metrics>)>>,
     limits: PaceLimits,
     incoming: Pace,
     outgoing: Pace,
     /// Runs while a write gets nowhere.
     stall: Option<Pin<Box<Sleep>>>,
+    /// Runs when the client of a tunnel has ended its side, while the origin's may go on.
+    half_closed: Option<Pin<Box<Sleep>>>,
     /// Whether anything was written: who closes now should let the client read it.
     answered: bool,
     socket: Arc<SocketDigest>,
@@ -90,16 +99,23 @@ impl Wire {
             ahead: BytesMut::new(),
             end: None,
             line: None,
+            frames: None,
             limits,
             incoming: Pace::default(),
             outgoing: Pace::default(),
             stall: None,
+            half_closed: None,
             answered: false,
             socket,
             tls: None,
             alpn: None,
             permit: Some(permit),
         }
+    }
+
+    /// Counts the frames that come from here on, as HTTP/2's.
+    pub(super) fn count_frames(&mut self, metrics: Arc<Metrics>) {
+        self.frames = Some(Box::new((FrameMeter::new(), metrics)));
     }
 
     /// Returns when this many bytes have come; they are still to be read.
@@ -187,6 +203,12 @@ impl Wire {
             Poll::Ready(written) => {
                 self.stall = None;
                 let written = written?;
+                if let Some(silence) = &mut self.half_closed {
+                    silence.as_mut().reset(Instant::now() + HALF_CLOSED);
+                }
+                if let Some((frames, _)) = self.frames.as_deref_mut() {
+                    frames.wrote(written);
+                }
                 if self.end.is_some() {
                     self.outgoing.moves(written, &self.limits)?;
                 }
@@ -203,7 +225,7 @@ impl Wire {
 
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let grace = self.limits.grace;
-        let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(grace)));
+        let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(grace)));
         stall.as_mut().poll(cx).map(|()| io::ErrorKind::TimedOut.into())
     }
 
@@ -236,18 +258,33 @@ fn socket_digest(stream: &TcpStream, peer: SocketAddr) -> Arc<SocketDigest> {
 
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.line.as_ref().is_some_and(|line| line.is_tunnel()) {
+        if let Some(silence) = &mut self.half_closed {
+            return silence.as_mut().poll(cx).map(Ok);
+        }
+        let tunnel = self.line.as_ref().is_some_and(|line| line.is_tunnel());
+        if tunnel {
             self.end = None;
         }
         if self.end.is_some() {
             return self.poll_read_request(cx, buf);
         }
-        if !self.ahead.is_empty() {
+        let before = buf.filled().len();
+        if self.ahead.is_empty() {
+            ready!(self.transport.connection().poll_read(cx, buf))?;
+        } else {
             let taken = self.ahead.len().min(buf.remaining());
             buf.put_slice(&self.ahead.split_to(taken));
-            return Poll::Ready(Ok(()));
         }
-        self.transport.connection().poll_read(cx, buf)
+        if let Some((frames, metrics)) = self.frames.as_deref_mut()
+            && frames.take(buf.filled().get(before..).unwrap_or_default()).is_err()
+        {
+            metrics.flooded();
+            return Poll::Ready(Err(io::Error::other("more frames than a client has reason to send")));
+        }
+        if tunnel && buf.filled().len() == before {
+            return self.half_closed.insert(Box::pin(sleep(HALF_CLOSED))).as_mut().poll(cx).map(Ok);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -13,8 +13,8 @@ pub(super) const BODY_TOO_LARGE: ErrorType = ErrorType::Custom("body too large")
 /// What a failure is called to the client; `None` where there is no client any more.
 pub(super) fn reason_of(error: &Error) -> Option<Reason> {
     use ErrorType::{
-        ConnectTimedout, ConnectionClosed, HandshakeError, InvalidCert, InvalidHTTPHeader, ReadError, ReadTimedout,
-        TLSHandshakeFailure, TLSHandshakeTimedout, TLSWantX509Lookup, WriteError, WriteTimedout,
+        ConnectTimedout, ConnectionClosed, H2Error, HandshakeError, InvalidCert, InvalidHTTPHeader, ReadError,
+        ReadTimedout, TLSHandshakeFailure, TLSHandshakeTimedout, TLSWantX509Lookup, WriteError, WriteTimedout,
     };
     let kind = error.etype();
     if *kind == BODY_TOO_LARGE {
@@ -24,7 +24,10 @@ pub(super) fn reason_of(error: &Error) -> Option<Reason> {
         return Some(Reason::BadRequest);
     }
     Some(match (error.esource(), kind) {
-        (ErrorSource::Downstream, ReadError | WriteError | ConnectionClosed | ReadTimedout | WriteTimedout) => {
+        (
+            ErrorSource::Downstream,
+            ReadError | WriteError | ConnectionClosed | ReadTimedout | WriteTimedout | H2Error,
+        ) => {
             return None;
         }
         (ErrorSource::Downstream, _) => Reason::BadRequest,
