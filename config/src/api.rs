@@ -2,6 +2,7 @@
 
 use crate::{
     claims::Claims,
+    cors,
     entry::Entry,
     keys,
     section::Section,
@@ -72,6 +73,7 @@ fn read_draft(section: &mut Section<'_>) -> ApiDraft {
         allow: section.entry("allow").and_then(|entry| filled(&entry, DomainPattern::parse, NO_FURTHER_LIMIT)),
         supported: section.boolean("supported"),
         status: section.section("status").map(|status| read_statuses(&status)),
+        cors: section.section("cors").map(cors::read),
         ..ApiDraft::default()
     };
     if let Some(mut version) = section.section("version") {

@@ -19,6 +19,7 @@ pub mod table;
 pub mod units;
 
 mod claims;
+mod cors;
 mod entry;
 mod report;
 mod section;

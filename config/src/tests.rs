@@ -179,7 +179,7 @@ fn a_key_like_no_other_gets_the_list() {
 fn each_key_is_listed_once() {
     check_api(
         "zzzzzzzzzz = 1\n",
-        "line 9: api[0].zzzzzzzzzz: unknown key `zzzzzzzzzz`, there are `name`, `hosts`, `path`, `strip`, `allow`, `supported`, `status`, `version`, `table`",
+        "line 9: api[0].zzzzzzzzzz: unknown key `zzzzzzzzzz`, there are `name`, `hosts`, `path`, `strip`, `allow`, `supported`, `status`, `cors`, `version`, `table`",
     );
 }
 
@@ -467,6 +467,14 @@ read = ["header"]
 vendor = ["example", "example.orders"]
 header = "X-Api-Version"
 missing = "latest"
+[api.cors]
+origins = ["https://app.example.com", "https://*.example.com"]
+methods = ["*"]
+headers = ["X-A"]
+expose = ["X-B"]
+credentials = true
+max_age = "1h"
+existing = "keep"
 [api.status]
 unknown_version = 404
 "#;
@@ -478,6 +486,45 @@ unknown_version = 404
     assert!(api.reads(verge_router::Source::Header) && !api.reads(verge_router::Source::Accept));
     assert_eq!(api.missing(), &verge_router::api::Missing::Version("latest".into()));
     assert_eq!(api.status(verge_router::Reason::UnknownVersion).unwrap(), 404);
+    assert!(api.cors().unwrap().varies());
+}
+
+#[test]
+fn a_cors_policy_that_cannot_be_is_refused() {
+    let check = |text: &str, expected: &str| check_api(&format!("[api.cors]\n{text}"), expected);
+    check(
+        "methods = [\"GET\"]\n",
+        "line 9: api[0].cors: `origins` is missing: write `origins = [\"https://app.example.com\"]`",
+    );
+    check(
+        "origins = [\"https://app.example.com/\"]\n",
+        "line 10: api[0].cors.origins[0]: web origin `https://app.example.com/`: an origin is scheme, host and port, without a path or a slash at its end",
+    );
+    check(
+        "origins = [\"https://*.com\"]\n",
+        "line 10: api[0].cors.origins[0]: web origin `https://*.com`: `*` needs at least two labels after it",
+    );
+    check(
+        "origins = [\"*\"]\ncredentials = true\n",
+        "line 10: api[0].cors.origins: `*` cannot be combined with `credentials = true`: name the origins and fields (Fetch, \"CORS protocol and credentials\")",
+    );
+    check(
+        "origins = []\n",
+        "line 10: api[0].cors.origins: no web origins are named: write `origins = [\"https://app.example.com\"]`",
+    );
+    check(
+        "origins = [\"*\"]\nmethods = [\"TRACE\"]\n",
+        "line 11: api[0].cors.methods[0]: `TRACE` is no method that a page can be allowed to use",
+    );
+    check("origins = [\"*\"]\nheaders = [\"*\", \"a\"]\n", "line 11: api[0].cors.headers: `*` stands alone");
+    check(
+        "origins = [\"*\"]\nmax_age = \"25h\"\n",
+        "line 11: api[0].cors.max_age: `25h` is out of bounds: from `0s` to `1d`",
+    );
+    check(
+        "origins = [\"*\"]\nexisting = \"drop\"\n",
+        "line 11: api[0].cors.existing: `drop` is not known here, there are `replace`, `keep`",
+    );
 }
 
 #[test]
@@ -644,7 +691,7 @@ fn every_listed_key_is_read() {
 /// What is listed as a default is the default.
 #[test]
 fn a_default_written_out_changes_nothing() {
-    let least = format!("{LEAST}[[api]]\nname = \"a\"\nhosts = \"*\"\n");
+    let least = format!("{LEAST}[[api]]\nname = \"a\"\nhosts = \"*\"\ncors.origins = \"https://a.example\"\n");
     let mut checked = 0;
     for key in keys::KEYS {
         let value = match key.kind {

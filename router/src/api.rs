@@ -13,7 +13,7 @@ pub use invalid::InvalidApi;
 pub use place::{ApiPath, HostPattern, MAX_HOST};
 pub use policy::{DEFAULT_HEADER, Missing, Scheme, Vendor, parse_header, parse_status};
 
-use crate::{origin::DomainPattern, rejection::Reason, version::Source};
+use crate::{cors::Cors, origin::DomainPattern, rejection::Reason, version::Source};
 use alloc::{boxed::Box, vec::Vec};
 use http::{HeaderName, HeaderValue, StatusCode};
 
@@ -35,8 +35,9 @@ pub struct Api {
     preflight: Missing,
     status: Vec<(Reason, StatusCode)>,
     lists_supported: bool,
+    cors: Option<Cors>,
     vary: Vec<HeaderName>,
-    vary_value: HeaderValue,
+    vary_value: Option<HeaderValue>,
 }
 
 impl Api {
@@ -137,10 +138,16 @@ impl Api {
         &self.vary
     }
 
-    /// The same as a `Vary` value.
+    /// The same as a `Vary` value; `None` where there are none.
     #[must_use]
-    pub fn vary_value(&self) -> &HeaderValue {
-        &self.vary_value
+    pub fn vary_value(&self) -> Option<&HeaderValue> {
+        self.vary_value.as_ref()
+    }
+
+    /// Its CORS policy, where it has one.
+    #[must_use]
+    pub fn cors(&self) -> Option<&Cors> {
+        self.cors.as_ref()
     }
 }
 

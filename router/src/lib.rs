@@ -4,8 +4,8 @@
 //! edge that carries it (a proxy, a wasm filter, a function) decides alike. What it needs from outside is an argument;
 //! what it learns it returns, or tells a [`Witness`] that `explain` brings along.
 //!
-//! The modules stand in the order a request walks through them: [`request`] → [`api`] → [`version`] → [`resolve`] →
-//! [`table`] → [`split`] → [`rewrite`].
+//! The modules stand in the order a request walks through them: [`request`] → [`api`] → [`cors`] → [`version`] →
+//! [`resolve`] → [`table`] → [`split`] → [`rewrite`].
 //!
 //! Contract:
 //! - With no [`MappingTable`] there is no call: an unread store cannot look like an unknown version.
@@ -19,6 +19,7 @@
 extern crate alloc;
 
 pub mod api;
+pub mod cors;
 pub mod lifecycle;
 pub mod moment;
 pub mod origin;

@@ -2,6 +2,8 @@
 
 use crate::{
     api::Api,
+    cors::PREFLIGHT_VARY,
+    request::Request,
     rewrite::{API_VERSION, VERGE_REASON},
     table::Good,
 };
@@ -42,7 +44,8 @@ pub enum Reason {
     TargetTooLong,
     /// Rejection: the head, or its number of fields, is over its limit.
     HeadTooLarge,
-    /// Not a failure: a CORS preflight, and no version to send it to. Answered without CORS fields, never refused.
+    /// Not a failure: a CORS preflight, answered by the API's policy; or without CORS fields, where there is neither a
+    /// policy nor a version to send it to. Never refused.
     Preflight,
     /// Fault: the table, or this API's part of it, was never loaded.
     NoTable,
@@ -184,7 +187,7 @@ impl Reason {
             Self::BodyTooLarge => "The request body is too large",
             Self::TargetTooLong => "The request target is too long",
             Self::HeadTooLarge => "The request head is too large",
-            Self::Preflight => "A CORS preflight that no version answers",
+            Self::Preflight => "A CORS preflight, answered here",
             Self::NoTable => "The version table has not been loaded yet",
             Self::OriginUnreachable => "The origin cannot be reached",
             Self::OriginTls => "The origin's TLS handshake failed",
@@ -255,11 +258,34 @@ pub struct Rejection {
     pub row: Option<Box<Good>>,
     /// Versions that would have been served, newest first, at most [`MAX_SUPPORTED`]; empty where policy hides them.
     pub supported: Vec<Box<str>>,
+    /// What the API's policies say to this request besides.
+    pub(crate) cors: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Rejection {
     pub(crate) fn new(reason: Reason) -> Self {
-        Self { reason, api: None, requested: None, version: None, api_version: None, row: None, supported: Vec::new() }
+        Self {
+            reason,
+            api: None,
+            requested: None,
+            version: None,
+            api_version: None,
+            row: None,
+            supported: Vec::new(),
+            cors: Vec::new(),
+        }
+    }
+
+    /// The same, as browsers must see it under the API's CORS policy, or their pages could not read why.
+    pub(crate) fn to(mut self, request: &Request<'_>) -> Self {
+        if let Some(cors) = self.api.as_ref().and_then(|api| api.cors()) {
+            self.cors = if self.reason == Reason::Preflight {
+                cors.preflight_fields(request.headers).collect()
+            } else {
+                cors.answer_fields(request.headers).collect()
+            };
+        }
+        self
     }
 
     /// The status to answer with: the API's own choice, or the reason's default.
@@ -272,13 +298,18 @@ impl Rejection {
     #[must_use]
     pub fn fields(&self) -> Vec<(HeaderName, HeaderValue)> {
         let mut fields = self.reason.fields();
-        // Without an API nothing is known about what the choice could depend on.
-        let vary = self.api.as_ref().map_or(HeaderValue::from_static("*"), |api| api.vary_value().clone());
-        fields.push((header::VARY, vary));
+        let vary = match &self.api {
+            // Without an API nothing is known about what the choice could depend on.
+            None => Some(HeaderValue::from_static("*")),
+            Some(api) if self.reason == Reason::Preflight && api.cors().is_some() => Some(PREFLIGHT_VARY),
+            Some(api) => api.vary_value().cloned(),
+        };
+        fields.extend(vary.map(|vary| (header::VARY, vary)));
         fields.extend(self.api_version.clone().map(|version| (API_VERSION, version)));
         if let Some(life) = self.row.as_ref().and_then(|row| row.lifecycle()) {
             fields.extend(life.fields().iter().cloned());
         }
+        fields.extend(self.cors.iter().cloned());
         fields
     }
 }

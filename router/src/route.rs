@@ -3,6 +3,7 @@
 use crate::{
     UnixTime,
     api::Api,
+    cors::is_preflight,
     moment::Moment,
     rejection::{Reason, Rejection, repeatable},
     request::{Present, Request},
@@ -30,13 +31,32 @@ pub fn route(
     if matches!(*request.method, Method::CONNECT | Method::TRACE) {
         return Err(Rejection::new(Reason::MethodNotAllowed));
     }
-    let now = moment.now;
     let present = Present::among(request.headers);
     if present.hops && rewrite::is_loop(request.headers) {
         return Err(Rejection::new(Reason::LoopDetected));
     }
     let part = table.find_api(request.host, request.path).ok_or_else(|| Rejection::new(Reason::UnknownHost))?;
     witness.saw(Fact::ApiFound(part.api()));
+    decide(request, present, part, moment, witness).map_err(|no| no.to(request))
+}
+
+/// The decision within one API.
+fn decide(
+    request: &Request<'_>,
+    present: Present,
+    part: &ApiTable,
+    moment: &Moment<'_>,
+    witness: &mut impl Witness,
+) -> Result<Forward, Rejection> {
+    let now = moment.now;
+    if let Some(cors) = part.api().cors() {
+        witness.saw(Fact::CrossOrigin(cors, request.headers));
+        // Before anything that could say no: a preflight needs no version, no row and no table.
+        if is_preflight(request) {
+            witness.saw(Fact::Preflight);
+            return Err(reject_for(Reason::Preflight, part.api()));
+        }
+    }
     if !part.is_read() {
         return Err(reject_for(Reason::NoTable, part.api()));
     }
@@ -62,7 +82,6 @@ fn lead_nowhere<'r>(dead: Dead, row: RowId) -> Unresolved<'r> {
 fn reject(no: Unresolved<'_>, part: &ApiTable, now: UnixTime) -> Rejection {
     let found = no.row.and_then(|row| part.get(row));
     Rejection {
-        reason: no.reason,
         api: Some(part.api().clone()),
         requested: no.requested.map(repeatable),
         version: found.map(|found| found.key().into()),
@@ -72,6 +91,7 @@ fn reject(no: Unresolved<'_>, part: &ApiTable, now: UnixTime) -> Rejection {
             _ => None,
         },
         supported: part.supported(now),
+        ..Rejection::new(no.reason)
     }
 }
 

@@ -2,9 +2,11 @@
 
 use crate::{
     api::Api,
+    cors::Cors,
     split::{By, SplitRow},
     version::{Source, accept::Range},
 };
+use http::HeaderMap;
 
 /// A listener to the decision. `()` hears nothing, and the compiler removes the telling.
 pub trait Witness {
@@ -22,6 +24,10 @@ impl Witness for () {
 pub enum Fact<'a> {
     /// This API takes the request.
     ApiFound(&'a Api),
+    /// The API's CORS policy, and the fields of the request it looks at.
+    CrossOrigin(&'a Cors, &'a HeaderMap),
+    /// The request is a CORS preflight, which the policy answers.
+    Preflight,
     /// A media range, and what became of it.
     Range(Range<'a>, Reading<'a>),
     /// A value of the version header, and what became of it.

@@ -247,7 +247,7 @@ impl Ingress {
                 reason = reason.code(),
             );
         }
-        let reply = Reply::to_reason(reason, &id).into_http1();
+        let reply = Reply::to_reason(reason, reason.title(), &id).into_http1();
         // A client that does not read has had its chance.
         let _ = timeout(LINGER, wire.write_all(&reply)).await;
         Shutdown::shutdown(wire.as_mut()).await;

@@ -68,7 +68,7 @@ impl Verge {
         // Who reads more into an authority than a host and a port reads another host.
         let sound = |request: &Request<'_>| request.host.is_empty() || is_authority(request.host.as_bytes());
         let Some(request) = view(session.req_header()).filter(sound) else {
-            return Err(self.fault(Reason::BadRequest, Reason::BadRequest.title(), journey));
+            return Err(self.fault(Reason::BadRequest, Reason::BadRequest.title(), session, journey));
         };
         let moment = Moment { client: client(session), request_id: journey.id.as_bytes(), ..Moment::at(unix_now()) };
         let decision = {
@@ -87,6 +87,7 @@ impl Verge {
                     return Err(self.fault(
                         Reason::NoTable,
                         "The version table has not been loaded yet; try again shortly.",
+                        session,
                         journey,
                     ));
                 }
@@ -101,15 +102,16 @@ impl Verge {
         })
     }
 
-    fn fault(&self, reason: Reason, detail: &str, journey: &mut Journey) -> Box<Reply> {
+    fn fault(&self, reason: Reason, detail: &str, session: &Session, journey: &mut Journey) -> Box<Reply> {
         journey.reason = Some(reason);
-        let api = journey.forward.as_ref().map(|forward| forward.api().clone());
-        let status = api.as_ref().and_then(|api| api.status(reason)).unwrap_or(reason.default_status());
-        let vary = api.as_ref().map(|api| api.vary_value());
-        let mut reply = Reply::to_fault(reason, status, detail, &journey.id, vary);
-        if let Some(forward) = &journey.forward {
-            reply.fields.push((verge_router::rewrite::API_VERSION, forward.mapping().version().clone()));
-        }
+        let reply = match (&journey.forward, view(session.req_header())) {
+            (Some(forward), Some(request)) => {
+                let status = forward.api().status(reason).unwrap_or(reason.default_status());
+                let fields = forward.fault_fields(reason, &request);
+                Reply::to_fault(reason, status, detail, &journey.id, fields)
+            }
+            _ => Reply::to_reason(reason, detail, &journey.id),
+        };
         Box::new(reply)
     }
 
@@ -149,7 +151,7 @@ impl ProxyHttp for Verge {
         if session.req_header().version == http::Version::HTTP_2 {
             session.set_write_timeout(Some(self.limits.pace.grace));
             if let Some(reason) = check_http2(session.req_header(), &self.limits.head) {
-                let reply = self.fault(reason, reason.title(), journey);
+                let reply = self.fault(reason, reason.title(), session, journey);
                 self.send(session, &reply).await?;
                 return Ok(true);
             }
@@ -157,7 +159,7 @@ impl ProxyHttp for Verge {
         upgrade::prepare(session);
         let decision = self.decide(session, journey).and_then(|forward| {
             let target = target_of(&forward)
-                .ok_or_else(|| self.fault(Reason::BadRequest, Reason::BadRequest.title(), journey))?;
+                .ok_or_else(|| self.fault(Reason::BadRequest, Reason::BadRequest.title(), session, journey))?;
             Ok((forward, target))
         });
         let reply = match decision {
@@ -166,7 +168,12 @@ impl ProxyHttp for Verge {
                 if !too_large {
                     return Ok(false);
                 }
-                self.fault(Reason::BodyTooLarge, "The request body is larger than this proxy forwards.", journey)
+                self.fault(
+                    Reason::BodyTooLarge,
+                    "The request body is larger than this proxy forwards.",
+                    session,
+                    journey,
+                )
             }
             Err(reply) => reply,
         };
@@ -301,7 +308,7 @@ impl ProxyHttp for Verge {
             journey.reason = Some(reason);
             return FailToProxy { error_code: 0, can_reuse_downstream: false };
         }
-        let reply = self.fault(reason, detail_of(reason, error), journey);
+        let reply = self.fault(reason, detail_of(reason, error), session, journey);
         session.set_keepalive(None);
         // The client may be gone; the log line says what happened either way.
         let _ = self.send(session, &reply).await;

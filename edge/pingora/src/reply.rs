@@ -36,22 +36,22 @@ impl Reply {
         )
     }
 
-    /// The answer to a fault. `vary` is the API's, where the request got as far as one.
+    /// The answer to a fault; `fields` are the decision's.
     pub(crate) fn to_fault(
         reason: Reason,
         status: StatusCode,
         detail: &str,
         request_id: &HeaderValue,
-        vary: Option<&HeaderValue>,
+        fields: Vec<(HeaderName, HeaderValue)>,
     ) -> Self {
-        let mut fields = reason.fields();
-        fields.push((header::VARY, vary.cloned().unwrap_or(HeaderValue::from_static("*"))));
         Self::build(reason, status, fields, detail, request_id, None, &[])
     }
 
-    /// The answer to a request that could not even be read.
-    pub(crate) fn to_reason(reason: Reason, request_id: &HeaderValue) -> Self {
-        Self::to_fault(reason, reason.default_status(), reason.title(), request_id, None)
+    /// The answer to a request that got as far as no API.
+    pub(crate) fn to_reason(reason: Reason, detail: &str, request_id: &HeaderValue) -> Self {
+        let mut fields = reason.fields();
+        fields.push((header::VARY, HeaderValue::from_static("*")));
+        Self::to_fault(reason, reason.default_status(), detail, request_id, fields)
     }
 
     fn build(

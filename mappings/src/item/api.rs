@@ -4,6 +4,7 @@ use super::{Fields, InvalidRow, Item, Value};
 use verge_router::{
     ApiDraft, Source,
     api::{ApiPath, HostPattern, InvalidApi, Missing, Scheme, Vendor, parse_header, parse_status},
+    cors::{CorsDraft, InvalidCors, Names, WebOrigin, parse_method, parse_name},
     origin::DomainPattern,
 };
 
@@ -26,6 +27,7 @@ pub fn read_api(item: &Item) -> Result<ApiDraft, InvalidRow> {
         preflight: fields.text("preflight")?.map(Missing::parse).transpose()?,
         status: read_status(fields)?,
         supported: fields.flag("supported")?,
+        cors: fields.map("cors")?.map(|members| read_cors(Fields(members))).transpose()?,
     })
 }
 
@@ -34,6 +36,33 @@ fn each<T>(
     parse: impl Fn(&str) -> Result<T, InvalidApi>,
 ) -> Result<Option<Vec<T>>, InvalidApi> {
     texts.map(|texts| texts.into_iter().map(parse).collect()).transpose()
+}
+
+/// The attribute `cors`, with the members that `[api.cors]` has keys for.
+fn read_cors(fields: Fields<'_>) -> Result<CorsDraft, InvalidRow> {
+    let names = |name, parse: fn(&str) -> Result<String, InvalidCors>| -> Result<Option<Names>, InvalidRow> {
+        Ok(match fields.texts(name)?.as_deref() {
+            Some(["*"]) => Some(Names::Any),
+            texts => each(texts.map(<[_]>::to_vec), |text| parse(text).map_err(InvalidApi::from))?.map(Names::These),
+        })
+    };
+    let draft = CorsDraft {
+        origins: each(fields.texts("origins")?, |text| WebOrigin::parse(text).map_err(InvalidApi::from))?
+            .unwrap_or_default(),
+        methods: names("methods", parse_method)?,
+        headers: names("headers", parse_name)?,
+        expose: names("expose", parse_name)?,
+        credentials: fields.flag("credentials")?,
+        max_age: fields.duration("max_age")?,
+        keep: match fields.text("existing")? {
+            None => None,
+            Some("replace") => Some(false),
+            Some("keep") => Some(true),
+            Some(_) => return Err(InvalidRow::content("existing", "is neither `replace` nor `keep`")),
+        },
+    };
+    draft.check().map_err(InvalidApi::from)?;
+    Ok(draft)
 }
 
 fn read_status(fields: Fields<'_>) -> Result<Option<Vec<(verge_router::Reason, http::StatusCode)>>, InvalidRow> {
@@ -70,6 +99,7 @@ mod tests {
             "api": "orders", "version": "#api", "hosts": ["api.example.com", "*.example.com"], "path": "/orders",
             "strip": true, "allow": ["*.example.com"], "read": ["header"], "vendor": "example", "header": "x-v",
             "scheme": "label", "missing": "v1", "status": {"unknown_version": 404}, "supported": false,
+            "cors": {"origins": ["https://app.example.com"], "headers": ["*"], "expose": "x-a", "max_age": "1h", "existing": "keep"},
         }))
         .unwrap();
         let api = draft.finish("orders").unwrap();
@@ -77,6 +107,7 @@ mod tests {
         assert_eq!(api.path().unwrap().as_str(), "/orders");
         assert!(api.strip() && !api.lists_supported() && !api.reads(Source::Accept));
         assert_eq!(api.status(verge_router::Reason::UnknownVersion).unwrap(), 404);
+        assert!(api.cors().unwrap().varies());
     }
 
     #[test]
@@ -87,6 +118,15 @@ mod tests {
             (json!({"strip": "yes"}), "`strip` must be true or false (BOOL), found S"),
             (json!({"read": ["cookie"]}), "`cookie` is no version source; this build reads `accept` and `header`"),
             (json!({"status": {"unknown_version": "404"}}), "`status` must be a map of numbers (M of N), found S"),
+            (
+                json!({"cors": {"origins": ["https://*"]}}),
+                "web origin `https://*`: `*` stands alone, or for the whole first label",
+            ),
+            (
+                json!({"cors": {"origins": ["*"], "credentials": true}}),
+                "`*` cannot be combined with `credentials = true`: name the origins and fields (Fetch, \"CORS protocol and credentials\")",
+            ),
+            (json!({"cors": {"origins": ["*"], "existing": "drop"}}), "`existing` is neither `replace` nor `keep`"),
             (json!({"status": {"nonsense": 404}}), "`nonsense` is no rejection code"),
         ] {
             assert_eq!(read(json).unwrap_err(), expected);

@@ -1,7 +1,12 @@
 //! An API as the configuration or an `#api` item wrote it, and the making of the whole one.
 
 use super::{Api, ApiPath, DEFAULT_HEADER, HostPattern, InvalidApi, Missing, Scheme, Vendor};
-use crate::{origin::DomainPattern, rejection::Reason, version::Source};
+use crate::{
+    cors::{Cors, CorsDraft},
+    origin::DomainPattern,
+    rejection::Reason,
+    version::Source,
+};
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
@@ -32,6 +37,8 @@ pub struct ApiDraft {
     pub status: Option<Vec<(Reason, StatusCode)>>,
     /// Whether rejections list the supported versions.
     pub supported: Option<bool>,
+    /// CORS policy, as a whole: two halves of one would be nobody's.
+    pub cors: Option<CorsDraft>,
 }
 
 impl ApiDraft {
@@ -51,6 +58,7 @@ impl ApiDraft {
             preflight: self.preflight.or(below.preflight),
             status: self.status.or(below.status),
             supported: self.supported.or(below.supported),
+            cors: self.cors.or(below.cors),
         }
     }
 
@@ -80,11 +88,12 @@ impl ApiDraft {
         if reads(Source::Header) {
             vary.push(header.clone());
         }
-        let mut vary_value = String::new();
-        for (i, name) in vary.iter().enumerate() {
-            vary_value.push_str(if i == 0 { "" } else { ", " });
-            vary_value.push_str(&canonical_case(name));
+        let asked_in: Vec<String> = vary.iter().map(canonical_case).collect();
+        let cors = self.cors.map(|cors| cors.finish(&asked_in, &[])).transpose()?;
+        if cors.as_ref().is_some_and(Cors::varies) {
+            vary.push(header::ORIGIN);
         }
+        let named: Vec<String> = vary.iter().map(canonical_case).collect();
         // Longest first, so that `example.orders` is tried before `example`.
         let mut vendors = self.vendor.unwrap_or_default();
         vendors.sort_by_key(|vendor| core::cmp::Reverse(vendor.as_str().len()));
@@ -104,8 +113,10 @@ impl ApiDraft {
             preflight: self.preflight.unwrap_or_default(),
             status,
             lists_supported: self.supported.unwrap_or(true),
+            cors,
+            vary_value: (!vary.is_empty())
+                .then(|| HeaderValue::try_from(named.join(", ")).unwrap_or(HeaderValue::from_static("*"))),
             vary,
-            vary_value: HeaderValue::try_from(vary_value).unwrap_or(HeaderValue::from_static("*")),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Why a text makes no API.
 
-use crate::origin::InvalidOrigin;
+use crate::{cors::InvalidCors, origin::InvalidOrigin};
 use alloc::string::String;
 
 /// Why a text makes no API.
@@ -57,6 +57,9 @@ pub enum InvalidApi {
     /// A status for no reason.
     #[error("`{}` is no rejection code", .0.escape_debug())]
     Code(String),
+    /// The CORS policy.
+    #[error(transparent)]
+    Cors(#[from] InvalidCors),
     /// `allow`.
     #[error(transparent)]
     Allow(#[from] InvalidOrigin),

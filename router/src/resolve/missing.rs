@@ -3,6 +3,7 @@
 use super::{Accepted, Looked, Unresolved, look_up_value};
 use crate::{
     api::Missing,
+    cors::is_preflight,
     rejection::Reason,
     request::Request,
     table::{ApiTable, RowId},
@@ -32,13 +33,6 @@ pub(super) fn choose_default<'r>(
         Looked::Row(row) => Ok(row),
         _ => Err(Unresolved::new(Reason::UnknownVersion, None)),
     }
-}
-
-/// A CORS preflight (Fetch, "CORS-preflight fetch"): it can carry no version, so that none is no fault of the client's.
-fn is_preflight(request: &Request<'_>) -> bool {
-    *request.method == http::Method::OPTIONS
-        && request.headers.contains_key(http::header::ORIGIN)
-        && request.headers.contains_key(http::header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// Where a missing version goes, else the API's `preflight` version.

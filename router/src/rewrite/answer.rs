@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     origin::Scheme,
+    rejection::Reason,
     request::Request,
     split::{By, Choice, seal::VERGE_OVERRIDE},
 };
@@ -26,6 +27,7 @@ static PLACES: [(HeaderName, Place); 5] = [
 #[derive(Debug, Clone, Copy, Default)]
 struct Present {
     places: bool,
+    cors: bool,
     reason: bool,
     arm: bool,
 }
@@ -38,6 +40,7 @@ impl Present {
                 "location" | "content-location" | "link" | "refresh" | "set-cookie" => present.places = true,
                 "verge-reason" => present.reason = true,
                 "verge-arm" => present.arm = true,
+                name if name.starts_with("access-control-") => present.cors = true,
                 _ => {}
             }
         }
@@ -70,6 +73,9 @@ impl Forward {
         if let Some(choice) = self.choice() {
             say_choice(choice, edits);
         }
+        if let Some(cors) = self.api().cors() {
+            cors.edit(request.headers, present.cors, edits);
+        }
         if let Some(life) = self.mapping().lifecycle() {
             for (name, value) in life.fields() {
                 // The origin's own announcement is never loosened; links may stand beside each other.
@@ -80,6 +86,21 @@ impl Forward {
                 }
             }
         }
+    }
+
+    /// The fields of an answer of ours that takes the place of the origin's, for this reason.
+    #[must_use]
+    pub fn fault_fields(&self, reason: Reason, request: &Request<'_>) -> Vec<(HeaderName, HeaderValue)> {
+        let mut head: HeaderMap = reason.fields().into_iter().collect();
+        head.insert(API_VERSION, self.mapping().version().clone());
+        add_vary(self.api(), &mut head);
+        if let Some(choice) = self.choice() {
+            name_choice(choice, &mut head);
+        }
+        if let Some(cors) = self.api().cors() {
+            cors.edit(request.headers, false, &mut head);
+        }
+        head.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// The way back of this request.
@@ -100,8 +121,8 @@ impl Forward {
     }
 }
 
-/// What a choice adds to an answer.
-fn say_choice(choice: &Choice, edits: &mut impl Edits) {
+/// What a choice adds to every answer: which arm, and what that depended on.
+fn name_choice(choice: &Choice, edits: &mut impl Edits) {
     if let Some(arm) = choice.arm() {
         edits.set(VERGE_ARM, arm.label().clone());
     }
@@ -111,6 +132,11 @@ fn say_choice(choice: &Choice, edits: &mut impl Edits) {
     if choice.overridable {
         vary_by(&VERGE_OVERRIDE, edits);
     }
+}
+
+/// What a choice adds to the answer of an origin.
+fn say_choice(choice: &Choice, edits: &mut impl Edits) {
+    name_choice(choice, edits);
     // What a tester is shown is for nobody else.
     if choice.by() == By::Override {
         edits.set(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

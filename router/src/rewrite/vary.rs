@@ -7,7 +7,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 /// Completes `Vary` with every field that could have changed the choice.
 pub fn add_vary(api: &Api, edits: &mut impl Edits) {
     if !edits.headers().contains_key(header::VARY) {
-        edits.append(header::VARY, api.vary_value().clone());
+        if let Some(vary) = api.vary_value() {
+            edits.append(header::VARY, vary.clone());
+        }
         return;
     }
     for name in api.vary() {

@@ -2,12 +2,13 @@
 
 use super::{ConfigArg, Exit, Failure, Outcome, config, print, print_json};
 use crate::{app::read_table_once, clock::unix_now, reply::Reply};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use serde::Serialize;
 use std::net::IpAddr;
 use verge_mappings::Held;
 use verge_router::{
     Edits, Fact, Forward, Hop, Moment, Rejection, Request, Source, SplitRow, Witness,
+    cors::Cors,
     lifecycle::{parse_rfc3339, rfc3339},
     origin::Scheme,
     route,
@@ -292,6 +293,8 @@ impl Witness for Steps {
                     .collect();
                 format!("API `{}`{path} takes it; versions are read from {}", api.name(), sources.join(" and "))
             }
+            Fact::CrossOrigin(cors, fields) => cross_origin(cors, fields),
+            Fact::Preflight => "a CORS preflight: it carries no version, and is answered here".to_owned(),
             Fact::Range(range, reading) => format!(
                 "Accept `{}`, weight {}: {}",
                 printable(range.element),
@@ -327,6 +330,17 @@ fn picked(row: &SplitRow, arm: usize, by: By, now: i64) -> String {
         .map(|(arm, weight)| format!("{} {} %", arm.name(), share(weight)))
         .collect();
     format!("arm `{name}` is picked {by}; shares now: {}", arms.join(", "))
+}
+
+fn cross_origin(cors: &Cors, fields: &HeaderMap) -> String {
+    let origin = match fields.get(header::ORIGIN) {
+        Some(origin) => format!("web origin `{}`", printable(origin.as_bytes())),
+        None => "a request without Origin".to_owned(),
+    };
+    match cors.allows(fields) {
+        Some(allow) => format!("the CORS policy lets `{}` read the answer: {origin}", printable(allow.as_bytes())),
+        None => format!("the CORS policy gives no fields to {origin}"),
+    }
 }
 
 fn sentence(reading: Reading<'_>) -> String {
