@@ -257,10 +257,12 @@ pub struct Rejection {
     /// The same row where it is good: a retired one, whose lifecycle the answer repeats.
     pub row: Option<Box<Good>>,
     /// Versions that would have been served, newest first, at most [`MAX_SUPPORTED`]; empty where policy hides them.
-    pub supported: Vec<Box<str>>,
+    pub supported: Box<[Box<str>]>,
     /// What the API's policies say to this request besides.
-    pub(crate) cors: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) said: Option<Box<Fields>>,
 }
+
+type Fields = Vec<(HeaderName, HeaderValue)>;
 
 impl Rejection {
     pub(crate) fn new(reason: Reason) -> Self {
@@ -271,19 +273,20 @@ impl Rejection {
             version: None,
             api_version: None,
             row: None,
-            supported: Vec::new(),
-            cors: Vec::new(),
+            supported: Box::default(),
+            said: None,
         }
     }
 
     /// The same, as browsers must see it under the API's CORS policy, or their pages could not read why.
     pub(crate) fn to(mut self, request: &Request<'_>) -> Self {
         if let Some(cors) = self.api.as_ref().and_then(|api| api.cors()) {
-            self.cors = if self.reason == Reason::Preflight {
+            let fields: Fields = if self.reason == Reason::Preflight {
                 cors.preflight_fields(request.headers).collect()
             } else {
                 cors.answer_fields(request.headers).collect()
             };
+            self.said = Some(fields.into());
         }
         self
     }
@@ -309,7 +312,7 @@ impl Rejection {
         if let Some(life) = self.row.as_ref().and_then(|row| row.lifecycle()) {
             fields.extend(life.fields().iter().cloned());
         }
-        fields.extend(self.cors.iter().cloned());
+        fields.extend(self.said.iter().flat_map(|fields| fields.iter().cloned()));
         fields
     }
 }

@@ -90,7 +90,7 @@ fn reject(no: Unresolved<'_>, part: &ApiTable, now: UnixTime) -> Rejection {
             Some(Found::Good(row)) => Some(row.clone().into()),
             _ => None,
         },
-        supported: part.supported(now),
+        supported: part.supported(now).into(),
         ..Rejection::new(no.reason)
     }
 }
