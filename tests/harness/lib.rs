@@ -26,6 +26,7 @@
     reason = "a harness fails by panicking"
 )]
 
+pub mod bench;
 pub mod certs;
 pub mod client;
 pub mod corpus;

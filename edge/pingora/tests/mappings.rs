@@ -3,148 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so")]
 
 use serde_json::{Value as Json, json};
-use std::{
-    io::Write,
-    net::{SocketAddr, TcpListener},
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-};
+use std::{net::TcpListener, path::Path};
 use verge_tests::{
+    bench::{Bench, rows},
     certs::{Authority, Certificate, Validity},
     origin::{BlackHole, Origin},
 };
-
-const CONFIG: &str = r#"
-[listen]
-http = "127.0.0.1:0"
-[table]
-SOURCE
-[origins]
-allow = ["*.example.com"]
-[[api]]
-name = "orders"
-hosts = ["orders.example.net"]
-[api.version]
-vendor = "example"
-"#;
-
-/// A configuration and its table, in a directory of their own that goes at the end.
-struct Bench {
-    directory: PathBuf,
-}
-
-/// What a command said, and how it ended.
-#[derive(Debug)]
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Said {
-    #[track_caller]
-    fn json(&self) -> Json {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    /// That it ended so, and said each of these.
-    #[track_caller]
-    fn check(self, code: i32, says: &[&str]) -> Self {
-        assert_eq!(self.code, code, "{self:#?}");
-        for text in says {
-            assert!(self.out.contains(text) || self.err.contains(text), "`{text}` is not in {self:#?}");
-        }
-        self
-    }
-}
-
-impl Bench {
-    fn new(name: &str, source: &str) -> Self {
-        let directory = std::env::temp_dir().join(format!("verge-mappings-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
-        std::fs::write(directory.join("verge.toml"), CONFIG.replace("SOURCE", source)).unwrap();
-        Self { directory }
-    }
-
-    fn embedded(name: &str) -> Self {
-        Self::new(name, "source = \"embedded\"\npath = \"state/table.db\"")
-    }
-
-    /// The same with `v1`, `v2` and `latest`, which is `v2`.
-    fn with_rows(name: &str) -> Self {
-        let bench = Self::embedded(name);
-        bench.write("rows.json", &rows());
-        bench.run(&["import", "rows.json"]).check(0, &["3 to add", "3 written"]);
-        bench
-    }
-
-    fn path(&self, file: &str) -> PathBuf {
-        self.directory.join(file)
-    }
-
-    fn write(&self, file: &str, json: &Json) {
-        std::fs::write(self.path(file), json.to_string()).unwrap();
-    }
-
-    fn run(&self, words: &[&str]) -> Said {
-        self.feed(words, "")
-    }
-
-    /// Runs `verge mappings WORDS` with something on stdin.
-    fn feed(&self, words: &[&str], input: &str) -> Said {
-        let (first, rest) = words.split_first().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_verge"))
-            .args(["mappings", first, "-c", "verge.toml"])
-            .args(rest)
-            .current_dir(&self.directory)
-            .env("USER", "ann")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // A command that does not read it may be gone already.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
-        Said {
-            code: status.code().unwrap(),
-            out: String::from_utf8(stdout).unwrap(),
-            err: String::from_utf8(stderr).unwrap(),
-        }
-    }
-
-    /// With an operator who trusts this authority, finds `one.example.com` at this address, and says this besides.
-    fn with_origins(self, authority: &Authority, address: SocketAddr, lines: &str) -> Self {
-        std::fs::write(self.path("ca.pem"), authority.pem()).unwrap();
-        let config = std::fs::read_to_string(self.path("verge.toml")).unwrap();
-        let (allow, ca) = ("[\"*.example.com\"]\n", "ca = \"ca.pem\"\n");
-        let origins = format!("{allow}{ca}{lines}\n[origins.connect]\n\"one.example.com\" = \"{address}\"\n");
-        std::fs::write(self.path("verge.toml"), config.replace(allow, &origins)).unwrap();
-        self
-    }
-
-    fn get(&self, version: &str) -> Json {
-        self.run(&["get", "orders", version, "--json"]).check(0, &[]).json()
-    }
-
-    fn export(&self) -> String {
-        self.run(&["export"]).check(0, &[]).out
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.directory);
-    }
-}
-
-fn rows() -> Json {
-    json!({"Items": [
-        {"api": "orders", "version": "v1", "domain": "one.example.com", "base_path": "/prod"},
-        {"api": "orders", "version": "v2", "domain": "two.example.com", "status": "hidden"},
-        {"api": "orders", "version": "latest", "alias_of": "v2"},
-    ]})
-}
 
 fn put<'w>(version: &'w str, domain: &'w str) -> [&'w str; 5] {
     ["put", "orders", version, "--domain", domain]
@@ -152,7 +16,7 @@ fn put<'w>(version: &'w str, domain: &'w str) -> [&'w str; 5] {
 
 #[test]
 fn init_says_whether_the_table_is_new_and_where() {
-    let bench = Bench::embedded("init");
+    let bench = Bench::embedded();
     bench.run(&["init"]).check(0, &["table.db", "created"]);
     bench.run(&["init"]).check(0, &["table.db", "already there"]);
     let said = bench.run(&["init", "--json"]).check(0, &[]).json();
@@ -162,7 +26,7 @@ fn init_says_whether_the_table_is_new_and_where() {
 
 #[test]
 fn a_row_is_put_and_read_back() {
-    let bench = Bench::embedded("put");
+    let bench = Bench::embedded();
     let said = bench.run(&["put", "orders", "v1", "--domain", "One.example.com", "--base-path", "/prod", "--hidden"]);
     said.check(0, &["+ orders v1", "revision 1"]);
     let row = bench.get("v1");
@@ -185,7 +49,7 @@ fn a_row_is_put_and_read_back() {
 
 #[test]
 fn a_row_from_a_file_replaces_the_whole() {
-    let bench = Bench::with_rows("from");
+    let bench = Bench::with_rows();
     bench.write("row.json", &json!({"domain": {"S": "new.example.com"}, "read_timeout": {"S": "5s"}}));
     bench.run(&["put", "orders", "v1", "--from", "row.json"]).check(0, &["/prod → (none)", "(none) → 5s"]);
     let said = bench.feed(&["put", "orders", "v1", "--from", "-", "--json"], r#"{"domain": "one.example.com"}"#);
@@ -196,7 +60,7 @@ fn a_row_from_a_file_replaces_the_whole() {
 
 #[test]
 fn the_list_shows_origins_aliases_and_flags() {
-    let bench = Bench::with_rows("list");
+    let bench = Bench::with_rows();
     let said = bench.run(&["list"]).check(0, &["https://one.example.com/prod", "→ v2", "hidden"]);
     let lines: Vec<_> = said.out.lines().collect();
     assert_eq!(lines.len(), 4, "{said:?}");
@@ -211,10 +75,9 @@ fn the_list_shows_origins_aliases_and_flags() {
 
 #[test]
 fn a_row_that_cannot_be_used_says_why() {
-    let bench = Bench::with_rows("quarantined");
+    let bench = Bench::with_rows();
     // The operator's rules become narrower than the table.
-    let config = std::fs::read_to_string(bench.path("verge.toml")).unwrap();
-    std::fs::write(bench.path("verge.toml"), config.replace("*.example.com", "two.example.com")).unwrap();
+    bench.configure("*.example.com", "two.example.com");
     bench.run(&["list"]).check(0, &["invalid: domain `one.example.com` does not match [origins] allow"]);
     let listed = bench.run(&["list", "--json"]).json();
     let reasons: Vec<_> = listed.as_array().unwrap().iter().filter_map(|row| row["invalid"].as_str()).collect();
@@ -227,7 +90,7 @@ fn a_row_that_cannot_be_used_says_why() {
 
 #[test]
 fn what_could_not_be_served_is_refused() {
-    let bench = Bench::with_rows("refused");
+    let bench = Bench::with_rows();
     let before = bench.export();
     let one = "one.example.com";
     bench.run(&put("V1", one)).check(1, &["orders V1: another row is the same version", "orders v1 would break"]);
@@ -248,7 +111,7 @@ fn what_could_not_be_served_is_refused() {
 
 #[test]
 fn an_api_can_live_in_the_table() {
-    let bench = Bench::with_rows("api");
+    let bench = Bench::with_rows();
     bench.write("api.json", &json!({"hosts": ["pay.example.net"], "missing": "v1", "header": "x-v"}));
     bench.run(&["put", "payments", "#api", "--from", "api.json"]).check(0, &["+ payments #api"]);
     bench.run(&["put", "payments", "v1", "--domain", "pay.example.com"]).check(0, &[]);
@@ -268,7 +131,7 @@ fn an_api_can_live_in_the_table() {
 
 #[test]
 fn a_write_is_conditional_on_a_revision() {
-    let bench = Bench::with_rows("revision");
+    let bench = Bench::with_rows();
     bench.run(&["put", "orders", "v1", "--base-path", "/a", "--revision", "1"]).check(0, &["revision 2"]);
     let said = bench.run(&["put", "orders", "v1", "--base-path", "/b", "--revision", "1"]);
     said.check(1, &["expected revision 1, found revision 2"]);
@@ -279,7 +142,7 @@ fn a_write_is_conditional_on_a_revision() {
 
 #[test]
 fn a_row_that_others_name_is_not_deleted_by_mistake() {
-    let bench = Bench::with_rows("delete");
+    let bench = Bench::with_rows();
     bench.run(&["delete", "orders", "v2"]).check(1, &["- orders v2", "orders latest would break", "--yes"]);
     bench.run(&["delete", "orders", "v1", "--dry-run"]).check(0, &["one.example.com", "nothing is deleted"]);
     bench.get("v1");
@@ -294,7 +157,7 @@ fn a_row_that_others_name_is_not_deleted_by_mistake() {
 
 #[test]
 fn an_export_imports_to_the_same_table() {
-    let (one, other) = (Bench::with_rows("export"), Bench::embedded("export-to"));
+    let (one, other) = (Bench::with_rows(), Bench::embedded());
     let exported = one.export();
     assert!(!exported.contains("#generation") && !exported.contains("revision"), "{exported}");
     assert_eq!(serde_json::from_str::<Json>(&exported).unwrap()["Items"].as_array().unwrap().len(), 3);
@@ -312,7 +175,7 @@ fn an_export_imports_to_the_same_table() {
 
 #[test]
 fn a_diff_is_what_an_import_would_do() {
-    let bench = Bench::with_rows("diff");
+    let bench = Bench::with_rows();
     let wanted = json!([
         {"api": "orders", "version": "v1", "domain": "one.example.com", "base_path": "/live"},
         {"api": "orders", "version": "v3", "domain": "three.example.com"},
@@ -341,7 +204,7 @@ fn a_diff_is_what_an_import_would_do() {
 
 #[test]
 fn an_import_is_checked_before_its_first_write() {
-    let bench = Bench::with_rows("import");
+    let bench = Bench::with_rows();
     let before = bench.export();
     let import = |rows: Json| bench.feed(&["import", "-"], &rows.to_string());
     let good = json!({"api": "orders", "version": "v3", "domain": "three.example.com"});
@@ -358,7 +221,7 @@ fn an_import_is_checked_before_its_first_write() {
 
 #[test]
 fn a_dry_run_writes_nothing() {
-    let bench = Bench::with_rows("dry");
+    let bench = Bench::with_rows();
     let before = bench.run(&["export", "--all"]).out;
     bench
         .run(&["put", "orders", "v1", "--base-path", "/x", "--dry-run"])
@@ -371,7 +234,7 @@ fn a_dry_run_writes_nothing() {
 
 #[test]
 fn a_file_is_read_and_never_written() {
-    let bench = Bench::new("file", "source = \"file\"\npath = \"rows.json\"");
+    let bench = Bench::new("source = \"file\"\npath = \"rows.json\"");
     bench.write("rows.json", &rows());
     let message = "the table is a file: edit it, it is reread when it changes";
     bench.run(&["list"]).check(0, &["https://one.example.com/prod"]);
@@ -388,7 +251,7 @@ fn a_file_is_read_and_never_written() {
 
 #[test]
 fn a_file_in_the_sample_layout_reads_alike() {
-    let bench = Bench::new("sample", "source = \"file\"\npath = \"rows.json\"");
+    let bench = Bench::new("source = \"file\"\npath = \"rows.json\"");
     let rows = json!([{"hk": "application/vnd.example.v1+json", "dn": "one.example.com", "dp": "/prod"}]);
     bench.write("rows.json", &rows);
     bench.run(&["list", "orders"]).check(0, &["application/vnd.example.v1+json", "https://one.example.com/prod"]);
@@ -399,7 +262,6 @@ fn a_file_in_the_sample_layout_reads_alike() {
 #[test]
 fn an_unreachable_store_is_told_from_an_absence() {
     let bench = Bench::new(
-        "unreachable",
         "source = \"dynamodb\"\nname = \"api-versions\"\nregion = \"us-east-1\"\nendpoint = \"http://127.0.0.1:1\"",
     );
     for words in [["list", "orders"], ["export", "orders"]] {
@@ -415,7 +277,7 @@ fn an_unreachable_store_is_told_from_an_absence() {
 
 #[test]
 fn a_rollback_puts_back_what_stood_there_and_a_second_one_undoes_it() {
-    let bench = Bench::with_rows("rollback");
+    let bench = Bench::with_rows();
     bench.run(&["rollback", "orders", "v1"]).check(1, &["nothing to go back to"]);
     bench
         .run(&["put", "orders", "v1", "--domain", "wrong.example.com", "--set", "port=8443"])
@@ -441,7 +303,7 @@ fn a_rollback_puts_back_what_stood_there_and_a_second_one_undoes_it() {
 
 #[test]
 fn a_rollback_to_what_could_not_be_served_is_refused() {
-    let bench = Bench::with_rows("rollback-bad");
+    let bench = Bench::with_rows();
     bench.run(&["put", "orders", "v3", "--alias-of", "v1"]).check(0, &["revision 1"]);
     bench
         .run(&["put", "orders", "v3", "--unset", "alias_of", "--domain", "three.example.com"])
@@ -453,7 +315,7 @@ fn a_rollback_to_what_could_not_be_served_is_refused() {
 
 #[test]
 fn a_rollback_leaves_what_verge_keeps_in_the_table_alone() {
-    let bench = Bench::with_rows("rollback-own");
+    let bench = Bench::with_rows();
     bench.run(&["freeze"]).check(0, &["nodes keep what they serve"]);
     bench.run(&["freeze", "--off"]).check(0, &["nodes follow the table again"]);
     let before = bench.run(&["export", "--all"]).out;
@@ -472,7 +334,7 @@ async fn a_probe_says_what_it_saw_and_lets_a_good_row_pass() {
     let authority = Authority::new();
     let origin = Origin::start(&authority, &[ONE]).await;
     let address = origin.address().to_string();
-    let bench = Bench::with_rows("probe").with_origins(&authority, origin.address(), "");
+    let bench = Bench::with_rows().with_origins(&authority, origin.address(), "");
     let said = bench.run(&["put", "orders", "v3", "--domain", ONE, "--probe", "--dry-run"]);
     said.check(0, &[&address, "good certificate", "speaks h2", "nothing is written"]);
     bench.run(&["get", "orders", "v3"]).check(1, &["not in the table"]);
@@ -499,13 +361,13 @@ async fn a_probe_says_what_it_saw_and_lets_a_good_row_pass() {
 async fn a_probe_of_an_origin_without_alpn_or_tls_says_so() {
     let authority = Authority::new();
     let plain = Origin::speaking(&[], &authority.certify(&[ONE]), &[ONE]).await;
-    let bench = Bench::with_rows("probe-alpn").with_origins(&authority, plain.address(), "");
+    let bench = Bench::with_rows().with_origins(&authority, plain.address(), "");
     let said = bench.run(&["put", "orders", "v3", "--domain", ONE, "--probe", "--json"]);
     let said = said.check(0, &["it knows no ALPN: HTTP/1.1 is spoken"]).json();
     assert_eq!(said["probe"]["protocol"], Json::Null, "{said}");
 
     let clear = Origin::in_the_clear(&[ONE]).await;
-    let bench = Bench::with_rows("probe-clear").with_origins(&authority, clear.address(), "insecure = true");
+    let bench = Bench::with_rows().with_origins(&authority, clear.address(), "insecure = true");
     let words = ["put", "orders", "v3", "--domain", ONE, "--set", "scheme=http", "--probe", "--json"];
     let said = bench.run(&words).check(0, &["takes connections at", "in clear text"]).json();
     let seen = json!({"address": clear.address().to_string(), "sni": null, "protocol": null});
@@ -536,16 +398,16 @@ async fn a_probe_refuses_the_certificates_that_serving_refuses() {
     let own = rcgen::generate_simple_self_signed([ONE.to_owned()]).unwrap();
     let own = Certificate { chain: own.cert.pem(), key: own.signing_key.serialize_pem() };
     let cases = [
-        ("name", authority.certify(&["two.example.com"]), "not valid for name \"one.example.com\""),
-        ("expired", authority.certify_for(&[ONE], Validity::Expired), "certificate expired"),
-        ("early", authority.certify_for(&[ONE], Validity::NotYet), "not valid yet"),
-        ("own", own, "nobody who is trusted has signed it (UnknownIssuer); an authority of your own"),
+        (authority.certify(&["two.example.com"]), "not valid for name \"one.example.com\""),
+        (authority.certify_for(&[ONE], Validity::Expired), "certificate expired"),
+        (authority.certify_for(&[ONE], Validity::NotYet), "not valid yet"),
+        (own, "nobody who is trusted has signed it (UnknownIssuer); an authority of your own"),
         // It calls itself as the trusted one does.
-        ("impostor", Authority::new().certify(&[ONE]), "nobody who is trusted has signed it (BadSignature)"),
+        (Authority::new().certify(&[ONE]), "nobody who is trusted has signed it (BadSignature)"),
     ];
-    for (name, certificate, says) in cases {
+    for (certificate, says) in cases {
         let origin = Origin::speaking(&["h2", "http/1.1"], &certificate, &[ONE]).await;
-        let bench = Bench::with_rows(&format!("probe-{name}")).with_origins(&authority, origin.address(), "");
+        let bench = Bench::with_rows().with_origins(&authority, origin.address(), "");
         let address = origin.address().to_string();
         a_probe_fails(&bench, &put("v3", ONE), &[&address, "its certificate is refused: ", says]);
     }
@@ -555,11 +417,11 @@ async fn a_probe_refuses_the_certificates_that_serving_refuses() {
 async fn a_probe_that_reaches_nobody_says_how() {
     let authority = Authority::new();
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let bench = Bench::with_rows("probe-refused").with_origins(&authority, nobody, "");
+    let bench = Bench::with_rows().with_origins(&authority, nobody, "");
     a_probe_fails(&bench, &put("v3", ONE), &[&nobody.to_string(), "the connection is refused"]);
 
     let silent = BlackHole::dig().await;
-    let bench = Bench::with_rows("probe-late").with_origins(&authority, silent.address(), "connect_timeout = \"10s\"");
+    let bench = Bench::with_rows().with_origins(&authority, silent.address(), "connect_timeout = \"10s\"");
     let row = ["put", "orders", "v3", "--domain", ONE, "--set", "connect_timeout=300ms"];
     a_probe_fails(&bench, &row, &["timed out: it is not connected within 300ms"]);
 }
@@ -569,20 +431,15 @@ async fn a_probe_dials_what_serving_would_dial() {
     let authority = Authority::new();
     let origin = Origin::start(&authority, &["localhost", "two.example.com"]).await;
     let (port, address) = (origin.address().port(), origin.address().to_string());
-    let bench = Bench::with_rows("probe-dial").with_origins(&authority, origin.address(), "");
-    let rules = |from: &str, to: &str| {
-        let config = std::fs::read_to_string(bench.path("verge.toml")).unwrap();
-        assert!(config.contains(from), "{config}");
-        std::fs::write(bench.path("verge.toml"), config.replace(from, to)).unwrap();
-    };
-    rules("[\"*.example.com\"]", "[\"*.example.com\", \"localhost\", \"*.verge.invalid\"]");
+    let bench = Bench::with_rows().with_origins(&authority, origin.address(), "");
+    bench.configure("[\"*.example.com\"]", "[\"*.example.com\", \"localhost\", \"*.verge.invalid\"]");
     let local_port = format!("port={port}");
     let local = ["put", "orders", "v3", "--domain", "localhost", "--set", &local_port];
     a_probe_fails(&bench, &local, &["`localhost` resolves to ", ", which is never dialled"]);
     assert_eq!(origin.connections(), 0);
     a_probe_fails(&bench, &put("v4", "nowhere.verge.invalid"), &["`nowhere.verge.invalid` does not resolve"]);
 
-    rules("ca = \"ca.pem\"\n", "ca = \"ca.pem\"\nloopback = true\ndial = [\"127.0.0.0/8\"]\n");
+    bench.configure("ca = \"ca.pem\"\n", "ca = \"ca.pem\"\nloopback = true\ndial = [\"127.0.0.0/8\"]\n");
     bench.run(&["put", "orders", "v3", "--set", "base_path=/x", "--probe"]).check(0, &[&address, "speaks h2"]);
     // A row's `connect`, with the row's name in the handshake.
     let connect = format!("connect={address}");
@@ -595,7 +452,7 @@ async fn a_probe_dials_what_serving_would_dial() {
 
 #[test]
 fn policies_name_the_table_and_hold_writers_to_their_apis() {
-    let bench = Bench::new("iam", "source = \"dynamodb\"\nname = \"api-versions\"\nregion = \"eu-central-1\"");
+    let bench = Bench::new("source = \"dynamodb\"\nname = \"api-versions\"\nregion = \"eu-central-1\"");
     let serve = bench.run(&["iam", "--account", "123456789012"]).check(0, &[]).json();
     let statements = serve["Statement"].as_array().unwrap();
     assert_eq!(statements.len(), 1, "{serve}");
@@ -619,13 +476,13 @@ fn policies_name_the_table_and_hold_writers_to_their_apis() {
     assert_eq!(condition(2)["dynamodb:LeadingKeys"], json!(["#verge"]), "{writer}");
     assert_eq!(writer["Statement"][2]["Action"], json!(["dynamodb:UpdateItem"]));
     bench.run(&["iam", "--role", "writer"]).check(64, &["--api"]);
-    Bench::embedded("iam-embedded").run(&["iam"]).check(1, &["no table with `source = \"dynamodb\"`"]);
+    Bench::embedded().run(&["iam"]).check(1, &["no table with `source = \"dynamodb\"`"]);
 }
 
 #[test]
 fn the_policies_of_the_manual_are_what_is_printed() {
     let page = include_str!("../../../docs/operations.md");
-    let bench = Bench::new("iam-manual", "source = \"dynamodb\"\nname = \"api-versions\"\nregion = \"us-east-1\"");
+    let bench = Bench::new("source = \"dynamodb\"\nname = \"api-versions\"\nregion = \"us-east-1\"");
     let commands = page.lines().filter_map(|line| line.strip_prefix("$ verge mappings iam -c verge.toml"));
     let printed: Vec<String> = commands
         .map(|rest| {
