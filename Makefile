@@ -18,7 +18,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: quickstart
-quickstart: need ## Proxy, table and two stand-in stages on this machine; CHECK=1 tries the printed lines and leaves
+quickstart: need ## Proxy, table and three stand-in stages on this machine; CHECK=1 tries the printed lines and leaves
 	$(CARGO) build --profile quick -p verge $(LOCKED)
 	$(TARGET_DIR)/quick/verge quickstart $(if $(CHECK),--check)
 

@@ -81,7 +81,7 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     name = "verge",
     version,
     after_help = "Examples:
-  verge quickstart                      a proxy, a table and two stages to try, in one process
+  verge quickstart                      a proxy, a table and three stages to try, in one process
   verge check -c verge.toml --table     is the configuration right, and can the table be read?
   verge serve -c verge.toml             run the proxy
   verge explain -c verge.toml -H 'Accept: application/vnd.example.v1+json' http://api.example.com/orders

@@ -1,33 +1,33 @@
-//! `verge quickstart`: everything in one process, to see it work: the proxy, an embedded table, two stages to stand in
+//! `verge quickstart`: everything in one process, to see it work: the proxy, an embedded table, three stages to stand in
 //! for API Gateway, and the lines to try.
 
+mod ground;
+mod moving;
 mod stage;
 mod tries;
 
 use super::{Exit, Failure, Outcome, print};
 use crate::app::{self, App};
-use stage::{Authority, Stage};
+use ground::Ground;
+use serde_json::{Value as Json, json};
+use stage::{Authority, STAGES, Stage};
 use std::{
     net::SocketAddr,
-    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
-use verge_config::{AccessLog, Config, TableSource};
 use verge_mappings::{Expect, Item};
-use verge_router::origin::{Dial, Domain};
-
-/// The document this runs, also to be read by people.
-const DOCUMENT: &str = include_str!("../../../../examples/quickstart/verge.toml");
 
 /// How long the table may take to be live.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Run a proxy, a table and two stages in one process, and print what to try.
+/// Run a proxy, a table and three stages in one process, and print what to try.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   verge quickstart
   verge quickstart --port 8090 --admin-port 9911
-  verge quickstart --check          run the printed lines, and exit 0 where each answers as printed")]
+  verge quickstart --check          run the printed lines, and exit 0 where each answers as printed
+
+While it runs, a configuration for other commands is in the temporary directory, under verge-quickstart-PORT.")]
 pub(crate) struct Args {
     /// Run the printed lines itself and exit; takes any free ports.
     #[arg(long)]
@@ -40,34 +40,19 @@ pub(crate) struct Args {
     admin_port: u16,
 }
 
-/// A version, its stage, and where that stage pretends to be.
-struct Version {
-    key: &'static str,
-    domain: &'static str,
-    base_path: &'static str,
-}
-
 const API: &str = "orders";
 
-const VERSIONS: [Version; 2] = [
-    Version { key: "v1", domain: "v1stage000.execute-api.us-east-1.amazonaws.com", base_path: "/prod" },
-    Version { key: "v2", domain: "v2stage000.execute-api.us-east-1.amazonaws.com", base_path: "/live" },
-];
-
 pub(crate) fn run(args: &Args) -> Outcome {
-    let directory = Directory::new()?;
+    let ground = Ground::take(args)?;
     let runtime = app::runtime()?;
     let authority = Authority::new().map_err(|error| Failure::new(Exit::Failed, error))?;
-    let ca = directory.0.join("stages-ca.pem");
-    std::fs::write(&ca, authority.pem()).map_err(|error| Failure::new(Exit::Failed, error))?;
-
-    let mut config = Config::parse(DOCUMENT).map_err(|problems| Failure::new(Exit::Config, problems))?;
-    fill_in(&mut config, args, &directory.0, &ca)?;
-    for version in &VERSIONS {
-        let stage = Stage { domain: version.domain, base_path: version.base_path, version: version.key };
-        let address = runtime.block_on(stage.start(&authority)).map_err(|error| Failure::new(Exit::Failed, error))?;
-        point(&mut config, version.domain, address)?;
-    }
+    let start = |stage: &Stage| runtime.block_on(stage.start(&authority));
+    let addresses: Vec<SocketAddr> = STAGES
+        .iter()
+        .map(start)
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::new(Exit::Failed, format!("a stage cannot listen: {error}")))?;
+    let config = ground.lay_out(args, &authority.pem(), &addresses)?;
 
     let app = App::start(config).map_err(|failure| hint_at_ports(failure, args))?;
     runtime.block_on(put_rows(&app))?;
@@ -82,55 +67,38 @@ pub(crate) fn run(args: &Args) -> Outcome {
         return Err(Failure::new(Exit::Failed, "no listener was opened"));
     };
     if args.check {
-        let exit = tries::check(proxy);
+        let held = [tries::check(proxy), moving::check(proxy, &ground)];
         app.stop();
-        return Ok(exit);
+        return Ok(if held.iter().all(|held| *held) { Exit::Ok } else { Exit::Failed });
     }
-    print(welcome(proxy, args.admin_port));
+    print(welcome(proxy, args.admin_port, &ground));
     Ok(app.run_until_told(None))
-}
-
-fn fill_in(config: &mut Config, args: &Args, directory: &Path, ca: &Path) -> Result<(), Failure> {
-    let at = |port: u16| SocketAddr::from(([127, 0, 0, 1], if args.check { 0 } else { port }));
-    config.listen.http = vec![at(args.port)];
-    if let Some(admin) = &mut config.admin {
-        admin.address = at(args.admin_port);
-    }
-    if args.check {
-        config.log.access = AccessLog::Off;
-    }
-    config.origins.ca = Some(ca.to_string_lossy().into_owned());
-    match config.table.as_mut().map(|table| &mut table.source) {
-        Some(TableSource::Embedded { path, .. }) => {
-            *path = directory.join("mappings.db").to_string_lossy().into_owned();
-            Ok(())
-        }
-        _ => Err(Failure::new(Exit::Config, "the quickstart document has no embedded table")),
-    }
-}
-
-/// Has the proxy dial a stage where it really listens.
-fn point(config: &mut Config, domain: &str, address: SocketAddr) -> Result<(), Failure> {
-    let unfit = |error| Failure::new(Exit::Failed, error);
-    let domain = Domain::parse(domain).map_err(unfit)?;
-    let dial = Dial::parse(&address.to_string()).map_err(unfit)?;
-    config.origins.connect.retain(|(own, _)| *own != domain);
-    config.origins.connect.push((domain, dial));
-    Ok(())
 }
 
 /// Writes the rows as `verge mappings put` would: over the DynamoDB protocol, each conditional.
 async fn put_rows(app: &App) -> Result<(), Failure> {
     let store = app.store(API).ok_or_else(|| Failure::new(Exit::Failed, "the table cannot be written"))?;
-    for version in &VERSIONS {
-        let row = serde_json::json!({
-            "api": API, "version": version.key, "domain": version.domain, "base_path": version.base_path,
-        });
+    for row in rows() {
         let item = Item::from_json(&row).map_err(|error| Failure::new(Exit::Failed, error))?;
         store.put(item, Expect::Absent, "quickstart").await.map_err(|error| Failure::new(Exit::Unavailable, error))?;
     }
     app.wake_table();
     Ok(())
+}
+
+/// `v1`, and `v2` with a canary.
+fn rows() -> [Json; 2] {
+    let [v1, v2, next] = STAGES.map(|stage| json!({"domain": stage.domain, "base_path": stage.base_path}));
+    let with = |mut json: Json, more: Json| {
+        if let (Some(members), Json::Object(more)) = (json.as_object_mut(), more) {
+            members.extend(more);
+        }
+        json
+    };
+    let canary = with(next, json!({"name": "canary", "weight": moving::WEIGHT}));
+    let stable = with(v2, json!({"name": "stable", "weight": 10_000 - moving::WEIGHT}));
+    let split = json!({"split": [canary, stable], "salt": moving::SALT, "sticky": [moving::STICKY]});
+    [with(v1, json!({"api": API, "version": "v1"})), with(split, json!({"api": API, "version": moving::VERSION}))]
 }
 
 fn hint_at_ports(failure: Failure, args: &Args) -> Failure {
@@ -141,17 +109,24 @@ fn hint_at_ports(failure: Failure, args: &Args) -> Failure {
     Failure { message: format!("{} (verge quickstart {flag} N)", failure.message), ..failure }
 }
 
-fn welcome(proxy: SocketAddr, admin_port: u16) -> String {
+fn welcome(proxy: SocketAddr, admin_port: u16, ground: &Ground) -> String {
+    let [v1, v2, next] = STAGES.map(|stage| format!("https://{}{}", stage.domain, stage.base_path));
     let mut out = format!(
-        "\nVerge is running: a proxy, an embedded table and two stand-in stages, in one process.\n\n  \
-         client -> http://{proxy} -> table: orders v1, v2\n"
+        "\nVerge is running: a proxy, an embedded table and three stand-in stages, in one process.\n\n  \
+         client -> http://{proxy} -> table: orders v1, v2\n              \
+         v1 -> {v1}\n              \
+         v2 -> {v2}, but for 10 % of users\n                    {next}, the canary\n\n\
+         Try, in another terminal:\n\n"
     );
-    for version in &VERSIONS {
-        out.push_str(&format!("              {} -> https://{}{}\n", version.key, version.domain, version.base_path));
-    }
-    out.push_str("\nTry, in another terminal:\n\n");
+    let show = |out: &mut String, command: &str, expected: &str| {
+        out.push_str(&format!("  {command}\n      -> {expected}\n"));
+    };
     for line in tries::TRIES {
-        out.push_str(&format!("  {}\n      -> {}\n", line.command(proxy), line.expected()));
+        show(&mut out, &line.command(proxy), &line.expected());
+    }
+    out.push_str("\nCount twenty users of v2 by arm, move its canary, and count again:\n\n");
+    for (command, expected) in moving::lines(proxy, ground) {
+        show(&mut out, &command, &expected);
     }
     out.push_str(&format!(
         "\n  curl http://127.0.0.1:{admin_port}/metrics      what it counts\n\n\
@@ -160,20 +135,15 @@ fn welcome(proxy: SocketAddr, admin_port: u16) -> String {
     out
 }
 
-/// A directory that goes when this does.
-struct Directory(PathBuf);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Directory {
-    fn new() -> Result<Self, Failure> {
-        let path = std::env::temp_dir().join(format!("verge-quickstart-{:016x}", fastrand::u64(..)));
-        std::fs::create_dir(&path)
-            .map_err(|error| Failure::new(Exit::Failed, format!("{} cannot be made: {error}", path.display())))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+    #[test]
+    fn the_readme_shows_what_is_printed() {
+        let readme = include_str!("../../../../README.md");
+        let ground = Ground::of_the_manual();
+        let printed = welcome(SocketAddr::from(([127, 0, 0, 1], 8080)), 9901, &ground);
+        assert!(readme.contains(&format!("```text\n{}\n```", printed.trim())), "README.md does not show\n{printed}");
     }
 }

@@ -45,10 +45,40 @@ impl Authority {
 /// A stage.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stage {
+    /// Where it pretends to be.
     pub(super) domain: &'static str,
     pub(super) base_path: &'static str,
     pub(super) version: &'static str,
+    /// Where the document has it listen, to be filled in.
+    pub(super) example: &'static str,
+    /// The path under which it fails: a bug, as a canary may have one.
+    bug: Option<&'static str>,
 }
+
+/// `v1`, `v2`, and what is to become of `v2`.
+pub(super) const STAGES: [Stage; 3] = [
+    Stage {
+        domain: "v1stage000.execute-api.us-east-1.amazonaws.com",
+        base_path: "/prod",
+        version: "v1",
+        example: "127.0.0.1:9441",
+        bug: None,
+    },
+    Stage {
+        domain: "v2stage000.execute-api.us-east-1.amazonaws.com",
+        base_path: "/live",
+        version: "v2",
+        example: "127.0.0.1:9442",
+        bug: None,
+    },
+    Stage {
+        domain: "v2canary00.execute-api.us-east-1.amazonaws.com",
+        base_path: "/next",
+        version: "v2",
+        example: "127.0.0.1:9443",
+        bug: Some("/orders/bug"),
+    },
+];
 
 impl Stage {
     /// Begins to serve, on any free port of the loopback.
@@ -74,6 +104,9 @@ impl Stage {
         let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let rest = request.uri().path().strip_prefix(self.base_path);
         let (status, body) = match rest {
+            Some(rest) if host == self.domain && self.bug == Some(rest) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "{\"message\":\"Internal server error\"}\n".to_owned())
+            }
             Some(rest) if host == self.domain && (rest.is_empty() || rest.starts_with('/')) => {
                 let body = serde_json::json!({
                     "version": self.version,

@@ -1,6 +1,6 @@
 //! The lines the quickstart prints, and what each must answer.
 
-use crate::cli::{Exit, print};
+use crate::cli::print;
 use std::{
     io::{self, IsTerminal, Read, Write},
     net::{SocketAddr, TcpStream},
@@ -59,7 +59,8 @@ impl Try {
     }
 
     fn holds(&self, proxy: SocketAddr) -> Result<(), String> {
-        let answer = self.send(proxy).map_err(|error| format!("no answer: {error}"))?;
+        let answer = fetch(proxy, "GET", TARGET, &self.header.map(str::to_owned).into_iter().collect::<Vec<_>>())
+            .map_err(|error| format!("no answer: {error}"))?;
         let status: Option<u16> = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
         match status {
             Some(status) if status == self.status && answer.contains(self.says) => Ok(()),
@@ -67,37 +68,34 @@ impl Try {
             None => Err(format!("this is not an HTTP answer: {answer:?}")),
         }
     }
-
-    fn send(&self, proxy: SocketAddr) -> io::Result<String> {
-        let mut stream = TcpStream::connect(proxy)?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        let header = self.header.map(|header| format!("{header}\r\n")).unwrap_or_default();
-        stream.write_all(
-            format!("GET {TARGET} HTTP/1.1\r\nHost: {proxy}\r\n{header}Connection: close\r\n\r\n").as_bytes(),
-        )?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        Ok(String::from_utf8_lossy(&answer).into_owned())
-    }
 }
 
-/// Runs every line and says how it went.
-pub(super) fn check(proxy: SocketAddr) -> Exit {
+/// One request, and the whole answer.
+pub(super) fn fetch(proxy: SocketAddr, method: &str, target: &str, fields: &[String]) -> io::Result<String> {
+    let mut stream = TcpStream::connect(proxy)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let fields: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
+    stream.write_all(
+        format!("{method} {target} HTTP/1.1\r\nHost: {proxy}\r\n{fields}Connection: close\r\n\r\n").as_bytes(),
+    )?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// Runs every line and says how it went; whether all of them hold.
+pub(super) fn check(proxy: SocketAddr) -> bool {
+    let held = TRIES.map(|line| report(&(line.command(proxy), line.expected()), line.holds(proxy)));
+    held.iter().all(|held| *held)
+}
+
+/// Says how a line went: the line, what it is to come to, and why it does not.
+pub(super) fn report((command, expected): &(String, String), outcome: Result<(), String>) -> bool {
     let (good, bad, plain) =
         if io::stdout().is_terminal() { ("\u{1b}[32m", "\u{1b}[31m", "\u{1b}[0m") } else { ("", "", "") };
-    let mut exit = Exit::Ok;
-    for line in &TRIES {
-        match line.holds(proxy) {
-            Ok(()) => print(format_args!("{good}ok{plain}    {}\n      -> {}\n", line.command(proxy), line.expected())),
-            Err(why) => {
-                print(format_args!(
-                    "{bad}FAILED{plain} {}\n      -> expected {}; {why}\n",
-                    line.command(proxy),
-                    line.expected()
-                ));
-                exit = Exit::Failed;
-            }
-        }
+    match &outcome {
+        Ok(()) => print(format_args!("{good}ok{plain}    {command}\n      -> {expected}\n")),
+        Err(why) => print(format_args!("{bad}FAILED{plain} {command}\n      -> expected {expected}; {why}\n")),
     }
-    exit
+    outcome.is_ok()
 }
