@@ -10,6 +10,7 @@ use crate::{
             print_json,
             show::quoted,
             tables::Tables,
+            verdict,
             write::{self, Manner},
         },
     },
@@ -85,9 +86,12 @@ pub(super) fn find(tables: &Tables, id: &RowId) -> Result<(Item, Option<Trip>), 
     Ok((row, Trip::read(tables, id)))
 }
 
-/// The arms' weights at this time, the ramp included.
-pub(super) fn weights(_: &Tables, _: &RowId, split: &Split, _: UnixTime) -> Vec<u32> {
-    split.arms().iter().map(|arm| arm.weight).collect()
+/// The arms' weights at this time, the ramp included; as they are stored where the row cannot be served.
+pub(super) fn weights(tables: &Tables, id: &RowId, split: &Split, now: UnixTime) -> Vec<u32> {
+    match verdict::split(tables, id) {
+        Some(row) => row.weights(now).map(u32::from).collect(),
+        None => split.arms().iter().map(|arm| arm.weight).collect(),
+    }
 }
 
 fn refusal(id: &RowId, reason: &str) -> Failure {

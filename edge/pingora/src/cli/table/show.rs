@@ -1,7 +1,10 @@
 //! Items and changes as people read them.
 
-use super::plan::{BOOKKEEPING, Change};
-use std::io::{self, IsTerminal};
+use super::plan::{Attribute, BOOKKEEPING, Change};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{self, IsTerminal},
+};
 use verge_mappings::{Item, Layout, Value};
 
 /// Colours, where somebody sees them.
@@ -120,7 +123,8 @@ pub(crate) fn change_line(change: &Change, paint: Paint) -> String {
     let text = match (&change.before, &change.after) {
         (Some(_), Some(_)) => {
             let each = change.attributes();
-            let each = each.iter().map(|one| format!("{} {}", quoted(one.name), arrow(one.before, one.after)));
+            let each =
+                each.iter().flat_map(unfold).map(|(name, before, after)| format!("{name} {}", arrow(before, after)));
             let each: Vec<_> = each.collect();
             format!("~ {id} {}", each.join(", "))
         }
@@ -145,18 +149,50 @@ pub(crate) fn change_block(change: &Change, paint: Paint) -> String {
         _ => '-',
     };
     let head = format!("{sign} {} {}", quoted(&change.id.api), quoted(&change.id.key));
-    let each = change.attributes();
-    let rows: Vec<_> = each
-        .iter()
-        .map(|one| {
-            let shown = match (&change.before, &change.after) {
-                (Some(_), Some(_)) => arrow(one.before, one.after),
-                _ => one.before.or(one.after).map(value).unwrap_or_default(),
-            };
-            vec![format!("    {}", quoted(one.name)), shown]
-        })
-        .collect();
+    let line = |(name, before, after): (String, Option<&Value>, Option<&Value>)| {
+        let shown = match (&change.before, &change.after) {
+            (Some(_), Some(_)) => arrow(before, after),
+            _ => before.or(after).map(value).unwrap_or_default(),
+        };
+        vec![format!("    {name}"), shown]
+    };
+    let rows: Vec<_> = change.attributes().iter().flat_map(unfold).map(line).collect();
     format!("{}\n{}", paint.of(change, &head), columns(&rows))
+}
+
+/// What differs, each with a name of its own: of a map its members, of a list of arms the members of each.
+fn unfold<'i>(one: &Attribute<'i>) -> Vec<(String, Option<&'i Value>, Option<&'i Value>)> {
+    let whole = || vec![(quoted(one.name), one.before, one.after)];
+    let side = |value: Option<&'i Value>| value.map_or(Some(BTreeMap::new()), members);
+    let (Some(before), Some(after)) = (side(one.before), side(one.after)) else { return whole() };
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let each = names.into_iter().map(|name| (name, before.get(name).copied(), after.get(name).copied()));
+    let each = each.filter(|(_, before, after)| before != after);
+    let each: Vec<_> =
+        each.map(|(name, before, after)| (format!("{} {name}", quoted(one.name)), before, after)).collect();
+    // Arms in another order, and nothing else: no member says so.
+    if each.is_empty() { whole() } else { each }
+}
+
+/// The members of a map; of a list of maps with names, by name and member.
+fn members(value: &Value) -> Option<BTreeMap<String, &Value>> {
+    match value {
+        Value::M(members) => Some(members.iter().map(|(name, value)| (quoted(name), value)).collect()),
+        Value::L(list) if !list.is_empty() => {
+            let mut all = BTreeMap::new();
+            for value in list {
+                let Value::M(arm) = value else { return None };
+                let Some(Value::S(own)) = arm.get("name") else { return None };
+                for (name, value) in arm.iter().filter(|(name, _)| *name != "name") {
+                    if all.insert(format!("{} {}", quoted(own), quoted(name)), value).is_some() {
+                        return None;
+                    }
+                }
+            }
+            Some(all)
+        }
+        _ => None,
+    }
 }
 
 fn arrow(before: Option<&Value>, after: Option<&Value>) -> String {
@@ -205,6 +241,34 @@ mod tests {
             change_block(&change, Paint::plain()),
             "~ orders v2\n    base_path  /a → /b\n    domain     a.example → b.example\n"
         );
+    }
+
+    #[test]
+    fn arms_and_ramps_are_told_member_by_member() {
+        let arms = |weight: u32| json!([{"name": "canary", "weight": weight, "domain": "b.example"}, {"name": "stable", "weight": 9}]);
+        let before = item(json!({"split": arms(1), "ramp": {"step": 1, "until": 5}}));
+        let after = item(json!({"split": arms(2), "ramp": {"step": 1, "until": 6, "pauses": [{"from": "x"}]}}));
+        let change = |before: &Option<Item>, after: &Option<Item>| {
+            let change = Change { id: RowId::new("orders", "v2"), before: before.clone(), after: after.clone() };
+            change_block(&change, Paint::plain())
+        };
+        assert_eq!(
+            change(&before, &after),
+            "~ orders v2\n    ramp pauses          (none) → [{\"from\":\"x\"}]\n    ramp until           5 → 6\n    \
+             split canary weight  1 → 2\n"
+        );
+        let plain = item(json!({"domain": "a.example"}));
+        let said = change(&plain, &before);
+        assert!(said.contains("    split canary domain  (none) → b.example\n"), "{said}");
+        let said = change(&before, &plain);
+        assert!(said.contains("    split stable weight  9 → (none)\n"), "{said}");
+        let turned = item(json!({"split": [{"name": "b", "weight": 1}, {"name": "a", "weight": 1}]}));
+        let straight = item(json!({"split": [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]}));
+        assert!(change(&straight, &turned).contains("    split  [{"), "{}", change(&straight, &turned));
+        // What is no split is shown as it is.
+        let odd = item(json!({"split": [1]}));
+        assert!(change(&before, &odd).contains("    split       [{"), "{}", change(&before, &odd));
+        assert_eq!(line(before, after).matches("split canary weight 1 → 2").count(), 1);
     }
 
     #[test]

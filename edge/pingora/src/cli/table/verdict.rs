@@ -5,12 +5,13 @@ use super::{
     show::quoted,
     tables::Tables,
 };
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 use verge_mappings::{API_ITEM, InvalidItem, parse_all};
 use verge_router::{
     MappingTable, Origin,
     api::Missing,
     resolve::label::Label,
+    split::SplitRow,
     table::{ApiTable, Good},
 };
 
@@ -38,6 +39,15 @@ pub(crate) fn origins(tables: &Tables, changes: &[Change], id: &RowId) -> Vec<Or
         Some(Good::Mapping(mapping)) => vec![mapping.origin().clone()],
         Some(Good::Split(row)) => row.arms().iter().filter_map(|arm| arm.origin().cloned()).collect(),
         None => Vec::new(),
+    }
+}
+
+/// A row as it is served now, where it is split and can be served.
+pub(crate) fn split(tables: &Tables, id: &RowId) -> Option<Arc<SplitRow>> {
+    let (now, _) = parse_all(&tables.parts(&[]), tables.drafts(), tables.rules(), None);
+    match now.api(&id.api)?.good().find(|row| row.key() == id.key)? {
+        Good::Split(row) => Some(row.clone()),
+        Good::Mapping(_) => None,
     }
 }
 
