@@ -30,6 +30,7 @@ pub const TABLE: &str = "state/table.db";
 #[derive(Debug, Default)]
 pub struct Bench {
     scratch: Scratch,
+    variables: Vec<(String, String)>,
 }
 
 /// What a command said, and how it ended.
@@ -127,6 +128,7 @@ impl Bench {
             .args(rest)
             .current_dir(self.scratch.path())
             .env("USER", "ann")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -149,6 +151,13 @@ impl Bench {
         let (allow, ca) = ("[\"*.example.com\"]\n", "ca = \"ca.pem\"\n");
         let connect = format!("[origins.connect]\n\"one.example.com\" = \"{address}\"\n");
         self.configure(allow, &format!("{allow}{ca}{lines}\n{connect}"));
+        self
+    }
+
+    /// With one more variable in the environment of commands.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 

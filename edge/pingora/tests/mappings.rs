@@ -145,7 +145,7 @@ fn a_row_that_others_name_is_not_deleted_by_mistake() {
     let bench = Bench::with_rows();
     bench.run(&["delete", "orders", "v2"]).check(1, &["- orders v2", "orders latest would break", "--yes"]);
     bench.run(&["delete", "orders", "v1", "--dry-run"]).check(0, &["one.example.com", "nothing is deleted"]);
-    bench.get("v1");
+    assert_eq!(bench.get("v1")["domain"], "one.example.com");
     let gone = bench.run(&["delete", "orders", "v1", "--json"]).check(0, &[]).json();
     assert_eq!((&gone["deleted"], &gone["item"]["domain"]), (&json!(true), &json!("one.example.com")));
     bench.run(&["get", "orders", "v1"]).check(1, &["orders `v1` is not in the table"]);
