@@ -16,6 +16,7 @@ const PAGES: &[&str] = &[
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
+    "docs/canary.md",
     "docs/configuration.md",
     "docs/semantics.md",
     "docs/operations.md",

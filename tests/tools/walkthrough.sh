@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# The commands of docs/canary.md, as they are printed, against a quickstart: all but those that name somebody's own DynamoDB.
+# Each must end with 0. Needs curl.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+command -v curl >/dev/null || { echo "skipped: there is no curl"; exit 0; }
+cargo build --workspace --bins --tests ${CI:+--locked}
+built=$(cd "${CARGO_TARGET_DIR:-target}/debug" && pwd)
+ports="--port 18080 --admin-port 19901"
+export TMPDIR=$(mktemp -d)
+log=$TMPDIR/log
+# shellcheck disable=SC2086
+"$built/verge" quickstart $ports >"$log" 2>&1 &
+quickstart=$!
+trap 'kill $quickstart 2>/dev/null; wait $quickstart 2>/dev/null || true; rm -rf "$TMPDIR"' EXIT
+until grep -q 'Ctrl-C ends it' "$log"; do
+    kill -0 $quickstart 2>/dev/null || { cat "$log"; exit 1; }
+    sleep 0.1
+done
+
+# The page says where it stands in its first command; the rest goes as it is, but for the port.
+{
+    echo "set -euo pipefail"
+    echo "PATH='$built':\$PATH; cd '$TMPDIR/verge-quickstart-18080'"
+    awk '/^## The same against DynamoDB/ { skip = 1; next } /^## / { skip = 0 } !skip && /^\$ / { print substr($0, 3) }' docs/canary.md |
+        grep -v -e '^make quickstart$' -e '^export PATH=' |
+        sed -e 's/127\.0\.0\.1:8080/127.0.0.1:18080/g' |
+        while IFS= read -r line; do
+            printf 'echo %q\n%s\n' "\$ $line" "$line"
+        done
+} >"$TMPDIR/commands.sh"
+bash "$TMPDIR/commands.sh" || { echo "a command of docs/canary.md does not do as printed"; exit 1; }
+echo "walkthrough: $(grep -c '^echo ' "$TMPDIR/commands.sh") commands ran"
