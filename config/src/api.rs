@@ -10,7 +10,7 @@ use crate::{
 };
 use http::StatusCode;
 use verge_router::{
-    api::{self, ApiDraft, ApiPath, HostPattern, Missing, Scheme, Vendor},
+    api::{self, ApiDraft, ApiPath, HostPattern, HostVersion, Missing, Scheme, Unknown, Vendor},
     origin::DomainPattern,
     rejection::Reason,
     version::Source,
@@ -72,23 +72,32 @@ fn read_draft(section: &mut Section<'_>) -> ApiDraft {
         strip: section.boolean("strip"),
         allow: section.entry("allow").and_then(|entry| filled(&entry, DomainPattern::parse, NO_FURTHER_LIMIT)),
         supported: section.boolean("supported"),
+        methods: section
+            .entry("methods")
+            .and_then(|entry| filled(&entry, api::parse_method, "leave the key out for any")),
         status: section.section("status").map(|status| read_statuses(&status)),
         cors: section.section("cors").map(cors::read),
         ..ApiDraft::default()
     };
     if let Some(mut version) = section.section("version") {
         draft.scheme = version.entry("scheme").and_then(|entry| entry.parse(Scheme::parse));
-        draft.read =
-            version.entry("read").and_then(|entry| filled(&entry, Source::parse, "name `accept`, `header` or both"));
+        draft.read = version.entry("read").and_then(|entry| filled(&entry, Source::parse, NO_SOURCE));
         draft.vendor = version.entry("vendor").and_then(|entry| filled(&entry, Vendor::parse, "leave the key out"));
         draft.header = version.entry("header").and_then(|entry| entry.parse(api::parse_header));
+        draft.query = version.entry("query").and_then(|entry| entry.parse(api::parse_query));
+        draft.host = version.entry("host").and_then(|entry| entry.parse(HostVersion::parse));
         draft.missing = version.entry("missing").and_then(|entry| entry.parse(Missing::parse));
+        draft.unknown = version.entry("unknown").and_then(|entry| entry.parse(Unknown::parse));
+        draft.neutral =
+            version.entry("neutral").and_then(|entry| filled(&entry, ApiPath::parse_one, "leave the key out"));
+        draft.neutral_version = version.entry("neutral_version").and_then(|entry| entry.parse(api::parse_version));
         draft.preflight = version.entry("preflight").and_then(|entry| entry.parse(Missing::parse));
         version.close();
     }
     draft
 }
 
+const NO_SOURCE: &str = "name some of `accept`, `header`, `query`, `path`, `host`";
 const NO_FURTHER_LIMIT: &str = "leave the key out for no further limit than `[origins] allow`";
 
 /// A list that must hold something.

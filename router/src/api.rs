@@ -5,13 +5,18 @@
 
 mod draft;
 mod invalid;
+mod methods;
 mod place;
 mod policy;
+mod sources;
 
 pub use draft::ApiDraft;
 pub use invalid::InvalidApi;
+pub use methods::{Methods, parse_method};
 pub use place::{ApiPath, HostPattern, MAX_HOST};
-pub use policy::{DEFAULT_HEADER, Missing, Scheme, Vendor, parse_header, parse_status};
+pub use policy::{DEFAULT_HEADER, Missing, Scheme, Unknown, Vendor, parse_header, parse_status, parse_version};
+pub(crate) use sources::Sources;
+pub use sources::{DEFAULT_QUERY, HostVersion, parse_query};
 
 use crate::{cors::Cors, origin::DomainPattern, rejection::Reason, version::Source};
 use alloc::{boxed::Box, vec::Vec};
@@ -25,13 +30,18 @@ pub struct Api {
     path: Option<ApiPath>,
     strip: bool,
     allow: Vec<DomainPattern>,
-    reads_accept: bool,
-    reads_header: bool,
+    reads: Sources,
     vendors: Vec<Vendor>,
     header: HeaderName,
     header_text: Box<str>,
+    query: Box<str>,
+    host: Option<HostVersion>,
     scheme: Scheme,
     missing: Missing,
+    unknown: Unknown,
+    neutral: Vec<ApiPath>,
+    neutral_version: Option<Box<str>>,
+    methods: Option<Methods>,
     preflight: Missing,
     status: Vec<(Reason, StatusCode)>,
     lists_supported: bool,
@@ -74,11 +84,13 @@ impl Api {
     /// Whether a source is enabled. One that is off is never read.
     #[must_use]
     pub fn reads(&self, source: Source) -> bool {
-        match source {
-            Source::Accept => self.reads_accept,
-            Source::Header => self.reads_header,
-            Source::Missing => true,
-        }
+        self.reads.has(source)
+    }
+
+    /// Whether any source in the URL is enabled.
+    #[inline]
+    pub(crate) fn reads_url(&self) -> bool {
+        self.reads.has_any(Sources::URL)
     }
 
     /// Its vendors, longest first.
@@ -99,6 +111,18 @@ impl Api {
         &self.header_text
     }
 
+    /// The `query` source's parameter.
+    #[must_use]
+    pub fn query(&self) -> &str {
+        &self.query
+    }
+
+    /// Where the `host` source stands; always there where that is read.
+    #[must_use]
+    pub fn host(&self) -> Option<&HostVersion> {
+        self.host.as_ref()
+    }
+
     /// Version scheme.
     #[must_use]
     pub fn scheme(&self) -> Scheme {
@@ -109,6 +133,33 @@ impl Api {
     #[must_use]
     pub fn missing(&self) -> &Missing {
         &self.missing
+    }
+
+    /// Unknown-version policy.
+    #[must_use]
+    pub fn unknown(&self) -> Unknown {
+        self.unknown
+    }
+
+    /// Paths, after the API's own, that need no version.
+    #[must_use]
+    pub fn neutral(&self) -> &[ApiPath] {
+        &self.neutral
+    }
+
+    /// The version that answers there: an explicit one, or that of the missing-version policy.
+    #[must_use]
+    pub fn neutral_version(&self) -> Option<&str> {
+        match (&self.neutral_version, &self.missing) {
+            (Some(version), _) | (None, Missing::Version(version)) => Some(version),
+            (None, Missing::Reject) => None,
+        }
+    }
+
+    /// The methods it takes; `None`: any.
+    #[must_use]
+    pub fn methods(&self) -> Option<&Methods> {
+        self.methods.as_ref()
     }
 
     /// The version that a CORS preflight goes to when a missing version is rejected.

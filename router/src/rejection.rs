@@ -36,7 +36,7 @@ pub enum Reason {
     LoopDetected,
     /// Rejection: the request cannot be read as HTTP.
     BadRequest,
-    /// Rejection: `CONNECT` and `TRACE` are never forwarded.
+    /// Rejection: the API does not take this method; `CONNECT` and `TRACE` are never forwarded.
     MethodNotAllowed,
     /// Rejection: the body is over its limit.
     BodyTooLarge,
@@ -301,6 +301,12 @@ impl Rejection {
     #[must_use]
     pub fn fields(&self) -> Vec<(HeaderName, HeaderValue)> {
         let mut fields = self.reason.fields();
+        if self.reason == Reason::MethodNotAllowed
+            && let Some(methods) = self.api.as_ref().and_then(|api| api.methods())
+        {
+            fields.retain(|(name, _)| *name != header::ALLOW);
+            fields.push((header::ALLOW, methods.allow().clone()));
+        }
         let vary = match &self.api {
             // Without an API nothing is known about what the choice could depend on.
             None => Some(HeaderValue::from_static("*")),

@@ -11,6 +11,7 @@ pub use vary::add_vary;
 use crate::{
     api::Api,
     request::Request,
+    resolve::Lead,
     split::{Choice, HeldArm},
     table::Mapping,
     version::Source,
@@ -30,6 +31,8 @@ pub const VERGE_VERSION: HeaderName = HeaderName::from_static("verge-version");
 pub const VERGE_ARM: HeaderName = HeaderName::from_static("verge-arm");
 /// `api-version`: the version that answers, told to the client.
 pub const API_VERSION: HeaderName = HeaderName::from_static("api-version");
+/// `verge-fallback`: the version asked for is unknown, and the nearest one answers, in this direction.
+pub const VERGE_FALLBACK: HeaderName = HeaderName::from_static("verge-fallback");
 /// `x-request-id`.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// `traceparent` (W3C Trace Context §3.2).
@@ -115,7 +118,7 @@ pub struct Hop<'a> {
 pub struct Forward {
     mapping: Arc<Mapping>,
     choice: Option<Choice>,
-    source: Source,
+    lead: Lead,
     target: String,
 }
 
@@ -123,11 +126,11 @@ impl Forward {
     pub(crate) fn new(
         mapping: Arc<Mapping>,
         choice: Option<Choice>,
-        source: Source,
+        lead: Lead,
         request: &Request<'_>,
     ) -> Option<Self> {
-        let target = rewrite_target(&mapping, request)?;
-        Some(Self { mapping, choice, source, target })
+        let target = rewrite_target(&mapping, request, lead.cut)?;
+        Some(Self { mapping, choice, lead, target })
     }
 
     /// Where the request may go once more, now that what was dialled first has failed before it answered: stable, where a
@@ -136,7 +139,7 @@ impl Forward {
     pub fn fall_back(&self, request: &Request<'_>) -> Option<Self> {
         let choice = self.choice.as_ref()?;
         let mapping = choice.fallback.clone()?;
-        Self::new(mapping, Some(choice.fall_back()), self.source, request)
+        Self::new(mapping, Some(choice.fall_back()), self.lead, request)
     }
 
     /// The row that answers.
@@ -171,7 +174,21 @@ impl Forward {
     /// Where the version was read.
     #[must_use]
     pub fn source(&self) -> Source {
-        self.source
+        self.lead.source
+    }
+
+    /// Whether the version asked for is unknown, and the nearest one answers by the API's policy.
+    #[must_use]
+    pub fn fell(&self) -> bool {
+        self.lead.fell
+    }
+
+    /// The version's segment with its slash, `/v1`, that was cut out of the client's path after the API's own; empty
+    /// where none was. `request` is the head as received.
+    #[must_use]
+    pub fn segment<'r>(&self, request: &Request<'r>) -> &'r str {
+        let own = self.api().path().map_or(0, |path| path.as_str().len());
+        request.path.get(own..own + self.lead.cut).unwrap_or_default()
     }
 
     /// The target at the origin, in origin form: base path + original path, one slash between, the query unchanged.

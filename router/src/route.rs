@@ -57,6 +57,12 @@ fn decide(
             return Err(reject_for(Reason::Preflight, part.api()));
         }
     }
+    if let Some(methods) = part.api().methods()
+        && !methods.take(request.method)
+        && !is_preflight(request)
+    {
+        return Err(reject_for(Reason::MethodNotAllowed, part.api()));
+    }
     if !part.is_read() {
         return Err(reject_for(Reason::NoTable, part.api()));
     }
@@ -70,7 +76,7 @@ fn decide(
         }
         _ => return Err(reject_for(Reason::InvalidMapping, part.api())),
     };
-    Forward::new(mapping, choice, resolved.source, request).ok_or_else(|| reject_for(Reason::BadRequest, part.api()))
+    Forward::new(mapping, choice, resolved.lead, request).ok_or_else(|| reject_for(Reason::BadRequest, part.api()))
 }
 
 /// A row is there, and none of its arms leads to a version that can answer.

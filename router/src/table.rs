@@ -3,8 +3,11 @@
 mod build;
 mod conflict;
 mod hosts;
+mod ladder;
+mod living;
 mod order;
 mod part;
+mod refused;
 mod row;
 
 pub use build::TableBuilder;
@@ -12,6 +15,7 @@ pub use conflict::{Conflict, ConflictReason};
 pub use order::compare_versions;
 pub use part::ApiTable;
 pub(crate) use part::{Found, RowId};
+pub(crate) use refused::Refused;
 pub use row::{ApiRows, Good, Mapping, MappingSpec, Row, RowState, SplitRowSpec};
 
 use crate::caseless::{Caseless, CaselessMap};

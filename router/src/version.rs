@@ -2,6 +2,9 @@
 
 pub mod accept;
 pub mod header;
+pub mod host;
+pub mod path;
+pub mod query;
 
 /// Where a version was read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -10,17 +13,29 @@ pub enum Source {
     Accept,
     /// The API's version header.
     Header,
+    /// A parameter of the query.
+    Query,
+    /// A segment of the path.
+    Path,
+    /// Part of the host.
+    Host,
     /// Nowhere: the missing-version policy chose.
     Missing,
 }
 
 impl Source {
+    /// Every source that can be enabled, in the order they are named in.
+    pub const ALL: [Self; 5] = [Self::Accept, Self::Header, Self::Query, Self::Path, Self::Host];
+
     /// As configured, logged and explained.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Accept => "accept",
             Self::Header => "header",
+            Self::Query => "query",
+            Self::Path => "path",
+            Self::Host => "host",
             Self::Missing => "missing",
         }
     }
@@ -30,10 +45,7 @@ impl Source {
     /// # Errors
     /// Any other name.
     pub fn parse(text: &str) -> Result<Self, crate::api::InvalidApi> {
-        match text {
-            "accept" => Ok(Self::Accept),
-            "header" => Ok(Self::Header),
-            _ => Err(crate::api::InvalidApi::Source(text.into())),
-        }
+        let named = Self::ALL.into_iter().find(|source| source.as_str() == text);
+        named.ok_or_else(|| crate::api::InvalidApi::Source(text.into()))
     }
 }

@@ -1,7 +1,7 @@
 //! What the router found on its way, told to whoever asks. Serving asks for nothing and pays nothing.
 
 use crate::{
-    api::Api,
+    api::{Api, Unknown},
     cors::Cors,
     split::{By, SplitRow},
     version::{Source, accept::Range},
@@ -30,10 +30,14 @@ pub enum Fact<'a> {
     Preflight,
     /// A media range, and what became of it.
     Range(Range<'a>, Reading<'a>),
-    /// A value of the version header, and what became of it.
-    HeaderValue(&'a [u8], Reading<'a>),
+    /// A value of the version header or in the URL, and what became of it.
+    Value(Source, &'a [u8], Reading<'a>),
     /// Nothing asks for a version; the policy decides.
     NothingAsked,
+    /// The path needs no version.
+    Neutral,
+    /// The version asked for is unknown; the nearest one answers, by this policy.
+    Fell(Unknown),
     /// The policy names this version.
     Default(&'a str),
     /// The row that answers.

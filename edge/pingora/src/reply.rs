@@ -172,5 +172,14 @@ fn how_to_ask(api: &verge_router::Api) -> String {
     if api.reads(verge_router::Source::Header) {
         ways.push(format!("`{}: <version>`", api.header_text()));
     }
+    if api.reads(verge_router::Source::Query) {
+        ways.push(format!("`?{}=<version>`", api.query()));
+    }
+    if api.reads(verge_router::Source::Path) {
+        ways.push(format!("`{}/<version>/…`", api.path().map_or("", |path| path.as_str())));
+    }
+    if let Some(host) = api.host().filter(|_| api.reads(verge_router::Source::Host)) {
+        ways.push(format!("`Host: {}`", host.to_string().replace("{version}", "<version>")));
+    }
     if ways.is_empty() { String::new() } else { format!("Send {}.", ways.join(" or ")) }
 }

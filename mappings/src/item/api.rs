@@ -3,7 +3,10 @@
 use super::{Fields, InvalidRow, Item, Value};
 use verge_router::{
     ApiDraft, Source,
-    api::{ApiPath, HostPattern, InvalidApi, Missing, Scheme, Vendor, parse_header, parse_status},
+    api::{
+        self, ApiPath, HostPattern, HostVersion, InvalidApi, Missing, Scheme, Unknown, Vendor, parse_header,
+        parse_query, parse_status, parse_version,
+    },
     cors::{CorsDraft, InvalidCors, Names, WebOrigin, parse_method, parse_name},
     origin::DomainPattern,
 };
@@ -22,8 +25,14 @@ pub fn read_api(item: &Item) -> Result<ApiDraft, InvalidRow> {
         read: each(fields.texts("read")?, Source::parse)?,
         vendor: each(fields.texts("vendor")?, Vendor::parse)?,
         header: fields.text("header")?.map(parse_header).transpose()?,
+        query: fields.text("query")?.map(parse_query).transpose()?,
+        host: fields.text("host")?.map(HostVersion::parse).transpose()?,
         scheme: fields.text("scheme")?.map(Scheme::parse).transpose()?,
         missing: fields.text("missing")?.map(Missing::parse).transpose()?,
+        unknown: fields.text("unknown")?.map(Unknown::parse).transpose()?,
+        neutral: each(fields.texts("neutral")?, ApiPath::parse_one)?,
+        neutral_version: fields.text("neutral_version")?.map(parse_version).transpose()?,
+        methods: each(fields.texts("methods")?, api::parse_method)?,
         preflight: fields.text("preflight")?.map(Missing::parse).transpose()?,
         status: read_status(fields)?,
         supported: fields.flag("supported")?,
@@ -97,8 +106,9 @@ mod tests {
     fn every_attribute_is_read() {
         let draft = read(json!({
             "api": "orders", "version": "#api", "hosts": ["api.example.com", "*.example.com"], "path": "/orders",
-            "strip": true, "allow": ["*.example.com"], "read": ["header"], "vendor": "example", "header": "x-v",
-            "scheme": "label", "missing": "v1", "status": {"unknown_version": 404}, "supported": false,
+            "strip": true, "allow": ["*.example.com"], "read": ["header", "query", "path", "host"], "vendor": "example",
+            "header": "x-v", "query": "api", "host": "v{version}.example.com", "scheme": "semver", "missing": "1.0.0",
+            "unknown": "back", "neutral": ["/health"], "neutral_version": "2.0.0", "methods": ["get", "POST"], "status": {"unknown_version": 404}, "supported": false,
             "cors": {"origins": ["https://app.example.com"], "headers": ["*"], "expose": "x-a", "max_age": "1h", "existing": "keep"},
         }))
         .unwrap();
@@ -106,6 +116,11 @@ mod tests {
         assert_eq!(api.hosts().len(), 2);
         assert_eq!(api.path().unwrap().as_str(), "/orders");
         assert!(api.strip() && !api.lists_supported() && !api.reads(Source::Accept));
+        assert!(api.reads(Source::Query) && api.reads(Source::Path) && api.reads(Source::Host));
+        assert_eq!((api.query(), api.host().unwrap().before()), ("api", "v"));
+        assert_eq!((api.scheme(), api.unknown()), (Scheme::Semver, Unknown::Back));
+        assert_eq!((api.neutral().len(), api.neutral_version()), (1, Some("2.0.0")));
+        assert_eq!(api.methods().unwrap().allow(), "GET, HEAD, POST");
         assert_eq!(api.status(verge_router::Reason::UnknownVersion).unwrap(), 404);
         assert!(api.cors().unwrap().varies());
     }
@@ -116,7 +131,10 @@ mod tests {
             (json!({"hosts": 1}), "`hosts` must be a string or a list of strings (S, SS or L of S), found N"),
             (json!({"hosts": ["a:80"]}), "host `a:80`: write it without scheme and port"),
             (json!({"strip": "yes"}), "`strip` must be true or false (BOOL), found S"),
-            (json!({"read": ["cookie"]}), "`cookie` is no version source; this build reads `accept` and `header`"),
+            (
+                json!({"read": ["cookie"]}),
+                "`cookie` is no version source; there are `accept`, `header`, `query`, `path` and `host`",
+            ),
             (json!({"status": {"unknown_version": "404"}}), "`status` must be a map of numbers (M of N), found S"),
             (
                 json!({"cors": {"origins": ["https://*"]}}),

@@ -1,14 +1,17 @@
 //! An API as the configuration or an `#api` item wrote it, and the making of the whole one.
 
-use super::{Api, ApiPath, DEFAULT_HEADER, HostPattern, InvalidApi, Missing, Scheme, Vendor};
+use super::{
+    Api, ApiPath, DEFAULT_HEADER, DEFAULT_QUERY, HostPattern, HostVersion, InvalidApi, Methods, Missing, Scheme,
+    Sources, Unknown, Vendor,
+};
 use crate::{
     cors::{Cors, CorsDraft},
     origin::DomainPattern,
     rejection::Reason,
     version::Source,
 };
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use alloc::{borrow::ToOwned, boxed::Box, string::String, vec::Vec};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
 /// An API as one border wrote it; what is `None` was not written.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -27,10 +30,22 @@ pub struct ApiDraft {
     pub vendor: Option<Vec<Vendor>>,
     /// Name of the `header` source.
     pub header: Option<HeaderName>,
+    /// Parameter of the `query` source.
+    pub query: Option<Box<str>>,
+    /// Pattern of the `host` source.
+    pub host: Option<HostVersion>,
     /// Version scheme.
     pub scheme: Option<Scheme>,
     /// Missing-version policy.
     pub missing: Option<Missing>,
+    /// Unknown-version policy.
+    pub unknown: Option<Unknown>,
+    /// Paths, after the API's own, that need no version.
+    pub neutral: Option<Vec<ApiPath>>,
+    /// The version that answers there.
+    pub neutral_version: Option<Box<str>>,
+    /// Methods it takes.
+    pub methods: Option<Vec<Method>>,
     /// Where a CORS preflight goes when a missing version is rejected.
     pub preflight: Option<Missing>,
     /// Statuses of its own.
@@ -53,8 +68,14 @@ impl ApiDraft {
             read: self.read.or(below.read),
             vendor: self.vendor.or(below.vendor),
             header: self.header.or(below.header),
+            query: self.query.or(below.query),
+            host: self.host.or(below.host),
             scheme: self.scheme.or(below.scheme),
             missing: self.missing.or(below.missing),
+            unknown: self.unknown.or(below.unknown),
+            neutral: self.neutral.or(below.neutral),
+            neutral_version: self.neutral_version.or(below.neutral_version),
+            methods: self.methods.or(below.methods),
             preflight: self.preflight.or(below.preflight),
             status: self.status.or(below.status),
             supported: self.supported.or(below.supported),
@@ -65,7 +86,8 @@ impl ApiDraft {
     /// Makes the API.
     ///
     /// # Errors
-    /// An unfit name, no host, no source, an unfit status.
+    /// An unfit name, no host, no source, a source without what it needs, an unfit status, neutral paths that no version
+    /// answers.
     pub fn finish(self, name: &str) -> Result<Api, InvalidApi> {
         check_name(name)?;
         let hosts = self.hosts.filter(|hosts| !hosts.is_empty()).ok_or(InvalidApi::NoHost)?;
@@ -73,7 +95,15 @@ impl ApiDraft {
         if read.is_empty() {
             return Err(InvalidApi::NoSource);
         }
-        let reads = |source| read.contains(&source);
+        let reads = Sources::of(&read);
+        if reads.has(Source::Host) && self.host.is_none() {
+            return Err(InvalidApi::NoHostPattern);
+        }
+        let missing = self.missing.unwrap_or_default();
+        let neutral = self.neutral.unwrap_or_default();
+        if !neutral.is_empty() && self.neutral_version.is_none() && missing == Missing::Reject {
+            return Err(InvalidApi::NeutralWithoutVersion);
+        }
         let header = self.header.unwrap_or(HeaderName::from_static(DEFAULT_HEADER));
         let status = self.status.unwrap_or_default();
         for (reason, status) in &status {
@@ -82,10 +112,10 @@ impl ApiDraft {
             }
         }
         let mut vary = Vec::new();
-        if reads(Source::Accept) {
+        if reads.has(Source::Accept) {
             vary.push(header::ACCEPT);
         }
-        if reads(Source::Header) {
+        if reads.has(Source::Header) {
             vary.push(header.clone());
         }
         let asked_in: Vec<String> = vary.iter().map(canonical_case).collect();
@@ -103,13 +133,18 @@ impl ApiDraft {
             path: self.path.flatten(),
             strip: self.strip.unwrap_or(false),
             allow: self.allow.unwrap_or_default(),
-            reads_accept: reads(Source::Accept),
-            reads_header: reads(Source::Header),
+            reads,
             vendors,
             header_text: canonical_case(&header).into(),
             header,
+            query: self.query.unwrap_or_else(|| DEFAULT_QUERY.into()),
+            host: self.host,
             scheme: self.scheme.unwrap_or_default(),
-            missing: self.missing.unwrap_or_default(),
+            missing,
+            unknown: self.unknown.unwrap_or_default(),
+            neutral,
+            neutral_version: self.neutral_version,
+            methods: self.methods.map(|methods| Methods::new(&methods)).transpose()?,
             preflight: self.preflight.unwrap_or_default(),
             status,
             lists_supported: self.supported.unwrap_or(true),

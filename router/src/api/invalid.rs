@@ -32,17 +32,46 @@ pub enum InvalidApi {
         reason: &'static str,
     },
     /// A source.
-    #[error("`{}` is no version source; this build reads `accept` and `header`", .0.escape_debug())]
+    #[error("`{}` is no version source; there are `accept`, `header`, `query`, `path` and `host`", .0.escape_debug())]
     Source(String),
     /// No source.
-    #[error("`read` is empty: name at least one of `accept`, `header`")]
+    #[error("`read` is empty: name at least one of `accept`, `header`, `query`, `path`, `host`")]
     NoSource,
     /// The header's name.
     #[error("`{}` cannot be a version header", .0.escape_debug())]
     Header(String),
     /// The scheme.
-    #[error("`{}` is no version scheme; this build knows `label`", .0.escape_debug())]
+    #[error("`{}` is no version scheme; there are `label`, `semver` and `date`", .0.escape_debug())]
     Scheme(String),
+    /// The query parameter's name.
+    #[error("`{}` cannot name a query parameter: letters, digits, `-`, `_`, `.`, `~`, at most 64", .0.escape_debug())]
+    Query(String),
+    /// The pattern of hosts that carry the version.
+    #[error("host pattern `{pattern}`: {reason}", pattern = .pattern.escape_debug())]
+    HostPattern {
+        /// As written.
+        pattern: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The host is read, and nothing says where in it.
+    #[error("`read` names `host`: write `host = \"api{{version}}.example.com\"`, the pattern it is read by")]
+    NoHostPattern,
+    /// The unknown-version policy.
+    #[error("`{}` is none of `reject`, `forward` and `back`", .0.escape_debug())]
+    Unknown(String),
+    /// Paths that need no version, and nothing says which version answers.
+    #[error("`neutral` needs a version that answers: write `neutral_version`, or a version as `missing`")]
+    NeutralWithoutVersion,
+    /// A version was meant.
+    #[error("`{}` is no version", .0.escape_debug())]
+    NoVersion(String),
+    /// A method.
+    #[error("`{}` is no method that can be passed on", .0.escape_debug())]
+    Method(String),
+    /// No method.
+    #[error("`methods` is empty: leave it out to allow any")]
+    NoMethod,
     /// The missing-version policy.
     #[error("`{}` is neither `reject` nor a version", .0.escape_debug())]
     Missing(String),

@@ -80,6 +80,14 @@ impl ApiPath {
         }
     }
 
+    /// Reads a path prefix that is not "all paths".
+    ///
+    /// # Errors
+    /// Those of [`Self::parse`], and `/`.
+    pub fn parse_one(text: &str) -> Result<Self, InvalidApi> {
+        Self::parse(text)?.ok_or_else(|| InvalidApi::Path(text.to_owned()))
+    }
+
     /// The path.
     #[must_use]
     pub fn as_str(&self) -> &str {

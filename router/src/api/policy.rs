@@ -1,8 +1,16 @@
 //! How an API reads versions and answers: vendors, scheme, header, missing policy, statuses.
 
 use super::InvalidApi;
-use crate::rejection::Reason;
+use crate::{
+    rejection::Reason,
+    resolve::{
+        date::Date,
+        semver::{Semver, without_build},
+    },
+    table::compare_versions,
+};
 use alloc::{borrow::ToOwned, boxed::Box, string::ToString};
+use core::cmp::Ordering;
 use http::{HeaderName, StatusCode};
 
 /// A vendor name, as in `application/vnd.VENDOR.v1+json`; lower case.
@@ -48,6 +56,10 @@ pub enum Scheme {
     /// Names: ASCII case does not matter, nor a `v` before a digit.
     #[default]
     Label,
+    /// Semantic Versioning 2.0.0, and ranges of it.
+    Semver,
+    /// Days: the newest version that is not newer than the day asked for.
+    Date,
 }
 
 impl Scheme {
@@ -58,6 +70,8 @@ impl Scheme {
     pub fn parse(text: &str) -> Result<Self, InvalidApi> {
         match text {
             "label" => Ok(Self::Label),
+            "semver" => Ok(Self::Semver),
+            "date" => Ok(Self::Date),
             _ => Err(InvalidApi::Scheme(text.to_owned())),
         }
     }
@@ -67,6 +81,80 @@ impl Scheme {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Label => "label",
+            Self::Semver => "semver",
+            Self::Date => "date",
+        }
+    }
+
+    /// Whether a row's key is a version of this scheme.
+    #[must_use]
+    pub fn fits(self, key: &str) -> bool {
+        match self {
+            Self::Label => true,
+            Self::Semver => Semver::parse(key.as_bytes()).is_ok(),
+            Self::Date => Date::parse(key.as_bytes()).is_ok(),
+        }
+    }
+
+    /// What a key that does not fit is said to be.
+    pub(crate) const fn misfit(self) -> &'static str {
+        match self {
+            Self::Label => "no version",
+            Self::Semver => "no full version such as 1.4.2, which scheme `semver` needs",
+            Self::Date => "no day such as 2026-11-25, which scheme `date` needs",
+        }
+    }
+
+    /// What of a version counts when it is looked up as it stands.
+    pub(crate) fn normal(self, text: &[u8]) -> &[u8] {
+        match self {
+            Self::Label | Self::Date => text,
+            Self::Semver => without_build(text),
+        }
+    }
+
+    /// Which of two versions is newer.
+    pub(crate) fn compare(self, one: &str, other: &str) -> Ordering {
+        match (self, Semver::parse(one.as_bytes()), Semver::parse(other.as_bytes())) {
+            (Self::Semver, Ok(one), Ok(other)) => one.precedence(&other),
+            _ => compare_versions(one, other),
+        }
+    }
+}
+
+/// What happens when a version is asked for that is not in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unknown {
+    /// `unknown_version`.
+    #[default]
+    Reject,
+    /// The nearest newer version answers.
+    Forward,
+    /// The nearest older version answers.
+    Back,
+}
+
+impl Unknown {
+    /// Reads `reject`, `forward` or `back`.
+    ///
+    /// # Errors
+    /// Any other word.
+    pub fn parse(text: &str) -> Result<Self, InvalidApi> {
+        match text {
+            "reject" => Ok(Self::Reject),
+            "forward" => Ok(Self::Forward),
+            "back" => Ok(Self::Back),
+            _ => Err(InvalidApi::Unknown(text.to_owned())),
+        }
+    }
+
+    /// As written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reject => "reject",
+            Self::Forward => "forward",
+            Self::Back => "back",
         }
     }
 }
@@ -94,6 +182,17 @@ impl Missing {
             }
             _ => Ok(Self::Version(text.into())),
         }
+    }
+}
+
+/// Reads a version, or an alias, that a policy names.
+///
+/// # Errors
+/// What cannot be a version.
+pub fn parse_version(text: &str) -> Result<Box<str>, InvalidApi> {
+    match Missing::parse(text) {
+        Ok(Missing::Version(version)) => Ok(version),
+        _ => Err(InvalidApi::NoVersion(text.to_owned())),
     }
 }
 

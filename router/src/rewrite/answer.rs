@@ -1,7 +1,7 @@
 //! What comes back, edited for the client.
 
 use super::{
-    API_VERSION, Edits, Forward, VERGE_ARM, VERGE_REASON, add_vary,
+    API_VERSION, Edits, Forward, VERGE_ARM, VERGE_FALLBACK, VERGE_REASON, add_vary,
     back::{Back, Place},
     vary::vary_by,
 };
@@ -30,6 +30,7 @@ struct Present {
     cors: bool,
     reason: bool,
     arm: bool,
+    fallback: bool,
 }
 
 impl Present {
@@ -40,6 +41,7 @@ impl Present {
                 "location" | "content-location" | "link" | "refresh" | "set-cookie" => present.places = true,
                 "verge-reason" => present.reason = true,
                 "verge-arm" => present.arm = true,
+                "verge-fallback" => present.fallback = true,
                 name if name.starts_with("access-control-") => present.cors = true,
                 _ => {}
             }
@@ -62,12 +64,17 @@ impl Forward {
             }
         }
         edits.set(API_VERSION, self.mapping().version().clone());
-        // An origin must not pass its own answer off as one of ours.
+        // An origin must not pass its own answer off as one of ours, nor the version asked for as another one.
         if present.reason {
             edits.remove(&VERGE_REASON);
         }
         if present.arm {
             edits.remove(&VERGE_ARM);
+        }
+        if self.fell() {
+            edits.set(VERGE_FALLBACK, HeaderValue::from_static(self.api().unknown().as_str()));
+        } else if present.fallback {
+            edits.remove(&VERGE_FALLBACK);
         }
         add_vary(self.api(), edits);
         if let Some(choice) = self.choice() {
@@ -107,7 +114,7 @@ impl Forward {
     fn back<'a>(&'a self, request: &Request<'a>, tls: bool) -> Back<'a> {
         let api = self.api();
         let own = api.path().map_or("", |path| path.as_str());
-        let segment = "";
+        let segment = self.segment(request);
         let cut = if api.strip() { own.len() } else { 0 } + segment.len();
         Back {
             origin: self.origin(),

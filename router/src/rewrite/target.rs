@@ -6,20 +6,26 @@ use alloc::string::String;
 /// The longest target that goes out, in bytes: what common URI types can index. Edges limit what comes in far below it.
 const MAX_TARGET: usize = u16::MAX as usize - 1;
 
-/// Base path + original path (without the API's own path where it is cut) + query: the one allocation of a decision.
-pub(super) fn rewrite_target(mapping: &Mapping, request: &Request<'_>) -> Option<String> {
+/// Base path + original path (without the API's own path where it is cut, and without `cut` bytes after that) + query: the
+/// one allocation of a decision.
+pub(super) fn rewrite_target(mapping: &Mapping, request: &Request<'_>, cut: usize) -> Option<String> {
     let api = mapping.api();
     let base = mapping.origin().base_path();
     let mut path = request.path;
-    if api.strip()
-        && let Some(own) = api.path()
+    let mut own = "";
+    if (api.strip() || cut > 0)
+        && let Some(prefix) = api.path()
+        && let Some(rest) = path.strip_prefix(prefix.as_str())
     {
-        path = path.strip_prefix(own.as_str()).unwrap_or(path);
+        path = rest;
+        // What the version is cut out from behind stays.
+        own = if api.strip() { "" } else { prefix.as_str() };
     }
+    let path = path.get(cut..)?;
     // What is left after the cut may be empty; `*` (RFC 9112 §3.2.4) names no resource and has no place under a base path.
     let path = match path {
-        "" => "/",
-        _ if path.starts_with('/') => path,
+        "" if own.is_empty() => "/",
+        _ if path.is_empty() || path.starts_with('/') => path,
         _ => return None,
     };
     // The base path was checked when it was read.
@@ -29,8 +35,9 @@ pub(super) fn rewrite_target(mapping: &Mapping, request: &Request<'_>) -> Option
         return None;
     }
     let query = request.query.map_or(0, |query| query.len() + 1);
-    let mut target = String::with_capacity(base.len() + path.len() + query);
+    let mut target = String::with_capacity(base.len() + own.len() + path.len() + query);
     target.push_str(base);
+    target.push_str(own);
     target.push_str(path);
     if let Some(query) = request.query {
         target.push('?');

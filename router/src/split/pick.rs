@@ -255,9 +255,9 @@ impl Scene<'_, '_> {
             Way::Own(mapping) => return Ok(mapping.clone()),
             Way::Version(version) => version,
         };
-        let Some(id) = self.part.find_named(version) else { return Err(Dead::default()) };
+        let Some(id) = self.part.find_named(version, self.moment.now) else { return Err(Dead::default()) };
         // What the client refuses with q=0 must not answer it.
-        if depth >= MAX_DEPTH || resolve::is_refused(self.request, self.part, id) {
+        if depth >= MAX_DEPTH || resolve::is_refused(self.request, self.part, id, self.moment.now) {
             return Err(Dead::default());
         }
         match self.part.get(id) {

@@ -4,6 +4,7 @@
 
 mod aliases;
 mod index;
+mod ladder;
 mod part;
 mod splits;
 mod twins;

@@ -1,5 +1,6 @@
 //! Rows that the rest of the table makes unusable.
 
+use crate::api::Scheme;
 use alloc::string::String;
 
 /// A row that the rest of the table makes unusable.
@@ -17,8 +18,13 @@ pub struct Conflict {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConflictReason {
     /// Another row has the same key in normal form.
-    #[error("another row is the same version (case and a `v` before a digit do not count); both are left out")]
+    #[error(
+        "another row is the same version (case, a `v` before a digit and build metadata do not count); both are left out"
+    )]
     SameVersion,
+    /// The key is no version of the API's scheme.
+    #[error("its key is {}", .0.misfit())]
+    OtherScheme(Scheme),
     /// The key cannot be reported in a header.
     #[error("its key is not printable ASCII")]
     UnfitKey,

@@ -37,6 +37,11 @@ pub fn compare_versions(a: &str, b: &str) -> Ordering {
     }
 }
 
+/// Whether a version is a number rather than a name.
+pub(super) fn is_number(version: &str) -> bool {
+    bare(version).first().is_some_and(u8::is_ascii_digit)
+}
+
 /// A version without its `v` before a digit.
 fn bare(text: &str) -> &[u8] {
     match text.as_bytes() {
@@ -63,7 +68,8 @@ impl ApiTable {
                 shown.push((id(row), good.version_str()));
             }
         }
-        shown.sort_by(|(_, a), (_, b)| compare_versions(b, a).then_with(|| bare(a).len().cmp(&bare(b).len())));
+        let scheme = self.api.scheme();
+        shown.sort_by(|(_, a), (_, b)| scheme.compare(b, a).then_with(|| bare(a).len().cmp(&bare(b).len())));
         // In the sample layout one version may stand under several keys.
         shown.dedup_by(|(_, a), (_, b)| bare(a).eq_ignore_ascii_case(bare(b)));
         self.shown = shown.into_iter().map(|(row, _)| row).collect();

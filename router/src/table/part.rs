@@ -1,6 +1,6 @@
 //! One API's part of the table: rows, and the two ways to find one.
 
-use super::row::Good;
+use super::{ladder::Ladder, refused::Refused, row::Good};
 use crate::{
     UnixTime,
     api::Api,
@@ -78,6 +78,7 @@ pub struct ApiTable {
     pub(super) entries: Vec<Entry>,
     pub(super) by_label: CaselessMap<RowId>,
     pub(super) by_whole: HashMap<Box<[u8]>, RowId>,
+    pub(super) ladder: Ladder,
     /// Good, shown rows, newest first.
     pub(super) shown: Vec<RowId>,
     /// Whether its rows were ever read; until then their absence means nothing.
@@ -98,23 +99,41 @@ impl ApiTable {
 
     #[inline]
     pub(crate) fn find_label(&self, label: Label<'_>) -> Option<RowId> {
-        self.by_label.get(&label.as_caseless()).map(|row| self.follow(*row))
+        self.row_of(label).map(|row| self.follow(row))
+    }
+
+    /// The row that owns a label, be it an alias.
+    #[inline]
+    pub(super) fn row_of(&self, label: Label<'_>) -> Option<RowId> {
+        self.by_label.get(&label.as_caseless()).copied()
+    }
+
+    /// Whether a row is the one that a version leads to.
+    pub(super) fn owns(&self, row: RowId, version: &[u8]) -> bool {
+        Label::parse(self.api.scheme().normal(version)).ok().and_then(|label| self.row_of(label)) == Some(row)
     }
 
     pub(crate) fn find_whole(&self, whole: &[u8]) -> Option<RowId> {
         self.by_whole.get(whole).map(|row| self.follow(*row))
     }
 
-    /// The row that another row names: a whole key of the sample layout, or a version.
-    pub(crate) fn find_named(&self, text: &str) -> Option<RowId> {
+    /// The row that another row names: a whole key of the sample layout, or a version, and a range at this time.
+    pub(crate) fn find_named(&self, text: &str, now: UnixTime) -> Option<RowId> {
         let mut buffer = [0; MAX_WHOLE];
         let whole = accept::write_whole(text.as_bytes(), &mut buffer).and_then(|whole| self.find_whole(whole));
-        whole.or_else(|| Label::parse(text.as_bytes()).ok().and_then(|label| self.find_label(label)))
+        let text = text.as_bytes();
+        let key = || Label::parse(self.api.scheme().normal(text)).ok().and_then(|label| self.row_of(label));
+        whole
+            .or_else(|| match self.alias_span(key()?) {
+                Some(span) => self.newest(span, now, &Refused::NONE),
+                None => key().map(|row| self.follow(row)),
+            })
+            .or_else(|| self.find_version(text, now, &Refused::NONE).ok().flatten())
     }
 
     /// The row itself, or the one an alias stands for.
     #[inline]
-    fn follow(&self, row: RowId) -> RowId {
+    pub(super) fn follow(&self, row: RowId) -> RowId {
         match self.entries.get(row as usize) {
             Some(Entry::Alias { to, .. }) => *to,
             _ => row,

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use verge_mappings::Held;
 use verge_router::{
     Edits, Fact, Forward, Hop, Moment, Rejection, Request, Source, SplitRow, Witness,
+    api::{Scheme as VersionScheme, Unknown},
     cors::Cors,
     lifecycle::{parse_rfc3339, rfc3339},
     origin::Scheme,
@@ -172,6 +173,10 @@ impl Explanation {
         self.version = Some(forward.mapping().key().to_owned());
         self.source = Some(forward.source().as_str());
         self.arm = forward.choice().and_then(|choice| choice.arm()).map(|arm| arm.name().to_owned());
+        let segment = forward.segment(request);
+        if !segment.is_empty() {
+            self.steps.push(format!("`{segment}` is cut out of the path"));
+        }
         self.steps.push(format!(
             "forward to {}://{host}:{}{}",
             origin.scheme().as_str(),
@@ -283,15 +288,24 @@ impl Witness for Steps {
         self.steps.push(match fact {
             Fact::ApiFound(api) => {
                 let path = api.path().map(|path| format!(" under {}", path.as_str())).unwrap_or_default();
-                let sources: Vec<_> = [Source::Accept, Source::Header]
+                let sources: Vec<_> = Source::ALL
                     .into_iter()
                     .filter(|source| api.reads(*source))
                     .map(|source| match source {
                         Source::Header => format!("header `{}`", api.header_text()),
+                        Source::Query => format!("query parameter `{}`", api.query()),
+                        Source::Path => "the path".to_owned(),
+                        Source::Host => {
+                            format!("the host by `{}`", api.host().map(ToString::to_string).unwrap_or_default())
+                        }
                         source => source.as_str().to_owned(),
                     })
                     .collect();
-                format!("API `{}`{path} takes it; versions are read from {}", api.name(), sources.join(" and "))
+                let scheme = match api.scheme() {
+                    VersionScheme::Label => String::new(),
+                    scheme => format!(", by scheme `{}`", scheme.as_str()),
+                };
+                format!("API `{}`{path} takes it; versions are read from {}{scheme}", api.name(), sources.join(" and "))
             }
             Fact::CrossOrigin(cors, fields) => cross_origin(cors, fields),
             Fact::Preflight => "a CORS preflight: it carries no version, and is answered here".to_owned(),
@@ -301,8 +315,15 @@ impl Witness for Steps {
                 f64::from(range.q) / 1000.0,
                 sentence(reading)
             ),
-            Fact::HeaderValue(value, reading) => format!("header value `{}`: {}", printable(value), sentence(reading)),
+            Fact::Value(source, value, reading) => {
+                format!("{} value `{}`: {}", source.as_str(), printable(value), sentence(reading))
+            }
             Fact::NothingAsked => "no version is asked for; the missing-version policy decides".to_owned(),
+            Fact::Neutral => "the path needs no version".to_owned(),
+            Fact::Fell(unknown) => {
+                let nearest = if unknown == Unknown::Forward { "newer" } else { "older" };
+                format!("it is unknown, and the policy `{}` takes the nearest {nearest} version", unknown.as_str())
+            }
             Fact::Default(default) => format!("the policy is version `{default}`"),
             Fact::Resolved { source, key } => format!("row `{key}` answers, by {}", source.as_str()),
             Fact::Picked { row, arm, by } => picked(row, arm, by, self.now),

@@ -1,8 +1,11 @@
 //! Rows that are other names for rows.
 
-use crate::table::{
-    conflict::ConflictReason,
-    part::{ApiTable, Entry, RowId},
+use crate::{
+    UnixTime,
+    table::{
+        conflict::ConflictReason,
+        part::{ApiTable, Entry, RowId},
+    },
 };
 use alloc::{boxed::Box, string::ToString, vec::Vec};
 use hashbrown::HashMap;
@@ -15,17 +18,20 @@ impl ApiTable {
         conflict: &mut impl FnMut(&str, ConflictReason),
     ) {
         let targets: HashMap<RowId, &str> = aliases.iter().map(|(row, target)| (*row, &**target)).collect();
-        let find = |text: &str| self.find_named(text);
+        let find = |text: &str| self.find_named(text, UnixTime::MIN);
         let mut links: Vec<(RowId, Result<RowId, ConflictReason>)> = Vec::with_capacity(aliases.len());
+        let mut ranges = Vec::new();
         for (row, target) in aliases {
             let mut end = find(target);
             let mut steps = 0;
+            let mut last = &**target;
             while let Some(next) = end.and_then(|at| targets.get(&at)) {
                 steps += 1;
                 if steps > aliases.len() {
                     break;
                 }
                 end = find(next);
+                last = next;
             }
             let link = match end {
                 _ if steps > aliases.len() => Err(ConflictReason::AliasCycle),
@@ -33,6 +39,10 @@ impl ApiTable {
                 Some(end) => Ok(end),
                 None => Err(ConflictReason::AliasOfNothing(target.to_string())),
             };
+            // What ends at a range moves with the time; until then it is the newest of all.
+            if link.is_ok() && !self.is_key(last.as_bytes()) {
+                ranges.extend(self.places(last.as_bytes()).map(|span| (*row, span)));
+            }
             links.push((*row, link));
         }
         for (row, link) in links {
@@ -42,5 +52,6 @@ impl ApiTable {
                 Err(reason) => conflict(entry.key(), reason),
             }
         }
+        self.ladder.aliases = ranges;
     }
 }

@@ -34,7 +34,7 @@ impl ApiTable {
                 }
             }
             let text = label_text(key, &self.api);
-            let Ok(label) = Label::parse(text) else { continue };
+            let Ok(label) = Label::parse(self.api.scheme().normal(text)) else { continue };
             let bare = text.len() == key.len();
             let owner = by_label.entry(label.as_caseless().into()).or_insert(row);
             let other = self.entries.get(*owner as usize);

@@ -6,6 +6,7 @@ use crate::{
     split::SplitRow,
     table::{
         conflict::{Conflict, ConflictReason},
+        ladder::Ladder,
         part::{ApiTable, Entry, id, reported},
         row::{Good, Mapping, MappingSpec, Row, RowState, SplitRowSpec},
     },
@@ -21,8 +22,8 @@ pub(super) struct PartBuilder<'p> {
     pub(super) rows: Vec<Prepared>,
     /// Where rows lead that are aliases, by key; until all are linked their entries are invalid.
     pub(super) targets: HashMap<Box<str>, Box<str>>,
-    /// Keys that cannot be reported.
-    pub(super) unfit: Vec<Box<str>>,
+    /// Keys that no request could ask for, or no answer report.
+    pub(super) unfit: Vec<(Box<str>, ConflictReason)>,
 }
 
 /// A row that waits for the others.
@@ -41,6 +42,11 @@ impl<'p> PartBuilder<'p> {
     pub(super) fn row(&mut self, row: Row) {
         let Row { key, whole, state } = row;
         let good = match state {
+            // A whole key is matched as it stands, whatever the scheme.
+            RowState::Mapped(_) | RowState::Split(_) if !whole && !self.api.scheme().fits(&key) => {
+                self.unfit.push((key.clone(), ConflictReason::OtherScheme(self.api.scheme())));
+                return self.rows.push(Prepared { entry: Entry::Invalid(key), whole });
+            }
             RowState::Mapped(spec) => self.mapping(&key, spec),
             RowState::Split(spec) => self.split(&key, spec),
             RowState::Alias(target) => {
@@ -52,7 +58,7 @@ impl<'p> PartBuilder<'p> {
         let entry = match good {
             Some(good) => Entry::Good(good),
             None => {
-                self.unfit.push(key.clone());
+                self.unfit.push((key.clone(), ConflictReason::UnfitKey));
                 Entry::Invalid(key)
             }
         };
@@ -85,8 +91,8 @@ impl<'p> PartBuilder<'p> {
             conflicts.push(Conflict { api: api.name().to_owned(), key: key.to_owned(), reason });
         };
         self.part_twins(&mut conflict);
-        self.unfit.iter().for_each(|key| conflict(key, ConflictReason::UnfitKey));
-        let Self { api, before, rows, targets, .. } = self;
+        let Self { api, before, rows, targets, unfit } = self;
+        unfit.into_iter().for_each(|(key, reason)| conflict(&key, reason));
         let mut entries = Vec::with_capacity(rows.len());
         let mut wholes = Vec::with_capacity(rows.len());
         let mut aliases = Vec::new();
@@ -107,13 +113,16 @@ impl<'p> PartBuilder<'p> {
             entries,
             by_label: CaselessMap::default(),
             by_whole: HashMap::new(),
+            ladder: Ladder::default(),
             shown: Vec::new(),
             read: true,
         };
         table.index(&wholes);
+        table.order_versions(&aliases);
         table.link_aliases(&aliases, &mut conflict);
         table.check_splits(before, &mut conflict);
         table.order();
+        table.order_labels();
         table
     }
 }

@@ -1,6 +1,7 @@
 //! Rows whose arms lead to other rows: the versions they name must be there, and lead back to none of them.
 
 use crate::{
+    UnixTime,
     split::SplitRow,
     table::{
         conflict::ConflictReason,
@@ -40,7 +41,10 @@ impl ApiTable {
         split: &SplitRow,
         splits: &HashMap<RowId, Arc<SplitRow>>,
     ) -> Option<ConflictReason> {
-        let lost = split.arms().iter().find(|arm| arm.leads_to().is_some_and(|to| self.find_named(to).is_none()));
+        let lost = split
+            .arms()
+            .iter()
+            .find(|arm| arm.leads_to().is_some_and(|to| self.find_named(to, UnixTime::MIN).is_none()));
         if let Some(arm) = lost {
             let (arm, version) = (arm.name().to_owned(), arm.leads_to().unwrap_or_default().to_owned());
             return Some(ConflictReason::ArmOfNothing { arm, version });
@@ -49,7 +53,7 @@ impl ApiTable {
         let mut reached: Vec<RowId> = Vec::new();
         let mut next: Vec<&SplitRow> = [split].into();
         while let Some(split) = next.pop() {
-            for to in split.arms().iter().filter_map(|arm| self.find_named(arm.leads_to()?)) {
+            for to in split.arms().iter().filter_map(|arm| self.find_named(arm.leads_to()?, UnixTime::MIN)) {
                 if to == row {
                     return Some(ConflictReason::SplitCycle);
                 }

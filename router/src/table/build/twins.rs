@@ -2,6 +2,7 @@
 
 use super::part::{PartBuilder, Prepared};
 use crate::{
+    api::Scheme,
     resolve::label::Label,
     table::{
         conflict::ConflictReason,
@@ -16,9 +17,10 @@ use foldhash::fast::FixedState;
 impl PartBuilder<'_> {
     /// Rows whose normal forms collide are both unusable, whatever they say.
     pub(super) fn part_twins(&mut self, conflict: &mut impl FnMut(&str, ConflictReason)) {
+        let scheme = self.api.scheme();
         let normal = |row: u32| {
             let row = self.rows.get(row as usize);
-            row.map(|Prepared { entry, whole }| normal_key(entry.key(), *whole)).unwrap_or_default()
+            row.map(|Prepared { entry, whole }| normal_key(entry.key(), *whole, scheme)).unwrap_or_default()
         };
         // By hash: a table of keys would take more memory than the rows do.
         let hasher = FixedState::default();
@@ -38,19 +40,19 @@ impl PartBuilder<'_> {
             let Some(Prepared { entry, .. }) = self.rows.get_mut(row as usize) else { continue };
             conflict(entry.key(), ConflictReason::SameVersion);
             self.targets.remove(entry.key());
-            self.unfit.retain(|key| **key != *entry.key());
+            self.unfit.retain(|(key, _)| **key != *entry.key());
             *entry = Entry::Invalid(entry.key().into());
         }
     }
 }
 
 /// What two rows must not share.
-fn normal_key(key: &str, whole: bool) -> Cow<'_, [u8]> {
+fn normal_key(key: &str, whole: bool, scheme: Scheme) -> Cow<'_, [u8]> {
     if whole {
         let mut buffer = [0; MAX_WHOLE];
         return accept::write_whole(key.as_bytes(), &mut buffer).unwrap_or(key.as_bytes()).to_vec().into();
     }
-    match Label::parse(key.as_bytes()) {
+    match Label::parse(scheme.normal(key.as_bytes())) {
         Ok(label) => {
             let text = label.as_caseless().0;
             if text.iter().any(u8::is_ascii_uppercase) { text.to_ascii_lowercase().into() } else { text.into() }

@@ -68,8 +68,7 @@ fn lost_defaults<'t>(now: &'t MappingTable, then: &'t MappingTable) -> impl Iter
 }
 
 fn names_a_row(part: &ApiTable, version: &str) -> bool {
-    part.good().any(|row| is_same(row.key(), version) || is_same(row.version_str(), version))
-        || part.aliases().any(|(key, _)| is_same(key, version))
+    part.names_a_row(version)
 }
 
 /// Whether two keys are one version.
