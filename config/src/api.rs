@@ -10,7 +10,7 @@ use crate::{
 };
 use http::StatusCode;
 use verge_router::{
-    api::{self, ApiDraft, ApiPath, HostPattern, HostVersion, Missing, Scheme, Unknown, Vendor},
+    api::{self, ApiDraft, ApiPath, HostPattern, HostVersion, InvalidApi, Missing, Scheme, Unknown, Vendor},
     origin::DomainPattern,
     rejection::Reason,
     version::Source,
@@ -92,6 +92,14 @@ fn read_draft(section: &mut Section<'_>) -> ApiDraft {
             version.entry("neutral").and_then(|entry| filled(&entry, ApiPath::parse_one, "leave the key out"));
         draft.neutral_version = version.entry("neutral_version").and_then(|entry| entry.parse(api::parse_version));
         draft.preflight = version.entry("preflight").and_then(|entry| entry.parse(Missing::parse));
+        let reads_host = draft.read.as_ref().is_some_and(|read| read.contains(&Source::Host));
+        if reads_host && !version.has("host") {
+            version.refuse_at("read", InvalidApi::NoHostPattern.to_string());
+        }
+        let answered = version.has("neutral_version") || matches!(draft.missing, Some(Missing::Version(_)));
+        if draft.neutral.is_some() && !answered {
+            version.refuse_at("neutral", InvalidApi::NeutralWithoutVersion.to_string());
+        }
         version.close();
     }
     draft

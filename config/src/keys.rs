@@ -85,7 +85,7 @@ pub const KEYS: &[Key] = &[
     key("api[].path", "string", "/", "path it lives under"),
     key("api[].strip", "boolean", "false", "whether `path` is cut before forwarding"),
     key("api[].allow", "list of domain patterns", "none", "further limit on its origins"),
-    key("api[].methods", "list of methods", "any", "methods it takes; others are answered 405"),
+    key("api[].methods", "list of methods", "none", "methods it takes; others are answered 405"),
     key("api[].supported", "boolean", "true", "whether rejections list the supported versions"),
     key("api[].version", "table", "the defaults", "where the version is read, and how it is compared"),
     key("api[].version.scheme", "`label`, `semver` or `date`", "label", "how versions are compared"),

@@ -119,7 +119,7 @@ read = ["accept", "cookie"]
             "line 8: table.refresh: a duration needs a unit: `60s` for seconds, `60ms` for milliseconds (also `m`, `h`, `d`)",
             "line 10: origins.insecure: expected `true` or `false`, found a string",
             "line 13: api[0].hsots: unknown key `hsots`, did you mean `hosts`?",
-            "line 15: api[0].version.read[1]: `cookie` is no version source; this build reads `accept` and `header`",
+            "line 15: api[0].version.read[1]: `cookie` is no version source; there are `accept`, `header`, `query`, `path` and `host`",
         ],
     );
 }
@@ -179,7 +179,7 @@ fn a_key_like_no_other_gets_the_list() {
 fn each_key_is_listed_once() {
     check_api(
         "zzzzzzzzzz = 1\n",
-        "line 9: api[0].zzzzzzzzzz: unknown key `zzzzzzzzzz`, there are `name`, `hosts`, `path`, `strip`, `allow`, `supported`, `status`, `cors`, `version`, `table`",
+        "line 9: api[0].zzzzzzzzzz: unknown key `zzzzzzzzzz`, there are `name`, `hosts`, `path`, `strip`, `allow`, `supported`, `methods`, `status`, `cors`, `version`, `table`",
     );
 }
 
@@ -551,7 +551,10 @@ fn an_api_that_cannot_be_is_refused() {
         "line 9: api[0].version.vendor: vendor `vnd.example`: write it without `vnd.`",
     );
     check_api("version.header = \"Host\"\n", "line 9: api[0].version.header: `Host` cannot be a version header");
-    check_api("version.read = []\n", "line 9: api[0].version.read: the list is empty: name `accept`, `header` or both");
+    check_api(
+        "version.read = []\n",
+        "line 9: api[0].version.read: the list is empty: name some of `accept`, `header`, `query`, `path`, `host`",
+    );
     check_api(
         "status.unknwon_version = 404\n",
         "line 9: api[0].status.unknwon_version: unknown key `unknwon_version`, did you mean `unknown_version`?",
@@ -635,6 +638,50 @@ fn unwise_settings_are_warned_about() {
         "[[api]]\nname = \"a\"\nversion = { read = \"accept\", header = \"X-V\", vendor = \"v\" }\n[origins]\nallow = \"a.example\"\n",
         &["api[0].version.header"],
     );
+    let versions = |hosts: &str, version: &str, expected: &[&str]| {
+        check(
+            &format!(
+                "[[api]]\nname = \"a\"\nhosts = {hosts}\nversion = {{ {version} }}\n[origins]\nallow = \"a.example\"\n"
+            ),
+            expected,
+        );
+    };
+    versions("\"*\"", "query = \"v\"", &["api[0].version.query"]);
+    versions("\"*\"", "host = \"a{version}.b\"", &["api[0].version.host"]);
+    let host = "read = \"host\", host = \"a{version}.b.c\"";
+    versions("\"*\"", host, &[]);
+    versions("[\"b.c\", \"*.b.c\"]", host, &[]);
+    versions("\"a1.b.c\"", host, &[]);
+    versions("[\"b.c\", \"*.c\", \"a.b.c\"]", host, &["api[0].version.host"]);
+}
+
+#[test]
+fn a_source_or_policy_that_lacks_something_is_refused() {
+    check_api(
+        "version.read = [\"accept\", \"host\"]\n",
+        "line 9: api[0].version.read: `read` names `host`: write `host = \"api{version}.example.com\"`, the pattern it is read by",
+    );
+    check_api(
+        "version.host = \"api.example.com\"\n",
+        "line 9: api[0].version.host: host pattern `api.example.com`: it has no `{version}`",
+    );
+    check_api(
+        "version.query = \"a b\"\n",
+        "line 9: api[0].version.query: `a b` cannot name a query parameter: letters, digits, `-`, `_`, `.`, `~`, at most 64",
+    );
+    check_api(
+        "version.neutral = \"/health\"\n",
+        "line 9: api[0].version.neutral: `neutral` needs a version that answers: write `neutral_version`, or a version as `missing`",
+    );
+    check_api("methods = [\"TRACE\"]\n", "line 9: api[0].methods[0]: `TRACE` is no method that can be passed on");
+    check_api(
+        "version.unknown = \"newest\"\n",
+        "line 9: api[0].version.unknown: `newest` is none of `reject`, `forward` and `back`",
+    );
+    check_api(
+        "version.scheme = \"calver\"\n",
+        "line 9: api[0].version.scheme: `calver` is no version scheme; there are `label`, `semver` and `date`",
+    );
 }
 
 #[test]
@@ -695,7 +742,7 @@ fn a_default_written_out_changes_nothing() {
     let mut checked = 0;
     for key in keys::KEYS {
         let value = match key.kind {
-            "integer" | "boolean" | "list of `accept`, `header`" => key.default.to_owned(),
+            "integer" | "boolean" | "list of sources" => key.default.to_owned(),
             _ => format!("\"{}\"", key.default),
         };
         let worded = ["none", "required", "the ", "`"].iter().any(|word| key.default.starts_with(word));

@@ -3,13 +3,15 @@
 use super::{
     Unresolved,
     accepted::{Accepted, range_text},
+    date::Date,
     label::MAX_VERSION,
     lookup::{Against, Looked, is_same, look_up_parameter, look_up_range, look_up_value, reading},
 };
 use crate::{
+    api::{HostPattern, Scheme},
     rejection::Reason,
     request::Request,
-    table::RowId,
+    table::{RowId, bare_host},
     version::{
         Source,
         accept::{self, Named, Range},
@@ -90,6 +92,7 @@ impl<'r> Statements<'r> {
         }
         if api.reads(Source::Host)
             && let Some(version) = api.host().and_then(|pattern| host::version(request.host, pattern))
+            && !is_plain_host(request, version, at)
         {
             let looked = look_up_value(version, at);
             self.take(Stated { looked, text: version, source: Source::Host }, at, witness)?;
@@ -124,11 +127,24 @@ impl<'r> Statements<'r> {
     }
 }
 
+/// Whether a host is one that `hosts` names as it stands, and nothing in it looks like a version: `api.example.com`, though
+/// the pattern is `{version}.example.com`.
+fn is_plain_host(request: &Request<'_>, version: &[u8], at: &Against<'_>) -> bool {
+    let host = bare_host(request.host).unwrap_or_default();
+    let is_it = |pattern: &HostPattern| match pattern {
+        HostPattern::Exact(own) => own.as_bytes().eq_ignore_ascii_case(host),
+        HostPattern::Wildcard(_) | HostPattern::Any => false,
+    };
+    let has_form = matches!(version, [b'v' | b'V', b'0'..=b'9', ..] | [b'0'..=b'9', ..]);
+    !has_form && !at.part.is_key(version) && at.part.api().hosts().iter().any(is_it)
+}
+
 /// The segment of the path that is a version: by its form, or because the table knows it by this very name.
 pub(super) fn path_version<'r>(request: &Request<'r>, at: &Against<'_>) -> Option<&'r str> {
     let api = at.part.api();
     let segment = path::segment(request.path, api.path().map_or("", |own| own.as_str()))?;
-    (path::has_form(segment) || at.part.is_key(segment.as_bytes())).then_some(segment)
+    let is_day = || api.scheme() == Scheme::Date && Date::parse(segment.as_bytes()).is_ok();
+    (path::has_form(segment) || is_day() || at.part.is_key(segment.as_bytes())).then_some(segment)
 }
 
 /// A version is stated; `Accept` must not disagree.
