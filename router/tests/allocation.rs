@@ -5,12 +5,12 @@
 mod orders;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use orders::table;
+use orders::{table, table_of};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::{alloc::System, hint::black_box, sync::Arc};
 use verge_router::{
-    ApiDraft, ApiRows, MappingTable, Moment, Origin, Request, Row, RowState, Split,
-    api::HostPattern,
+    ApiDraft, ApiRows, MappingTable, Moment, Origin, Request, Row, RowState, Source, Split,
+    api::{ApiPath, HostPattern, HostVersion, Missing, Scheme, Unknown},
     origin::{DomainPattern, OriginRules, OriginSpec},
     route,
     split::{Arm, Leads, SplitSpec, Sticky},
@@ -85,6 +85,33 @@ fn a_forward_allocates_its_target_once() {
     ];
     for fields in heads {
         assert_eq!(allocations(&split, fields, "/orders/7"), 1, "{fields:?}");
+    }
+
+    // So it is under the other schemes, and with what the URL says: ranges are found in the table as it stands.
+    let draft = |scheme| ApiDraft {
+        scheme: Some(scheme),
+        read: Some(Source::ALL.to_vec()),
+        host: Some(HostVersion::parse("api{version}.example.com").unwrap()),
+        missing: Some(Missing::Version("2.0.0".into())),
+        unknown: Some(Unknown::Back),
+        neutral: Some(vec![ApiPath::parse_one("/health").unwrap()]),
+        ..ApiDraft::default()
+    };
+    let releases = ["1.0.0", "1.2.0", "2.0.0"].map(|key| (key, None));
+    let semver = table_of(releases, "/prod", draft(Scheme::Semver));
+    let date = table_of(["2026-01-01", "2026-06-01"].map(|key| (key, None)), "/prod", draft(Scheme::Date));
+    let (accept, apiver) = ("accept", "apiver");
+    let refusing = "application/vnd.example.v1+json, application/vnd.example.v1.2+json;q=0";
+    for (table, fields, path) in [
+        (&semver, &[(apiver, "1")][..], "/x"),
+        (&semver, &[(accept, refusing), (apiver, "1.x")], "/v1/x"),
+        (&semver, &[(apiver, "1.7")], "/health"),
+        (&semver, &[(apiver, "9, 9.x")], "/health/x"),
+        (&semver, &[], "/v1.5/x"),
+        (&semver, &[], "/"),
+        (&date, &[(apiver, "2026-11-25")], "/2026-12-01/x"),
+    ] {
+        assert_eq!(allocations(table, fields, path), 1, "{fields:?} {path}");
     }
 
     // Up to the rewrite nothing is allocated: a decision that ends there costs none, but for what a rejection repeats.

@@ -5,9 +5,13 @@
 mod orders;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use orders::table;
+use orders::{table, table_of};
 use std::time::{Duration, Instant};
-use verge_router::{MappingTable, Moment, Request, route};
+use verge_router::{
+    ApiDraft, MappingTable, Moment, Request, Source,
+    api::{HostVersion, Scheme, Unknown},
+    route,
+};
 
 #[test]
 fn sixteen_kib_of_hostility_are_read_in_no_time() {
@@ -39,18 +43,69 @@ fn sixteen_kib_of_hostility_are_read_in_no_time() {
     }
 }
 
+/// What a table costs most: a hundred thousand releases, all retired but the oldest, and as many that a list asks for.
+#[test]
+fn a_range_over_many_retired_versions_is_found_in_no_time() {
+    let bound = if cfg!(debug_assertions) { Duration::from_millis(30) } else { Duration::from_millis(1) };
+    let keys: Vec<String> = (0..100_000).map(|n| format!("1.{}.{}", n / 100, n % 100)).collect();
+    let rows = || keys.iter().enumerate().map(|(n, key)| (key.as_str(), (n > 0).then_some(0)));
+    let draft = ApiDraft { scheme: Some(Scheme::Semver), unknown: Some(Unknown::Back), ..ApiDraft::default() };
+    let table = table_of(rows(), "/prod", draft);
+    let asked = |range: &str, q: &str| format!("application/vnd.example+json;version={range};q={q},");
+    for line in [
+        asked("1", "1").repeat(64),
+        asked("1.999", "1").repeat(64),
+        asked("1", "1").repeat(32) + &(0..32).map(|n| asked(&format!("1.{}", n * 31), "0")).collect::<String>(),
+        asked("1", "1").repeat(32) + &(0..32).map(|n| asked(&format!("1.{n}.7"), "0")).collect::<String>(),
+        asked("1", "0").repeat(63) + &asked("1", "1"),
+        asked("7", "1").repeat(64),
+    ] {
+        for header in [None, Some("1"), Some("1.5+"), Some("2")] {
+            check(&table, &[("accept", Some(&line)), ("apiver", header)], bound);
+        }
+    }
+}
+
+#[test]
+fn a_hostile_url_is_read_in_no_time() {
+    let bound = if cfg!(debug_assertions) { Duration::from_millis(30) } else { Duration::from_millis(1) };
+    let draft = ApiDraft {
+        read: Some(Source::ALL.to_vec()),
+        host: Some(HostVersion::parse("{version}.example.com").unwrap()),
+        ..ApiDraft::default()
+    };
+    let table = table_of(["v1", "v2"].map(|key| (key, None)), "/prod", draft);
+    for piece in ["v=1&", "&", "%76=v1&", "%", "%25", "v&", "v=%31%31", "v1/", "/", "v1", "a.", "v=9&v=%39&"] {
+        let long = piece.repeat(16 * 1024 / piece.len());
+        let (path, headers) = (format!("/{long}"), HeaderMap::new());
+        for host in ["v1.example.com", &long] {
+            for (path, query) in [(&*path, ""), ("/v1/x", &*long), (&*path, &*long)] {
+                check_request(
+                    &Request { method: &Method::GET, host, path, query: Some(query), headers: &headers },
+                    &table,
+                    bound,
+                );
+            }
+        }
+    }
+}
+
 fn check(table: &MappingTable, fields: &[(&'static str, Option<&str>)], bound: Duration) {
     let field = |(name, value): &(&'static str, Option<&str>)| {
         Some((HeaderName::from_static(name), HeaderValue::from_bytes(value.as_ref()?.as_bytes()).unwrap()))
     };
     let headers: HeaderMap = fields.iter().filter_map(field).collect();
     let request = Request { method: &Method::GET, host: "api.example.com", path: "/", query: None, headers: &headers };
+    check_request(&request, table, bound);
+}
+
+fn check_request(request: &Request<'_>, table: &MappingTable, bound: Duration) {
     let once = || {
         let start = Instant::now();
-        let _ = std::hint::black_box(route(&request, table, &Moment::at(0), &mut ()));
+        let _ = std::hint::black_box(route(request, table, &Moment::at(0), &mut ()));
         start.elapsed()
     };
     let best = (0..10).map(|_| once()).min().unwrap();
-    let start = |value: Option<&str>| value.map(|value| value.chars().take(40).collect::<String>());
-    assert!(best < bound, "{best:?} for {:?}", fields.iter().map(|(_, value)| start(*value)).collect::<Vec<_>>());
+    let shown: String = format!("{request:?}").chars().take(400).collect();
+    assert!(best < bound, "{best:?} for {shown}");
 }

@@ -7,9 +7,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 /// Completes `Vary` with every field that could have changed the choice. What the URL says is no field: it is part of every
 /// cache's key (RFC 9111 §4).
 pub fn add_vary(api: &Api, edits: &mut impl Edits) {
-    if api.vary().is_empty() {
-        return;
-    }
     if !edits.headers().contains_key(header::VARY) {
         if let Some(vary) = api.vary_value() {
             edits.append(header::VARY, vary.clone());
