@@ -9,7 +9,7 @@ const FAN: usize = 8;
 
 /// Until when each of a list of versions lives, and on every level above, the latest of each eight below. So a stretch of
 /// dead ones, however long, is passed over in steps that grow: finding a living one takes a number of steps that is
-/// logarithmic in the list.
+/// logarithmic in the list. Without a list all live.
 #[derive(Debug, Default)]
 pub(super) struct Living {
     levels: Vec<Vec<UnixTime>>,

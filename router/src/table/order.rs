@@ -1,6 +1,11 @@
 //! Which of two versions is newer, and the order versions are shown in.
 
-use super::part::{ApiTable, RowId, id};
+use super::{
+    living::Living,
+    part::{ApiTable, Entry, RowId, id},
+    row::Good,
+};
+use crate::UnixTime;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
@@ -73,5 +78,13 @@ impl ApiTable {
         // In the sample layout one version may stand under several keys.
         shown.dedup_by(|(_, a), (_, b)| bare(a).eq_ignore_ascii_case(bare(b)));
         self.shown = shown.into_iter().map(|(row, _)| row).collect();
+        let sunset = |row: &RowId| {
+            let life = self.entries.get(*row as usize).and_then(Entry::good).and_then(Good::lifecycle);
+            life.and_then(|life| life.sunset_at())
+        };
+        if self.shown.iter().any(|row| sunset(row).is_some()) {
+            let until = self.shown.iter().map(|row| sunset(row).unwrap_or(UnixTime::MAX)).collect();
+            self.shown_living = Living::new(until);
+        }
     }
 }

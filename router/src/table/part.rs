@@ -1,6 +1,6 @@
 //! One API's part of the table: rows, and the two ways to find one.
 
-use super::{ladder::Ladder, refused::Refused, row::Good};
+use super::{ladder::Ladder, living::Living, refused::Refused, row::Good};
 use crate::{
     UnixTime,
     api::Api,
@@ -81,6 +81,8 @@ pub struct ApiTable {
     pub(super) ladder: Ladder,
     /// Good, shown rows, newest first.
     pub(super) shown: Vec<RowId>,
+    /// Which of those live; empty where no sunset is set.
+    pub(super) shown_living: Living,
     /// Whether its rows were ever read; until then their absence means nothing.
     pub(super) read: bool,
 }
@@ -161,18 +163,19 @@ impl ApiTable {
         if !self.api.lists_supported() {
             return Vec::new();
         }
-        self.newest_first()
-            .filter(|good| !good.is_retired(now))
-            .take(MAX_SUPPORTED)
-            .map(|good| good.version_str().into())
-            .collect()
-    }
-
-    fn newest_first(&self) -> impl Iterator<Item = &Good> {
-        self.shown.iter().filter_map(|row| match self.get(*row) {
-            Some(Found::Good(good)) => Some(good),
-            _ => None,
-        })
+        let mut supported = Vec::new();
+        let mut place = 0;
+        while supported.len() < MAX_SUPPORTED
+            && let Some(next) = self.shown_living.first(place..self.shown.len(), now)
+        {
+            place = next + 1;
+            if let Some(Found::Good(good)) = self.shown.get(next).and_then(|row| self.get(*row))
+                && !good.is_retired(now)
+            {
+                supported.push(good.version_str().into());
+            }
+        }
+        supported
     }
 
     /// All good rows but aliases, by key.

@@ -7,6 +7,7 @@ use crate::{
     table::{
         conflict::{Conflict, ConflictReason},
         ladder::Ladder,
+        living::Living,
         part::{ApiTable, Entry, id, reported},
         row::{Good, Mapping, MappingSpec, Row, RowState, SplitRowSpec},
     },
@@ -115,6 +116,7 @@ impl<'p> PartBuilder<'p> {
             by_whole: HashMap::new(),
             ladder: Ladder::default(),
             shown: Vec::new(),
+            shown_living: Living::default(),
             read: true,
         };
         table.index(&wholes);
