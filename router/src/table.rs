@@ -69,11 +69,16 @@ impl MappingTable {
 
     /// Marks an API whose own part was never read.
     pub fn mark_unread(&mut self, name: &str) {
-        if let Some(index) = self.by_name.get(name)
-            && let Some(part) = self.apis.get_mut(*index as usize)
-        {
-            part.mark_unread();
-        }
+        self.part_mut(name).into_iter().for_each(ApiTable::mark_unread);
+    }
+
+    /// Marks an API that what describes it does not make, and never did: it answers nothing.
+    pub fn mark_undescribed(&mut self, name: &str) {
+        self.part_mut(name).into_iter().for_each(ApiTable::mark_undescribed);
+    }
+
+    fn part_mut(&mut self, name: &str) -> Option<&mut ApiTable> {
+        self.apis.get_mut(*self.by_name.get(name)? as usize)
     }
 
     /// All APIs.

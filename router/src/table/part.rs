@@ -85,6 +85,8 @@ pub struct ApiTable {
     pub(super) shown_living: Living,
     /// Whether its rows were ever read; until then their absence means nothing.
     pub(super) read: bool,
+    /// Whether what describes it is good, or ever was.
+    pub(super) described: bool,
 }
 
 impl ApiTable {
@@ -202,8 +204,9 @@ impl ApiTable {
         self.answering().map(|(key, _)| key)
     }
 
-    /// What the row of just this key answers with.
-    pub(super) fn good_row(&self, key: &str) -> Option<&Good> {
+    /// What the row of just this key answers with: its own value, or that of the row it leads to or led to.
+    #[must_use]
+    pub fn good_row(&self, key: &str) -> Option<&Good> {
         let is_it = |row: &RowId| self.entries.get(*row as usize).is_some_and(|entry| entry.key() == key);
         // Nearly every row owns its label; entries are in the order of their keys.
         let row = Label::parse(key.as_bytes()).ok().and_then(|label| self.by_label.get(&label.as_caseless()).copied());
@@ -231,6 +234,17 @@ impl ApiTable {
 
     pub(super) fn mark_unread(&mut self) {
         self.read = false;
+    }
+
+    /// Whether what describes it is good, or ever was. Where not, this is a stand-in that answers nothing, and no last good
+    /// value of anything.
+    #[must_use]
+    pub fn is_described(&self) -> bool {
+        self.described
+    }
+
+    pub(super) fn mark_undescribed(&mut self) {
+        (self.read, self.described) = (false, false);
     }
 }
 

@@ -193,6 +193,24 @@ fn an_unusable_row_goes_on_with_its_last_good_value() {
 }
 
 #[test]
+fn one_key_in_both_layouts_is_a_collision_whatever_the_rows_say() {
+    for rows in [
+        vec![whole("v1", "a"), row("v1", "b")],
+        vec![whole("v1", "a"), alias("v1", "v2"), row("v2", "c")],
+        vec![whole("1", "a"), row("V1", "b")],
+        vec![Row { whole: true, ..alias("v1", "v2") }, row("v1", "b"), row("v2", "c")],
+    ] {
+        let (table, conflicts) = build(rows);
+        assert_eq!((find(&table, "v1").as_str(), conflicts.len()), ("invalid", 2), "{conflicts:?}");
+    }
+    // Header values are matched as they are, and media types are no versions: these are several keys.
+    let (table, conflicts) =
+        build(vec![whole("v1", "a"), whole("1", "b"), whole("application/vnd.acme.v2+json", "c"), row("v2", "d")]);
+    assert_eq!(conflicts, Vec::<String>::new());
+    assert_eq!((find(&table, "v1").as_str(), find(&table, "1").as_str(), find(&table, "v2").as_str()), ("a", "b", "d"));
+}
+
+#[test]
 fn of_twins_the_one_with_a_last_good_value_answers() {
     let (good, _) = build(vec![row("v1", "one")]);
     for rows in [vec![row("v1", "a"), row("1", "b")], vec![row("1", "b"), row("v1", "a")]] {

@@ -118,6 +118,7 @@ impl<'p> PartBuilder<'p> {
             shown: Vec::new(),
             shown_living: Living::default(),
             read: true,
+            described: true,
         };
         table.index(&wholes);
         table.order_versions(&aliases);

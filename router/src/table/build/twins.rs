@@ -6,7 +6,7 @@ use crate::{
     resolve::label::Label,
     table::{
         conflict::ConflictReason,
-        part::{Entry, id},
+        part::{Entry, RowId},
     },
     version::accept::{self, MAX_WHOLE},
 };
@@ -18,24 +18,25 @@ impl PartBuilder<'_> {
     /// Rows whose normal forms collide are both unusable, whatever they say.
     pub(super) fn part_twins(&mut self, conflict: &mut impl FnMut(&str, ConflictReason)) {
         let scheme = self.api.scheme();
-        let normal = |row: u32| {
-            let row = self.rows.get(row as usize);
-            row.map(|Prepared { entry, whole }| normal_key(entry.key(), *whole, scheme)).unwrap_or_default()
+        let normal = |claim: &Claim| {
+            let row = self.rows.get(claim.row as usize);
+            row.map(|row| normal_key(row.entry.key(), claim.form == Form::Whole, scheme)).unwrap_or_default()
         };
         // By hash: a table of keys would take more memory than the rows do.
         let hasher = FixedState::default();
-        let mut hashed: Vec<(u64, u32)> =
-            (0..id(self.rows.len())).map(|row| (hasher.hash_one(normal(row)), row)).collect();
-        hashed.sort_unstable();
+        let mut hashed: Vec<(u64, Claim)> = Vec::with_capacity(self.rows.len());
+        hashed.extend(self.claims().map(|claim| (hasher.hash_one(normal(&claim)), claim)));
+        hashed.sort_unstable_by_key(|(hash, _)| *hash);
         let mut twins = Vec::new();
         for alike in hashed.chunk_by(|(one, _), (other, _)| one == other).filter(|alike| alike.len() > 1) {
-            let is_twin = |(place, (_, row)): &(usize, &(u64, u32))| {
-                let others = alike.iter().enumerate().filter(|(other, _)| other != place);
-                others.into_iter().any(|(_, (_, other))| normal(*other) == normal(*row))
+            let is_twin = |(_, claim): &&(u64, Claim)| {
+                let collides = |other: &Claim| claim.collides_with(other) && normal(other) == normal(claim);
+                alike.iter().any(|(_, other)| collides(other))
             };
-            twins.extend(alike.iter().enumerate().filter(is_twin).map(|(_, (_, row))| *row));
+            twins.extend(alike.iter().filter(is_twin).map(|(_, claim)| claim.row));
         }
         twins.sort_unstable();
+        twins.dedup();
         for row in twins {
             let Some(Prepared { entry, .. }) = self.rows.get_mut(row as usize) else { continue };
             conflict(entry.key(), ConflictReason::SameVersion);
@@ -43,6 +44,43 @@ impl PartBuilder<'_> {
             self.unfit.retain(|(key, _)| **key != *entry.key());
             *entry = Entry::Invalid(entry.key().into());
         }
+    }
+
+    /// What rows claim: their keys, and where both layouts meet in one file, keys in the sample layout that are versions
+    /// claim these too.
+    fn claims(&self) -> impl Iterator<Item = Claim> {
+        let is_mixed = self.rows.iter().any(|row| row.whole) && self.rows.iter().any(|row| !row.whole);
+        (0..).zip(&self.rows).flat_map(move |(row, Prepared { entry, whole })| {
+            let lends = is_mixed && *whole && Label::parse(self.api.scheme().normal(entry.key().as_bytes())).is_ok();
+            let own = if *whole { Form::Whole } else { Form::Label };
+            let lent = lends.then_some(Claim { row, form: Form::Lent });
+            [Claim { row, form: own }].into_iter().chain(lent)
+        })
+    }
+}
+
+/// A row's claim to a key.
+#[derive(Debug, Clone, Copy)]
+struct Claim {
+    row: RowId,
+    form: Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// A version.
+    Label,
+    /// A key that is matched as a whole.
+    Whole,
+    /// The version that such a key is.
+    Lent,
+}
+
+impl Claim {
+    /// Whether both may not be, where they are to the same.
+    fn collides_with(&self, other: &Self) -> bool {
+        let one_is = |form| self.form == form || other.form == form;
+        self.row != other.row && (!one_is(Form::Lent) || one_is(Form::Label))
     }
 }
 
