@@ -16,6 +16,7 @@ use verge_router::{
 /// # Errors
 /// The first thing wrong, in words.
 pub fn read_api(item: &Item) -> Result<ApiDraft, InvalidRow> {
+    item.check_nesting()?;
     let fields = Fields(item.attributes());
     Ok(ApiDraft {
         hosts: each(fields.texts("hosts")?, HostPattern::parse)?,

@@ -1,10 +1,13 @@
 //! A DynamoDB attribute value, and its two forms in JSON: typed (`{"S": "v1"}`), which is also how it is serialized, and
 //! plain (`"v1"`).
 
-use super::{Item, base64};
+use super::{InvalidRow, Item, base64};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
+
+/// How deep lists and maps may be nested in one another: as deep as DynamoDB takes them.
+const MAX_NESTING: usize = 32;
 
 /// An attribute's value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +53,27 @@ impl Value {
             Self::Ss(_) => "SS",
             Self::Ns(_) => "NS",
             Self::Bs(_) => "BS",
+        }
+    }
+
+    /// How many lists and maps are nested in one another here.
+    fn nesting(&self) -> usize {
+        let deepest = |nesting: Option<usize>| 1 + nesting.unwrap_or_default();
+        match self {
+            Self::L(list) => deepest(list.iter().map(Self::nesting).max()),
+            Self::M(members) => deepest(members.values().map(Self::nesting).max()),
+            _ => 0,
+        }
+    }
+
+    /// Empties what is nested deeper than so many levels.
+    fn cut(&mut self, levels: usize) {
+        match (self, levels) {
+            (Self::L(list), 0 | 1) => list.clear(),
+            (Self::M(members), 0 | 1) => members.clear(),
+            (Self::L(list), _) => list.iter_mut().for_each(|value| value.cut(levels - 1)),
+            (Self::M(members), _) => members.values_mut().for_each(|value| value.cut(levels - 1)),
+            _ => {}
         }
     }
 
@@ -132,7 +156,22 @@ impl Item {
     /// What is not an object.
     pub fn from_json(json: &Json) -> Result<Self, NotAnObject> {
         let members = json.as_object().ok_or(NotAnObject)?;
-        Ok(Self(typed_members(members).unwrap_or_else(|| plain_members(members))))
+        Ok(Self(typed_members(members).unwrap_or_else(|| plain_members(members))).cut())
+    }
+
+    /// # Errors
+    /// It is nested deeper than an item may be.
+    pub(crate) fn check_nesting(&self) -> Result<(), InvalidRow> {
+        if self.0.values().any(|value| value.nesting() > MAX_NESTING) {
+            return Err(InvalidRow::Whole("it is nested deeper than 32 levels, which is as deep as items go"));
+        }
+        Ok(())
+    }
+
+    /// The same item, and too deep still where it was, but no deeper than can be written and read again.
+    pub(crate) fn cut(mut self) -> Self {
+        self.0.values_mut().for_each(|value| value.cut(MAX_NESTING + 1));
+        self
     }
 
     /// Writes the typed form, as `aws dynamodb scan` prints it.
@@ -176,6 +215,24 @@ mod tests {
     fn what_is_no_object_is_no_item() {
         for json in [json!(null), json!([]), json!("v1"), json!(1)] {
             assert_eq!(Item::from_json(&json), Err(NotAnObject));
+        }
+    }
+
+    #[test]
+    fn what_is_too_deep_can_be_told_and_written_all_the_same() {
+        let nested = |levels: usize| {
+            (0..levels).fold(
+                json!("x"),
+                |inner, level| {
+                    if level % 2 == 0 { json!([inner]) } else { json!({"in": inner}) }
+                },
+            )
+        };
+        for (levels, too_deep) in [(0, false), (31, false), (32, false), (33, true), (64, true), (120, true)] {
+            let item = Item::from_json(&json!({"hk": "v1", "note": nested(levels)})).unwrap();
+            assert_eq!(item.check_nesting().is_err(), too_deep, "{levels}");
+            let line = item.to_typed_json().to_string();
+            assert_eq!(serde_json::from_str::<Item>(&line).unwrap(), item, "{levels}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 /// The SDK's item as ours.
 pub(super) fn item(attributes: HashMap<String, AttributeValue>) -> Item {
-    attributes.into_iter().map(|(name, value)| (name, read(value))).collect()
+    attributes.into_iter().map(|(name, value)| (name, read(value))).collect::<Item>().cut()
 }
 
 /// Our item as the SDK's.
