@@ -4,12 +4,12 @@
 //! table it is about.
 
 use crate::{
-    OWN_PARTITION,
+    API_ITEM, OWN_PARTITION,
     item::{Item, Layout, Value},
     source::Reading,
 };
 use ring::digest::SHA256;
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, io, str::FromStr};
 
 /// The key of the item that operators tell nodes by.
 pub const CONTROL: &str = "#control";
@@ -21,6 +21,8 @@ pub struct Control {
     pub frozen: bool,
     /// The content that is believed however much it lost: its [`digest`].
     pub accepted: Option<String>,
+    /// The same of APIs one by one, and of what describes them under [`API_ITEM`]: for nodes that hold some of them.
+    pub accepted_apis: BTreeMap<String, String>,
 }
 
 impl Control {
@@ -43,6 +45,10 @@ impl Control {
         Self {
             frozen: matches!(item.get("frozen"), Some(Value::Bool(true))),
             accepted: item.text("accepted").map(str::to_owned),
+            accepted_apis: match item.get("accepted_apis") {
+                Some(Value::M(members)) => members.iter().filter_map(|(api, digest)| text(api, digest)).collect(),
+                _ => BTreeMap::new(),
+            },
         }
     }
 
@@ -54,10 +60,26 @@ impl Control {
             item = item.with("api", OWN_PARTITION);
         }
         item.insert("frozen", Value::Bool(self.frozen));
-        match &self.accepted {
-            Some(digest) => item.with("accepted", digest),
-            None => item,
+        if let Some(digest) = &self.accepted {
+            item.insert("accepted", Value::S(digest.clone()));
         }
+        if !self.accepted_apis.is_empty() {
+            let text = |(api, digest): (&String, &String)| (api.clone(), Value::S(digest.clone()));
+            item.insert("accepted_apis", Value::M(self.accepted_apis.iter().map(text).collect()));
+        }
+        item
+    }
+
+    /// Whether these rows, of this API or where it is [`API_ITEM`] these items, are to be believed.
+    pub(crate) fn accepts(&self, api: &str, rows: Digest) -> bool {
+        self.accepted_apis.get(api).and_then(|digest| digest.parse().ok()) == Some(rows)
+    }
+}
+
+fn text(api: &str, digest: &Value) -> Option<(String, String)> {
+    match digest {
+        Value::S(digest) => Some((api.to_owned(), digest.clone())),
+        _ => None,
     }
 }
 
@@ -65,11 +87,23 @@ impl Control {
 #[must_use]
 pub fn digest(reading: &Reading) -> String {
     let own = |item: &&Item| reading.layout_of(item).is_some_and(|layout| item.is_own(layout));
-    let mut digest = Digest::default();
-    for item in reading.items.iter().filter(|item| !own(item)) {
-        digest.add(item.to_typed_json().to_string().as_bytes());
+    Digest::of(reading.items.iter().filter(|item| !own(item))).to_string()
+}
+
+/// The same in parts: of each API's rows, and under [`API_ITEM`] of what describes APIs.
+#[must_use]
+pub fn digests(reading: &Reading) -> BTreeMap<String, String> {
+    let mut parts: BTreeMap<&str, Vec<&Item>> = BTreeMap::from([(API_ITEM, Vec::new())]);
+    for item in &reading.items {
+        let Some(api) = item.text("api").filter(|api| !api.starts_with('#')) else { continue };
+        let rows = parts.entry(api).or_default();
+        match item.key(Layout::Verge) {
+            Some(API_ITEM) => parts.entry(API_ITEM).or_default().push(item),
+            Some(key) if key.starts_with('#') => {}
+            _ => rows.push(item),
+        }
     }
-    digest.to_string()
+    parts.into_iter().map(|(api, items)| (api.to_owned(), Digest::of(items).to_string())).collect()
 }
 
 /// A digest of lines, whatever their order: the sum of each one's. It tells contents apart that people and accidents make;
@@ -81,11 +115,25 @@ pub(crate) struct Digest {
 }
 
 impl Digest {
-    pub(crate) fn add(&mut self, line: &[u8]) {
+    /// Of all of these.
+    pub(crate) fn of<'i>(items: impl IntoIterator<Item = &'i Item>) -> Self {
+        let (mut digest, mut line) = (Self::default(), Vec::new());
+        for item in items {
+            // What cannot be written, which no item is, is never what was accepted.
+            digest.lines += usize::from(digest.add(item, &mut line).is_err());
+        }
+        digest
+    }
+
+    /// Adds an item, written as one line without its end: the line is left for whoever wants to keep it.
+    pub(crate) fn add(&mut self, item: &Item, line: &mut Vec<u8>) -> io::Result<()> {
+        line.clear();
+        serde_json::to_writer(&mut *line, item)?;
         let hash = ring::digest::digest(&SHA256, line);
         let one = hash.as_ref().first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
         self.lines += 1;
         self.sum = self.sum.wrapping_add(one);
+        Ok(())
     }
 
     /// How many lines were added.
@@ -114,6 +162,10 @@ impl FromStr for Digest {
 mod tests {
     use super::*;
 
+    fn frozen() -> Control {
+        Control { frozen: true, ..Control::default() }
+    }
+
     fn row(version: &str) -> Item {
         Item::new().with("api", "orders").with("version", version)
     }
@@ -123,20 +175,24 @@ mod tests {
         for layout in [Layout::Verge, Layout::Sample] {
             for control in [
                 Control::default(),
-                Control { frozen: true, accepted: None },
-                Control { frozen: false, accepted: Some("2-rows-ab".to_owned()) },
+                frozen(),
+                Control {
+                    accepted: Some("2-rows-ab".to_owned()),
+                    accepted_apis: [("orders".to_owned(), "1-rows-a".to_owned())].into(),
+                    ..Control::default()
+                },
             ] {
                 let reading = Reading::new(vec![row("v1"), control.item(layout)], Some(layout));
                 assert_eq!(Control::of(&reading), control);
             }
         }
-        let elsewhere = Control { frozen: true, accepted: None }.item(Layout::Verge).with("api", "orders");
+        let elsewhere = frozen().item(Layout::Verge).with("api", "orders");
         assert_eq!(Control::of(&Reading::new(vec![elsewhere], Some(Layout::Verge))), Control::default());
     }
 
     #[test]
     fn a_digest_is_of_the_rows_alone_in_any_order() {
-        let control = Control { frozen: true, accepted: None }.item(Layout::Verge);
+        let control = frozen().item(Layout::Verge);
         let of = |items: &[&Item]| digest(&Reading::new(items.iter().copied().cloned().collect(), Some(Layout::Verge)));
         let (one, two) = (row("v1"), row("v2"));
         assert_eq!(of(&[&one, &two]), of(&[&two, &control, &one]));
@@ -144,5 +200,22 @@ mod tests {
         assert!(of(&[&one, &two]).starts_with("2-rows-") && of(&[]).starts_with("0-rows-"));
         let digest: Digest = of(&[&one, &two]).parse().unwrap();
         assert_eq!((digest.to_string(), digest.lines()), (of(&[&one, &two]), 2));
+    }
+
+    #[test]
+    fn each_apis_rows_have_a_digest_of_their_own_and_what_describes_apis_has_one() {
+        let api = Item::new().with("api", "orders").with("version", "#api");
+        let trip = Item::new().with("api", "orders").with("version", "#trip#v1");
+        let other = Item::new().with("api", "bills").with("version", "#api");
+        let items = vec![row("v1"), api.clone(), trip, row("v2"), other.clone(), frozen().item(Layout::Verge)];
+        let digests = digests(&Reading::new(items, Some(Layout::Verge)));
+        let of = |items: &[&Item]| Digest::of(items.iter().copied());
+        assert_eq!(digests.keys().collect::<Vec<_>>(), ["#api", "bills", "orders"]);
+        let control = Control { accepted_apis: digests, ..Control::default() };
+        assert!(
+            control.accepts("orders", of(&[&row("v2"), &row("v1")])) && !control.accepts("orders", of(&[&row("v1")]))
+        );
+        assert!(control.accepts("#api", of(&[&other, &api])) && control.accepts("bills", of(&[])));
+        assert!(!control.accepts("pets", of(&[])));
     }
 }

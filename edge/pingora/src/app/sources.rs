@@ -89,6 +89,11 @@ impl Sources {
         self.opened.iter().map(|opened| (&opened.scope, &opened.source, opened.store.as_ref()))
     }
 
+    /// Whether nodes load the APIs of the table with this scope one by one.
+    pub(crate) fn is_on_demand(&self, scope: &Scope) -> bool {
+        self.opened.iter().any(|opened| opened.scope == *scope && opened.table.on_demand.is_some())
+    }
+
     /// The table an API's rows are written to; the common one for an API that has none of its own.
     pub(crate) fn store(&self, api: &str) -> Option<Arc<dyn Store>> {
         let own = self.opened.iter().find(|opened| opened.scope == Scope::Api(api.to_owned()));

@@ -6,9 +6,10 @@ use super::{
 };
 use crate::cli::ConfigArg;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 use verge_mappings::{
     Expect, OWN_PARTITION,
-    control::{CONTROL, Control, digest},
+    control::{CONTROL, Control, digest, digests},
 };
 
 /// Have all nodes keep the table they serve, whatever is written from now on.
@@ -39,7 +40,8 @@ pub(super) struct Freeze {
 #[command(after_help = "Examples:
   verge mappings accept -c verge.toml --dry-run  what would be believed
   verge mappings accept -c verge.toml
-  verge mappings accept -c verge.toml orders     the table of this API alone, where it has its own
+  verge mappings accept -c verge.toml orders     the table of this API alone, where it has its own, or with
+                                                 `load = \"on_demand\"` this API alone
 
 Exit codes: 0 said, or already so; 1 refused; 64 usage; 69 store unreachable; 78 configuration")]
 pub(super) struct Accept {
@@ -74,8 +76,40 @@ pub(super) fn accept(args: &Accept) -> Outcome {
     tell(&args.manner, |table, control| {
         let content = table.content()?;
         let words = format!("nodes believe these {} rows", content.rows());
-        Ok((Control { accepted: Some(digest(content)), ..control }, words))
+        let accepted_apis = if table.is_on_demand() {
+            accepted_apis(digests(content), control.accepted_apis, args.manner.api.as_deref())?
+        } else {
+            BTreeMap::new()
+        };
+        Ok((Control { accepted: Some(digest(content)), accepted_apis, ..control }, words))
     })
+}
+
+/// How many APIs may be accepted at once, one by one: all of them stand in one item, which each node reads.
+const MANY: usize = 1000;
+
+/// What nodes believe that hold some APIs only: all of them, or this one besides what was accepted before.
+fn accepted_apis(
+    mut now: BTreeMap<String, String>,
+    mut before: BTreeMap<String, String>,
+    api: Option<&str>,
+) -> Result<BTreeMap<String, String>, Failure> {
+    match api {
+        None if now.len() > MANY => {
+            let reason =
+                format!("it has {} APIs, and no more than {MANY} can be accepted at once: name one", now.len());
+            Err(Failure::new(Exit::Failed, reason))
+        }
+        None => Ok(now),
+        Some(api) => {
+            before.retain(|api, digest| now.get(api) == Some(digest));
+            if before.len() >= MANY {
+                before.clear();
+            }
+            before.extend(now.remove_entry(api));
+            Ok(before)
+        }
+    }
 }
 
 /// Changes what the tables say to nodes.

@@ -26,6 +26,7 @@ pub(crate) struct Table {
     store: Option<Arc<dyn Store>>,
     /// Whose its rows are where they do not say so (sample layout).
     only: Option<String>,
+    on_demand: bool,
     /// What it held when it was read.
     content: Result<Reading, LoadError>,
 }
@@ -52,6 +53,11 @@ impl Table {
     /// The layout of what is written to it.
     pub(crate) fn layout(&self) -> Layout {
         self.content.as_ref().ok().and_then(|reading| reading.layout).unwrap_or(Layout::Verge)
+    }
+
+    /// Whether nodes load its APIs one by one.
+    pub(crate) fn is_on_demand(&self) -> bool {
+        self.on_demand
     }
 
     /// Whose rows it holds where they name no API.
@@ -97,6 +103,7 @@ impl Tables {
                 source: source.clone(),
                 store: store.cloned(),
                 only: only_api(scope, config),
+                on_demand: sources.is_on_demand(scope),
                 content: unread(source),
             })
             .collect();
