@@ -91,3 +91,49 @@ async fn as_many_failed_reads_as_three_hours_have_change_no_answer() {
     let answers: usize = clients.join_all().await.into_iter().sum();
     assert!(answers > 500, "{answers}");
 }
+
+#[tokio::test]
+async fn every_kind_of_outage_is_counted_by_its_name_and_changes_no_answer() {
+    let failing = |status, error| Some(Door::Failing { status, error });
+    let kinds = [
+        (Some(Door::Silent), "timeout"),
+        (failing(500, "InternalServerError"), "failed"),
+        (failing(400, "ProvisionedThroughputExceededException"), "throttled"),
+        (failing(400, "ExpiredTokenException"), "bad_credentials"),
+        (failing(400, "AccessDeniedException"), "access_denied"),
+        (failing(400, "ResourceNotFoundException"), "no_table"),
+        (None, "unreachable"),
+    ];
+    let stages = Stages::start().await;
+    let mut store = Store::start(Layout::Verge);
+    rows().as_array().unwrap().iter().for_each(|row| store.put(row));
+    let table = format!("{}refresh = \"1h\"\npoll = \"0s\"\n", store.config());
+    let node = stages.reachable().table(&table).log("access = \"off\"\n").start().await;
+    let mut age = 0.0;
+    for (door, kind) in kinds {
+        match door {
+            Some(door) => store.set_door(door),
+            None => store.stop(),
+        }
+        node.signal("HUP");
+        let name = format!("verge_table_refresh_failures_total{{kind=\"{kind}\"}}");
+        eventually(kind, async || {
+            for (version, status) in [("v1", 200), ("v9", 403)] {
+                let answer = node.ask(&Request::get("/").version(version)).await;
+                assert_eq!(answer.status, status, "{kind}: {answer:?}");
+            }
+            node.metric(&name).await >= 1.0
+        })
+        .await;
+        assert!(node.is_ready().await, "{kind}");
+        let now = node.metric("verge_table_age_seconds").await;
+        assert!(now > age, "{kind}: {now} s after {age} s");
+        age = now;
+    }
+    store.set_door(Door::Open);
+    store.put(&row("v3", V2));
+    store.restart().await;
+    node.signal("HUP");
+    eventually("the store's news", async || node.ask(&Request::get("/").version("v3")).await.status == 200).await;
+    assert!(node.metric("verge_table_age_seconds").await < age);
+}
