@@ -4,11 +4,13 @@
 //! happen elsewhere and replace it whole. A failed read changes nothing but the table's age.
 
 mod demand;
+mod disk;
 mod feed;
 mod guard;
-mod keep;
+mod last_good;
 mod pause;
 mod refresh;
+mod retire;
 mod run;
 mod slot;
 mod status;
@@ -18,9 +20,12 @@ pub use demand::DemandStatus;
 pub use feed::Feed;
 pub use status::{SourceStatus, Status};
 
-use crate::{parse::InvalidItem, source::LoadError};
+use crate::{
+    parse::{InvalidItem, TripItem},
+    source::LoadError,
+};
 use arc_swap::{ArcSwap, Guard};
-use demand::Demand;
+use demand::{Demand, Past};
 use slot::{Slot, State};
 use std::{
     collections::BTreeMap,
@@ -48,6 +53,8 @@ pub struct Held {
     pub rows: usize,
     /// Items that are not served as they stand.
     pub invalid: Arc<[InvalidItem]>,
+    /// What nodes tell one another of its APIs.
+    pub trips: Arc<[TripItem]>,
     /// Places that were never read.
     unread: Vec<String>,
     /// Where APIs are loaded on demand.
@@ -122,6 +129,7 @@ impl LiveTable {
             read_at: SystemTime::UNIX_EPOCH,
             rows: 0,
             invalid: Arc::default(),
+            trips: Arc::default(),
             unread: Vec::new(),
             demand: None,
         };
@@ -140,6 +148,9 @@ impl LiveTable {
             retired: None,
             demand: None,
             demanded: DemandStatus::default(),
+            past: Past::default(),
+            turns: 0,
+            forgotten: Vec::new(),
         };
         state.follow_demand(&wanted);
         Self {
@@ -204,6 +215,7 @@ impl LiveTable {
             // APIs that were loaded from a table go with it.
             let apis: Vec<Slot> = old.into_iter().filter_map(|slot| state.adopt(slot)).collect();
             state.slots.extend(apis);
+            state.adopt_past();
             state.follow_demand(&self.wanted.0);
             (state.drafts, state.rules, state.refresh) = (drafts.into(), Arc::new(rules), refresh);
             state.stale = true;

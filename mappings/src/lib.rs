@@ -30,7 +30,7 @@ pub mod snapshot;
 #[cfg(feature = "cache")]
 pub use crate::cache::{DemandStatus, Feed, Held, LiveTable, Refreshed, SourceStatus, Status};
 pub use crate::item::{InvalidRow, Item, Layout, Value};
-pub use crate::parse::{InvalidItem, Part, Scope, parse_all};
+pub use crate::parse::{InvalidItem, Part, Scope, TripItem, parse_all};
 #[cfg(feature = "cache")]
 pub use crate::snapshot::SnapshotFile;
 #[cfg(feature = "dynamodb")]
@@ -50,3 +50,5 @@ pub const OWN_PARTITION: &str = "#verge";
 pub const GENERATION: &str = "#generation";
 /// The key of the item that describes an API.
 pub const API_ITEM: &str = "#api";
+/// How keys of items begin that tell of a breaker's trips.
+pub const TRIP: &str = "#trip";

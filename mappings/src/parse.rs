@@ -92,9 +92,6 @@ impl Part {
     }
 }
 
-/// Last good items of rows that are not good now, by API and key.
-pub type Kept = BTreeMap<(String, String), Item>;
-
 /// An item that is not served as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InvalidItem {
@@ -108,19 +105,26 @@ pub struct InvalidItem {
     pub kept: bool,
 }
 
-/// What last good values come from.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Before<'p> {
-    /// The table that is held.
-    pub table: Option<&'p MappingTable>,
-    /// Where none is held yet: items that were good before the start.
-    pub kept: Option<&'p Kept>,
+/// What readings come to.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The table.
+    pub table: MappingTable,
+    /// Items that are not served as they stand.
+    pub invalid: Vec<InvalidItem>,
+    /// What nodes tell one another of APIs in the table.
+    pub trips: Vec<TripItem>,
 }
 
-impl<'p> From<Option<&'p MappingTable>> for Before<'p> {
-    fn from(table: Option<&'p MappingTable>) -> Self {
-        Self { table, kept: None }
-    }
+/// A breaker's trip as it is stored: an API's own item, its key [`TRIP`] and more. No row, and not read here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TripItem {
+    /// Its API.
+    pub api: String,
+    /// Its key.
+    pub key: String,
+    /// The item.
+    pub item: Item,
 }
 
 /// Reads a whole table held in memory: [`parse_items`], which then cannot fail.
@@ -131,15 +135,15 @@ pub fn parse_all(
     rules: &OriginRules,
     previous: Option<&MappingTable>,
 ) -> (MappingTable, Vec<InvalidItem>) {
-    let Ok(parsed) = parse_items(parts, drafts, rules, previous.into());
-    parsed
+    let Ok(Parsed { table, invalid, .. }) = parse_items(parts, drafts, rules, previous);
+    (table, invalid)
 }
 
 /// Reads a whole table: rows and `#api` items of every part, under the APIs of the configuration.
 ///
 /// A configured API wins over its `#api` item, field by field. Items of other APIs than an own table's are left alone.
 /// APIs whose part was never read are marked so ([`ApiTable::is_read`](verge_router::table::ApiTable::is_read)). Rows are
-/// read one by one: what they take in memory is the table they make.
+/// read one by one: what they take in memory is the table they make. Last good values are those of the table `before`.
 ///
 /// # Errors
 /// Items cannot be had.
@@ -147,8 +151,8 @@ pub fn parse_items<I: Items>(
     parts: &[Part<I>],
     drafts: &[(String, ApiDraft)],
     rules: &OriginRules,
-    before: Before<'_>,
-) -> Result<(MappingTable, Vec<InvalidItem>), I::Error> {
+    before: Option<&MappingTable>,
+) -> Result<Parsed, I::Error> {
     let mut invalid = Vec::new();
     let read = Read::new(parts);
     let homes = Homes::new(parts, drafts);
@@ -167,28 +171,16 @@ pub fn parse_items<I: Items>(
     let by_name: HashMap<&str, &ApiDraft> = drafts.iter().map(|(name, draft)| (name.as_str(), draft)).collect();
     let mut names: Vec<&str> = drafts.iter().map(|(name, _)| name.as_str()).collect();
     names.extend(described.keys().map(String::as_str).filter(|name| !by_name.contains_key(name)));
-    let mut builder = TableBuilder::new(before.table);
-    let mut unread = Vec::new();
+    let mut builder = TableBuilder::new(before);
+    let (mut unread, mut undescribed) = (Vec::new(), Vec::new());
     // APIs that nothing is said of besides what is said here.
     let mut silent = HashSet::new();
     for name in names {
-        let known = before.table.and_then(|table| table.api(name)).map(|part| part.api().clone());
-        let draft = by_name.get(name).copied();
-        let made = find_api(name, draft, described.get(name), known).map_err(|unfit| {
-            // Before the first table its last good value is the item that was kept.
-            let kept = before.kept.and_then(|kept| kept.get(&(name.to_owned(), API_ITEM.to_owned())));
-            match kept.filter(|_| !unfit.kept).and_then(|item| find_api(name, draft, Some(item), None).ok()) {
-                Some(api) => Unfit { stand_in: Some(api), kept: true, ..unfit },
-                None => unfit,
-            }
-        });
-        match made {
-            Ok(api) => {
-                if !read.covers(name) {
-                    unread.push(name);
-                }
-                builder.api(api);
-            }
+        // A stand-in is no last good value.
+        let known = before.and_then(|table| table.api(name)).filter(|part| part.is_described());
+        let known = known.map(|part| part.api().clone());
+        match find_api(name, by_name.get(name).copied(), described.get(name), known) {
+            Ok(api) => builder.api(api),
             // An API that only its part can complete, and the part is not there yet: nothing is known about it.
             Err(Unfit { stand_in: None, .. }) if !read.covers(name) => {
                 silent.insert(name);
@@ -197,7 +189,7 @@ pub fn parse_items<I: Items>(
                 invalid.push(InvalidItem { api: name.to_owned(), key: API_ITEM.to_owned(), reason, kept });
                 // Without a value that ever was good, its limits are unknown: it is held, and answers nothing.
                 if !kept {
-                    unread.push(name);
+                    undescribed.push(name);
                 }
                 match stand_in {
                     Some(api) => builder.api(api),
@@ -207,9 +199,12 @@ pub fn parse_items<I: Items>(
                 }
             }
         }
+        if !read.covers(name) {
+            unread.push(name);
+        }
     }
 
-    let mut rows = Rows { builder, rules, kept: before.kept, silent: &silent, invalid: &mut invalid };
+    let mut rows = Rows { builder, rules, silent: &silent, invalid: &mut invalid, trips: Vec::new() };
     for part in parts {
         let Some(reading) = &part.reading else { continue };
         let (mut number, mut homeless) = (0, false);
@@ -225,10 +220,10 @@ pub fn parse_items<I: Items>(
         })?;
     }
 
-    let (mut table, conflicts) = rows.builder.finish();
-    for name in unread {
-        table.mark_unread(name);
-    }
+    let Rows { builder, mut trips, .. } = rows;
+    let (mut table, conflicts) = builder.finish();
+    unread.into_iter().for_each(|name| table.mark_unread(name));
+    undescribed.into_iter().for_each(|name| table.mark_undescribed(name));
     invalid.extend(conflicts.into_iter().map(|conflict| InvalidItem {
         api: conflict.api,
         key: conflict.key,
@@ -237,7 +232,8 @@ pub fn parse_items<I: Items>(
     }));
     mark_kept(&mut invalid, &table);
     invalid.sort();
-    Ok((table, invalid))
+    trips.sort_by(|a, b| (&a.api, &a.key).cmp(&(&b.api, &b.key)));
+    Ok(Parsed { table, invalid, trips })
 }
 
 /// Which APIs' parts were read.

@@ -7,15 +7,15 @@
 //! the one or the other, whole.
 
 use crate::{
-    cache::stored::{Facts, Stored},
+    cache::stored::{Facts, Stored, unpack},
     control::Control,
     item::{Item, Layout},
 };
-use serde::Deserialize as _;
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -24,6 +24,10 @@ use zstd::zstd_safe::find_frame_compressed_size;
 
 /// The form below. Another one is never guessed at.
 const FORM: u64 = 2;
+/// How long the first line may be, in bytes: what describes some ten thousand APIs. It is held in memory whole.
+const MAX_HEAD: usize = 64 << 20;
+/// How the names of snapshots of single APIs end.
+const OF_API: &str = ".api";
 
 /// Where a table's snapshot is, and which table that is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +45,7 @@ pub(crate) struct Snapshot {
     /// The reading.
     pub(crate) stored: Stored,
     /// Last good items of rows that are not good in the reading.
-    pub(crate) kept: Vec<Item>,
+    pub(crate) last_good: Vec<Item>,
 }
 
 /// Why there is nothing to start from.
@@ -86,7 +90,7 @@ impl SnapshotFile {
 
     /// The snapshot of one API of the table, where APIs are loaded on demand.
     pub(crate) fn of_api(&self, api: &str) -> Self {
-        let name: String = api.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let name = format!("{api}{OF_API}");
         Self { path: self.of_apis().join(name), binding: format!("{}, API {api}", self.binding) }
     }
 
@@ -95,8 +99,7 @@ impl SnapshotFile {
         let Ok(files) = fs::read_dir(self.of_apis()) else { return Vec::new() };
         let name = |file: io::Result<fs::DirEntry>| {
             let name = file.ok()?.file_name().into_string().ok()?;
-            let bytes = (0..name.len()).step_by(2).map(|at| u8::from_str_radix(name.get(at..at + 2)?, 16).ok());
-            String::from_utf8(bytes.collect::<Option<_>>()?).ok().map(Arc::from)
+            name.strip_suffix(OF_API).map(Arc::from)
         };
         files.filter_map(name).collect()
     }
@@ -125,9 +128,7 @@ impl SnapshotFile {
         let damaged = |reason: &dyn std::fmt::Display| SnapshotError::Damaged(self.path.clone(), reason.to_string());
         let length = find_frame_compressed_size(&bytes).map_err(|_| damaged(&"it does not begin as one"))?;
         let frame = if length < bytes.len() { bytes.split_off(length) } else { Vec::new() };
-        let head: Json = zstd::decode_all(&*bytes)
-            .and_then(|line| Ok(serde_json::from_slice(&line)?))
-            .map_err(|error| damaged(&format!("its first line: {error}")))?;
+        let head = read_head(&bytes).map_err(|error| damaged(&format!("its first line: {error}")))?;
         let form =
             head.get("verge_snapshot").and_then(Json::as_u64).ok_or_else(|| damaged(&"it does not say its form"))?;
         if form != FORM {
@@ -141,21 +142,19 @@ impl SnapshotFile {
             return Err(damaged(&format!("it has {} of {} bytes", frame.len(), head.length)));
         }
         // The checksum at the frame's end is what tells.
-        zstd::Decoder::with_buffer(&*frame)
-            .and_then(|mut frame| io::copy(&mut frame, &mut io::sink()))
-            .map_err(|error| damaged(&error))?;
+        unpack(&frame).and_then(|mut frame| io::copy(&mut frame, &mut io::sink())).map_err(|error| damaged(&error))?;
         let stored = Stored { facts: head.facts, frame: frame.into() };
-        Ok(Snapshot { read_at: head.read_at, stored, kept: head.kept })
+        Ok(Snapshot { read_at: head.read_at, stored, last_good: head.last_good })
     }
 
     /// Writes it, whole or not at all. Blocks until it is on the disk.
-    pub(crate) fn save(&self, stored: &Stored, kept: &[Item], read_at: SystemTime) -> Result<(), SnapshotError> {
+    pub(crate) fn save(&self, stored: &Stored, last_good: &[Item], read_at: SystemTime) -> Result<(), SnapshotError> {
         let head = Head {
             binding: self.binding.clone(),
             read_at,
             length: stored.frame.len(),
             facts: stored.facts.clone(),
-            kept: kept.to_vec(),
+            last_good: last_good.to_vec(),
         };
         self.write(&head, stored).map_err(|error| SnapshotError::Unwritable(self.path.clone(), error))
     }
@@ -181,6 +180,16 @@ impl SnapshotFile {
     }
 }
 
+/// Unpacks the first line, no further than it may go.
+fn read_head(frame: &[u8]) -> io::Result<Json> {
+    let mut line = Vec::new();
+    unpack(frame)?.take(MAX_HEAD as u64 + 1).read_to_end(&mut line)?;
+    if line.len() > MAX_HEAD {
+        return Err(io::Error::other("it has no end"));
+    }
+    Ok(serde_json::from_slice(&line)?)
+}
+
 /// The first line.
 struct Head {
     binding: String,
@@ -188,7 +197,7 @@ struct Head {
     /// Of the rest, in bytes.
     length: usize,
     facts: Facts,
-    kept: Vec<Item>,
+    last_good: Vec<Item>,
 }
 
 impl Head {
@@ -204,12 +213,17 @@ impl Head {
             "generation": generation,
             "frozen": control.frozen,
             "accepted": control.accepted,
+            "accepted_apis": control.accepted_apis,
             "sample": sample,
             "rows": rows.to_string(),
             "own": own.to_string(),
             "apis": apis,
-            "kept": self.kept,
+            "kept": self.last_good,
         });
+        let line = line.to_string();
+        if line.len() >= MAX_HEAD {
+            return Err(io::Error::other("more describes its APIs than one line may hold"));
+        }
         let mut frame = zstd::Encoder::new(Vec::new(), zstd::DEFAULT_COMPRESSION_LEVEL)?;
         frame.include_checksum(true)?;
         writeln!(frame, "{line}")?;
@@ -229,6 +243,11 @@ impl Head {
             control: Control {
                 frozen: line.get("frozen")?.as_bool()?,
                 accepted: line.get("accepted")?.as_str().map(str::to_owned),
+                // Snapshots of builds that know of none have none.
+                accepted_apis: line
+                    .get("accepted_apis")
+                    .and_then(|apis| Deserialize::deserialize(apis).ok())
+                    .unwrap_or_default(),
             },
             sample: line.get("sample")?.as_bool()?,
             rows: text("rows")?.parse().ok()?,
@@ -240,100 +259,10 @@ impl Head {
             read_at: SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(line.get("read_at")?.as_u64()?))?,
             length: usize::try_from(line.get("length")?.as_u64()?).ok()?,
             facts,
-            kept: items("kept")?,
+            last_good: items("kept")?,
         })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{cache::stored::Packer, parse::Items, source::Reading};
-
-    fn pack(items: Vec<Item>) -> Stored {
-        let mut packer = Packer::new().unwrap();
-        Reading::new(items, Some(Layout::Verge)).pour(&mut packer);
-        packer.finish().unwrap()
-    }
-
-    fn file(name: &str) -> SnapshotFile {
-        let directory = std::env::temp_dir().join(format!("verge-snapshot-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&directory);
-        SnapshotFile::new(directory.join("state/table.snapshot"), "table a".to_owned())
-    }
-
-    fn snapshot(rows: usize) -> Snapshot {
-        let item = |n: usize| Item::new().with("api", "orders").with("version", &format!("v{n}")).with("domain", "a");
-        Snapshot {
-            read_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
-            stored: pack((0..rows).map(item).collect()),
-            kept: vec![item(7).with("domain", "b")],
-        }
-    }
-
-    fn content(snapshot: Snapshot) -> (SystemTime, Facts, Vec<Item>, Vec<Item>) {
-        let mut items = Vec::new();
-        snapshot.stored.each(&mut |item| items.push(item.clone())).unwrap();
-        (snapshot.read_at, snapshot.stored.facts, items, snapshot.kept)
-    }
-
-    fn save(file: &SnapshotFile, snapshot: &Snapshot) {
-        file.save(&snapshot.stored, &snapshot.kept, snapshot.read_at).unwrap();
-    }
-
-    #[test]
-    fn what_is_saved_is_loaded() {
-        let file = file("whole");
-        assert_eq!(file.load().unwrap(), None);
-        for rows in [0, 1, 1000] {
-            save(&file, &snapshot(rows));
-            assert_eq!(file.load().unwrap(), Some(snapshot(rows)));
-        }
-    }
-
-    #[test]
-    fn every_cut_and_every_changed_byte_is_noticed() {
-        let file = file("damaged");
-        save(&file, &snapshot(50));
-        let bytes = fs::read(&file.path).unwrap();
-        for cut in 0..bytes.len() {
-            let code = file.read(bytes[..cut].to_vec()).unwrap_err().code();
-            assert_eq!(code, "damaged", "cut at {cut}");
-        }
-        for place in 0..bytes.len() {
-            let mut broken = bytes.clone();
-            broken[place] ^= 0x01;
-            // A byte of the frame's head may say otherwise how to read the same.
-            assert!(!file.read(broken).is_ok_and(|read| content(read) != content(snapshot(50))), "byte {place}");
-        }
-    }
-
-    #[test]
-    fn another_tables_and_another_forms_are_refused() {
-        let file = file("foreign");
-        save(&file, &snapshot(1));
-        let other = SnapshotFile { binding: "table b".to_owned(), ..file.clone() };
-        assert_eq!(other.load().unwrap_err().code(), "foreign");
-        let other_form = zstd::encode_all(&br#"{"verge_snapshot": 3, "anything": "else"}"#[..], 0).unwrap();
-        fs::write(&file.path, other_form).unwrap();
-        assert_eq!(file.load().unwrap_err().code(), "other_form");
-        fs::write(&file.path, "{}").unwrap();
-        assert_eq!(file.load().unwrap_err().code(), "damaged");
-    }
-
-    #[test]
-    fn a_half_written_one_leaves_the_old_one_alone() {
-        let file = file("half");
-        save(&file, &snapshot(3));
-        fs::write(file.path.with_file_name("table.snapshot.new"), b"half").unwrap();
-        assert_eq!(file.load().unwrap(), Some(snapshot(3)));
-        save(&file, &snapshot(4));
-        assert_eq!(file.load().unwrap(), Some(snapshot(4)));
-    }
-
-    #[test]
-    fn a_directory_that_cannot_be_written_is_an_error() {
-        let file = SnapshotFile::new("/proc/verge/table.snapshot", String::new());
-        assert_eq!(file.save(&pack(Vec::new()), &[], SystemTime::now()).unwrap_err().code(), "unwritable");
-    }
-}
+mod tests;

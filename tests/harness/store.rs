@@ -36,7 +36,7 @@ pub enum Door {
     Silent,
     /// A scan fails at its page of this number, counted from 1.
     FailingOnPage(usize),
-    /// A scan gets its first page, and waits for the others until something else stands here.
+    /// A scan or a query gets its first page, and waits for the others until something else stands here.
     HoldingPages,
 }
 
@@ -232,7 +232,7 @@ async fn answer(
             failure(500, "InternalServerError")
         }
         // Whoever holds the door opens it, or the test ends.
-        Door::HoldingPages if operation == "Scan" && !first_page() => {
+        Door::HoldingPages if matches!(&*operation, "Scan" | "Query") && !first_page() => {
             while matches!(*at.lock().unwrap(), Door::HoldingPages) {
                 tokio::time::sleep(GLANCE).await;
             }

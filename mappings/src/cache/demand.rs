@@ -5,6 +5,10 @@
 //! bounded in bytes, and what was used last stays: nothing is dropped by its age.
 
 mod load;
+mod past;
+mod settle;
+
+pub(in crate::cache) use past::Past;
 
 use super::{Feed, stored::Stored};
 use crate::{
@@ -26,7 +30,7 @@ const AGAIN_TOO_LARGE: Duration = Duration::from_secs(60);
 const ASKED: u64 = 10_000;
 /// How many may wait to be loaded; more are asked for again by their clients.
 const WAITING: usize = 1024;
-/// How many APIs are read at once.
+/// How many APIs are read at once because they are asked for; and as many besides because it is time to.
 const AT_ONCE: usize = 8;
 /// What a row takes in the table, in bytes, and what an API takes besides its rows: both rounded up.
 const ROW: usize = 448;
@@ -36,19 +40,27 @@ const API: usize = 4096;
 #[derive(Clone)]
 pub(super) struct OnDemand {
     table: Arc<dyn Partitioned>,
-    permits: Arc<Semaphore>,
+    /// To load; to refresh. Clients who wait do not wait for what nobody waits for.
+    loading: Arc<Semaphore>,
+    refreshing: Arc<Semaphore>,
     /// In bytes.
     memory: u64,
 }
 
 impl OnDemand {
     pub(super) fn new(table: Arc<dyn Partitioned>, memory: u64) -> Self {
-        Self { table, memory, permits: Arc::new(Semaphore::new(AT_ONCE)) }
+        let permits = || Arc::new(Semaphore::new(AT_ONCE));
+        Self { table, memory, loading: permits(), refreshing: permits() }
+    }
+
+    /// How one API of the table is read for the first time.
+    fn first(&self, api: &Arc<str>) -> OneApi {
+        OneApi { table: self.table.clone(), api: api.clone(), permits: self.loading.clone() }
     }
 
     /// How one API of the table is followed.
     fn feed(&self, index: &Feed, api: &Arc<str>) -> Feed {
-        let source = OneApi { table: self.table.clone(), api: api.clone(), permits: self.permits.clone() };
+        let source = OneApi { permits: self.refreshing.clone(), ..self.first(api) };
         Feed {
             poll: Duration::ZERO,
             snapshot: index.snapshot.as_ref().map(|snapshot| snapshot.of_api(api)),
@@ -107,7 +119,8 @@ impl Demand {
         let _ = self.wanted.try_send(api);
     }
 
-    fn keep(&self, api: &Arc<str>, reading: &Stored) {
+    /// An API is in memory, and takes what it takes: others may have to go.
+    fn weigh(&self, api: &Arc<str>, reading: &Stored) {
         self.resident.insert(api.clone(), weight(reading));
         self.resident.run_pending_tasks();
     }
@@ -121,6 +134,10 @@ pub(super) fn channel() -> (mpsc::Sender<Arc<str>>, mpsc::Receiver<Arc<str>>) {
 fn weight(reading: &Stored) -> u32 {
     let bytes = API + reading.frame.len() + reading.size().rows * ROW;
     u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+fn too_large(api: &str, bytes: u32, memory: u64) {
+    tracing::error!(api, "an API takes {bytes} bytes and only {memory} may be in use: raise `[table] memory`");
 }
 
 /// What is known about APIs loaded on demand.

@@ -1,20 +1,21 @@
-//! The live table and the disk: what a start takes from snapshots, and when they are written again.
+//! The live table and the disk: what a start takes from snapshots, and when they are written again or go.
 
 use super::{
-    Feed, LiveTable,
+    Feed, Held, LiveTable,
+    last_good::{LastGood, last_good, place_of},
     refresh::read,
+    retire::discard,
     run::now,
-    slot::{Slot, discard},
+    slot::{Slot, State},
     stored::Stored,
 };
 use crate::{
-    item::{Item, Layout},
-    parse::{InvalidItem, Items, Kept, Scope},
+    item::Item,
+    parse::{Items, Scope},
     snapshot::{Snapshot, SnapshotError, SnapshotFile},
     source::{LoadError, Source},
 };
 use std::{
-    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -26,7 +27,7 @@ const RESAVE: Duration = Duration::from_secs(300);
 /// What a slot starts from.
 pub(super) struct Start {
     pub(super) stored: Stored,
-    kept: Kept,
+    last_good: LastGood,
     read_at: SystemTime,
 }
 
@@ -69,28 +70,55 @@ impl LiveTable {
         }
     }
 
-    /// Writes the snapshots that are behind, beside everything else; one at a time.
+    /// Writes the snapshots that are behind and removes those of APIs that went, beside everything else; one at a time.
     pub async fn save(&self) {
         let Ok(_one_at_a_time) = self.saving.try_lock() else { return };
-        let invalid = self.load_full().map(|held| held.invalid.clone()).unwrap_or_default();
-        let jobs: Vec<Job> = self.state().slots.iter().filter_map(Job::of).collect();
-        for job in jobs {
-            let (source, stored, invalid) = (job.source.clone(), job.stored.clone(), invalid.clone());
-            let Ok(saved) = spawn_blocking(move || job.run(&invalid)).await else { continue };
-            if let Err(error) = &saved {
-                self.snapshot_failed(error);
+        // What comes up meanwhile is done too: whoever finds this busy leaves it to it.
+        loop {
+            let (jobs, gone) = self.jobs();
+            if jobs.is_empty() && gone.is_empty() {
+                return;
             }
-            let mut state = self.state();
-            let Some(slot) = state.slots.iter_mut().find(|slot| Arc::ptr_eq(&slot.feed.source, &source)) else {
-                continue;
-            };
-            // A disk that is full is tried again with the next change, or after a while.
-            slot.saved_at = Some(now());
-            slot.unsaved = !slot.reading.as_ref().is_some_and(|reading| Arc::ptr_eq(reading, &stored));
-            if let Ok(kept) = saved {
-                slot.kept = kept;
-                discard(slot.before.take());
+            // What cannot be removed is refused or replaced later.
+            let _ = spawn_blocking(move || gone.iter().for_each(SnapshotFile::remove)).await;
+            for job in jobs {
+                self.write(job).await;
             }
+        }
+    }
+
+    /// The same, detached: a disk that hangs is no reason to read the store less often.
+    pub(super) fn save_soon(self: &Arc<Self>) {
+        let this = self.clone();
+        drop(tokio::spawn(async move { this.save().await }));
+    }
+
+    /// Snapshots to write, and those to remove.
+    pub(super) fn jobs(&self) -> (Vec<Job>, Vec<SnapshotFile>) {
+        let mut state = self.state();
+        (state.slots.iter().filter_map(Job::of).collect(), state.take_forgotten())
+    }
+
+    /// Writes one.
+    pub(super) async fn write(&self, job: Job) {
+        let (source, file, stored) = (job.source.clone(), job.file.clone(), job.stored.clone());
+        let held = self.load_full();
+        let saved = spawn_blocking(move || job.run(held.as_deref())).await;
+        if let Ok(Err(error)) = &saved {
+            self.snapshot_failed(error);
+        }
+        let mut state = self.state();
+        let Some(slot) = state.slots.iter_mut().find(|slot| Arc::ptr_eq(&slot.feed.source, &source)) else {
+            // It went while its snapshot was written.
+            state.forgotten.push(file);
+            return;
+        };
+        // A disk that is full is tried again with the next change, or after a while.
+        slot.saved_at = Some(now());
+        slot.unsaved = !slot.reading.as_ref().is_some_and(|reading| Arc::ptr_eq(reading, &stored));
+        if let Ok(Ok(last_good)) = saved {
+            slot.last_good = last_good;
+            discard(slot.before.take());
         }
     }
 
@@ -98,6 +126,15 @@ impl LiveTable {
     fn snapshot_failed(&self, error: &SnapshotError) {
         *self.state().snapshots_failed.entry(error.code()).or_default() += 1;
         tracing::error!(code = error.code(), "{error}");
+    }
+}
+
+impl State {
+    /// Snapshots to remove: those that no slot is followed by again.
+    fn take_forgotten(&mut self) -> Vec<SnapshotFile> {
+        let mut gone = std::mem::take(&mut self.forgotten);
+        gone.retain(|file| !self.slots.iter().any(|slot| slot.feed.snapshot.as_ref() == Some(file)));
+        gone
     }
 }
 
@@ -110,12 +147,12 @@ impl Slot {
 }
 
 /// One snapshot to write.
-struct Job {
+pub(super) struct Job {
     source: Arc<dyn Source>,
     file: SnapshotFile,
     stored: Arc<Stored>,
     before: Option<Arc<Stored>>,
-    kept: Kept,
+    last_good: LastGood,
     read_at: SystemTime,
 }
 
@@ -127,60 +164,33 @@ impl Job {
             file,
             stored: slot.reading.clone()?,
             before: slot.before.clone(),
-            kept: slot.kept.clone(),
+            last_good: slot.last_good.clone(),
             read_at: slot.read_at?.1,
         })
     }
 
-    /// Writes, and returns what it kept.
-    fn run(self, invalid: &[InvalidItem]) -> Result<Kept, SnapshotError> {
-        let kept = still_kept(invalid, self.stored.layout(), self.kept, self.before.as_deref());
-        let items: Vec<Item> = kept.values().cloned().collect();
+    /// Writes, and returns which last good items.
+    fn run(self, held: Option<&Held>) -> Result<LastGood, SnapshotError> {
+        let last_good = match held {
+            Some(held) => last_good(held, &self.stored, self.last_good, self.before.as_deref()),
+            None => self.last_good,
+        };
+        let items: Vec<Item> = last_good.values().cloned().collect();
         self.file.save(&self.stored, &items, self.read_at)?;
-        Ok(kept)
+        Ok(last_good)
     }
-}
-
-/// The last good items of rows that serve and are not good: as they were kept before, or as they were last read.
-fn still_kept(invalid: &[InvalidItem], layout: Option<Layout>, mut known: Kept, before: Option<&Stored>) -> Kept {
-    let place = |item: &InvalidItem| {
-        let api = if layout == Some(Layout::Sample) { String::new() } else { item.api.clone() };
-        (api, item.key.clone())
-    };
-    let wanted: Vec<_> = invalid.iter().filter(|item| item.kept).map(place).collect();
-    let mut kept = Kept::new();
-    let unknown: HashSet<_> = wanted.iter().filter(|place| !known.contains_key(*place)).cloned().collect();
-    if let (false, Some(before)) = (unknown.is_empty(), before) {
-        // One that cannot be taken out again keeps less.
-        let _ = before.each(&mut |item| {
-            if let Some(place) = place_of(item, layout).filter(|place| unknown.contains(place)) {
-                known.insert(place, item.clone());
-            }
-        });
-    }
-    for place in wanted {
-        if let Some(item) = known.remove(&place) {
-            kept.insert(place, item);
-        }
-    }
-    kept
-}
-
-fn place_of(item: &Item, layout: Option<Layout>) -> Option<(String, String)> {
-    let layout = layout?;
-    let api = if layout == Layout::Sample { "" } else { item.text("api")? };
-    Some((api.to_owned(), item.key(layout)?.to_owned()))
 }
 
 fn load(file: &SnapshotFile) -> Result<Option<Start>, SnapshotError> {
-    let Some(Snapshot { read_at, stored, kept }) = file.load()? else { return Ok(None) };
-    let kept = kept.into_iter().filter_map(|item| Some((place_of(&item, stored.layout())?, item))).collect();
-    Ok(Some(Start { stored, kept, read_at }))
+    let Some(Snapshot { read_at, stored, last_good }) = file.load()? else { return Ok(None) };
+    let place = |item: Item| Some((place_of(&item, stored.layout())?, item));
+    let last_good = last_good.into_iter().filter_map(place).collect();
+    Ok(Some(Start { stored, last_good, read_at }))
 }
 
 async fn first_copy(bootstrap: &dyn Source) -> Result<Start, LoadError> {
     let stored = read(bootstrap).await?;
-    Ok(Start { stored, kept: Kept::new(), read_at: SystemTime::now() })
+    Ok(Start { stored, last_good: LastGood::new(), read_at: SystemTime::now() })
 }
 
 impl Start {
@@ -191,17 +201,18 @@ impl Start {
 
     /// Tells a slot all but the reading itself.
     pub(super) fn give(self, slot: &mut Slot) -> Stored {
-        let Self { stored, kept, read_at } = self;
+        let Self { stored, last_good, read_at } = self;
         tracing::info!(
             rows = stored.facts.rows.lines(),
             generation = stored.facts.generation,
             "{}: starting from the copy on disk",
             slot.feed.source.place()
         );
+        // A clock that was set back since makes it new, and no younger than that.
         let age = SystemTime::now().duration_since(read_at).unwrap_or_default();
         slot.read_at = Some((now().checked_sub(age).unwrap_or_else(now), read_at));
         slot.restored = true;
-        slot.kept = kept;
+        slot.last_good = last_good;
         stored
     }
 }

@@ -3,26 +3,27 @@
 use super::{
     Held, LiveTable, Refreshed,
     demand::Demand,
+    last_good::parts_before,
     run::now,
-    slot::{Looked, Returned, Slot, State, discard, own_tables},
+    slot::{Looked, Returned, Slot, State},
     stored::{Packer, Stored},
 };
 use crate::{
-    parse::{Before, InvalidItem, Kept, Part, Scope, only_api, parse_items},
-    source::{LoadError, Source},
+    parse::{InvalidItem, Parsed, Part, Scope, parse_items},
+    source::{LoadError, Reading, Source},
 };
 use std::{
     collections::HashSet,
     sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant, SystemTime},
+    time::{Instant, SystemTime},
 };
 use tokio::task::{JoinSet, spawn_blocking};
 
 /// What a table is built from, taken out of the state at one moment.
 struct Plan {
     parts: Vec<Part<Stored>>,
-    /// Where nothing is held yet: last good items from before the start.
-    kept: Option<Kept>,
+    /// Where nothing is held yet: what last good values are made of.
+    before: Option<Vec<Part<Reading>>>,
     unread: Vec<String>,
     oldest: (Instant, SystemTime),
     generation: Option<u64>,
@@ -49,12 +50,14 @@ impl LiveTable {
             while let Some(first) = readings.join_next().await {
                 let mut next = Some(first);
                 while let Some(returned) = next {
-                    if let Ok(returned) = returned {
-                        match self.state().take(returned) {
-                            Ok(None) => {}
-                            Ok(Some(reason)) => held_back = Some(reason),
-                            Err(error) => errors.push(error),
-                        }
+                    let taken = match returned {
+                        Ok(returned) => self.state().take(returned),
+                        Err(panic) => Err(self.state().failed(ours(&panic))),
+                    };
+                    match taken {
+                        Ok(None) => {}
+                        Ok(Some(reason)) => held_back = Some(reason),
+                        Err(error) => errors.push(error),
                     }
                     next = readings.try_join_next();
                 }
@@ -75,21 +78,11 @@ impl LiveTable {
 
     /// Begins to read every table; or every API of an index, unless that is frozen.
     fn start_readings(&self, within: bool) -> JoinSet<Returned> {
-        let mut readings = JoinSet::new();
-        let state = self.state();
-        let frozen = state.slots.iter().any(|slot| slot.feed.scope == Scope::Index && slot.is_frozen());
-        let of_this_turn = |slot: &&Slot| matches!(slot.feed.scope, Scope::Within(_)) == within && !(within && frozen);
-        for slot in state.slots.iter().filter(of_this_turn) {
-            let (source, before) = (slot.feed.source.clone(), slot.reading.clone());
-            let doubted = slot.doubted.as_ref().map(|doubted| doubted.reading.clone());
-            readings.spawn(async move {
-                let started = (now(), SystemTime::now());
-                let looked =
-                    read(&*source).await.map(|reading| Looked::over(reading, before.as_deref(), doubted.as_deref()));
-                Returned { source, started, looked }
-            });
-        }
-        readings
+        let mut state = self.state();
+        state.turns += u64::from(within);
+        let skip = within && state.is_index_frozen();
+        let of_this_turn = |slot: &&Slot| matches!(slot.feed.scope, Scope::Within(_)) == within && !skip;
+        state.slots.iter().filter(of_this_turn).map(read_again).collect()
     }
 
     /// Builds a table from the last readings, and holds it.
@@ -103,20 +96,24 @@ impl LiveTable {
                 Err(reason) => return Ok(Refreshed::HeldBack(reason)),
             }
         };
-        let Plan { parts, kept, unread, oldest: (loaded_at, read_at), generation, demand, build } = plan;
-        let (table, invalid) = match &held {
-            Some(held) if !build => (held.table.clone(), held.invalid.clone()),
+        let Plan { parts, before, unread, oldest: (loaded_at, read_at), generation, demand, build } = plan;
+        let (table, invalid, trips) = match &held {
+            Some(held) if !build => (held.table.clone(), held.invalid.clone(), held.trips.clone()),
             _ => {
                 self.bury();
                 let previous = held.clone();
                 let built = spawn_blocking(move || {
-                    let table = previous.as_ref().map(|held| &*held.table);
-                    parse_items(&parts, &drafts, &rules, Before { table, kept: kept.as_ref() })
+                    let before = before.map(|parts| {
+                        let Ok(Parsed { table, .. }) = parse_items(&parts, &drafts, &rules, None);
+                        table
+                    });
+                    let before = previous.as_ref().map(|held| &*held.table).or(before.as_ref());
+                    parse_items(&parts, &drafts, &rules, before)
                 });
                 let built =
                     built.await.map_err(|error| ours(&error)).and_then(|built| built.map_err(|error| ours(&error)));
-                let (table, invalid) = built.inspect_err(|_| self.state().stale = true)?;
-                (Arc::new(table), invalid.into())
+                let Parsed { table, invalid, trips } = built.inspect_err(|_| self.state().stale = true)?;
+                (Arc::new(table), invalid.into(), trips.into())
             }
         };
         let rows = table.rows();
@@ -124,7 +121,8 @@ impl LiveTable {
             report(&invalid, held.as_deref());
             tracing::info!(rows, generation, invalid = invalid.len(), "the mapping table is live");
         }
-        self.held.store(Arc::new(Held { table, generation, loaded_at, read_at, rows, invalid, unread, demand }));
+        let held_now = Held { table, generation, loaded_at, read_at, rows, invalid, trips, unread, demand };
+        self.held.store(Arc::new(held_now));
         self.ready.store(true, Ordering::Release);
         if !build {
             return Ok(Refreshed::Unchanged);
@@ -133,34 +131,6 @@ impl LiveTable {
         Ok(Refreshed::Published)
     }
 }
-
-impl LiveTable {
-    /// Takes the table before the one held apart. Decisions that began with it are over.
-    pub(super) fn bury(&self) {
-        let retired = self.state().retired.take();
-        if retired.is_some() {
-            discard(retired);
-        }
-    }
-
-    /// The same, a moment from now.
-    pub(super) fn bury_soon(self: &Arc<Self>) {
-        let this = self.clone();
-        drop(tokio::spawn(async move {
-            tokio::time::sleep(RETIREMENT).await;
-            this.bury();
-            // What a build worked in is free by now, and the allocator gives it back when next it frees something large:
-            // on a quiet node that may be never.
-            tokio::time::sleep(2 * RETIREMENT).await;
-            discard(std::hint::black_box(Vec::<u8>::with_capacity(LARGE)));
-        }));
-    }
-}
-
-/// More than any allocator keeps for later without a thought, in bytes.
-const LARGE: usize = 4 << 20;
-/// How long a table is kept that is not held any more: far longer than any decision takes.
-const RETIREMENT: Duration = Duration::from_secs(1);
 
 /// What there is to build from, or why nothing can be published now.
 fn plan(state: &mut State, held: Option<&Held>) -> Result<Plan, String> {
@@ -177,31 +147,20 @@ fn plan(state: &mut State, held: Option<&Held>) -> Result<Plan, String> {
     let part = |slot: &Slot| Part { reading: slot.reading.clone(), scope: slot.feed.scope.clone() };
     let parts: Vec<_> = state.slots.iter().map(part).collect();
     let generation = parts.iter().filter_map(|part| part.reading.as_ref()?.facts.generation).max();
-    let kept = held.is_none().then(|| kept(state));
+    let before = if held.is_none() { parts_before(&state.slots) } else { None };
     let build = std::mem::take(&mut state.stale) || held.is_none();
-    Ok(Plan { parts, kept, unread, oldest, generation, demand: state.demand.clone(), build })
+    Ok(Plan { parts, before, unread, oldest, generation, demand: state.demand.clone(), build })
 }
 
-/// Last good items from before the start, by the API they belong to where they stand: each table speaks for its own.
-fn kept(state: &State) -> Kept {
-    let own = own_tables(&state.slots);
-    let mut kept = Kept::new();
-    for slot in &state.slots {
-        let only = only_api(&slot.feed.scope, &state.drafts, &own);
-        for ((api, key), item) in &slot.kept {
-            // The sample layout names no API.
-            let Some(api) = Some(api.as_str()).filter(|api| !api.is_empty()).or(only) else { continue };
-            let at_home = match &slot.feed.scope {
-                Scope::All | Scope::Index => !own.contains(api),
-                Scope::Api(name) => name == api,
-                Scope::Within(name) => **name == *api && !own.contains(api),
-            };
-            if at_home {
-                kept.insert((api.to_owned(), key.clone()), item.clone());
-            }
-        }
+/// Reads a source once more, and looks over what it gives.
+pub(super) fn read_again(slot: &Slot) -> impl Future<Output = Returned> + Send + 'static {
+    let (source, before) = (slot.feed.source.clone(), slot.reading.clone());
+    let doubted = slot.doubted.as_ref().map(|doubted| doubted.reading.clone());
+    async move {
+        let started = (now(), SystemTime::now());
+        let looked = read(&*source).await.map(|reading| Looked::over(reading, before.as_deref(), doubted.as_deref()));
+        Returned { source, started, looked }
     }
-    kept
 }
 
 /// Reads a source, packing what it gives.
@@ -212,7 +171,7 @@ pub(super) async fn read(source: &dyn Source) -> Result<Stored, LoadError> {
 }
 
 /// A bug of ours: the table goes on as it is.
-fn ours(error: &dyn std::error::Error) -> LoadError {
+pub(super) fn ours(error: &dyn std::error::Error) -> LoadError {
     LoadError::Malformed { place: "the mapping table".to_owned(), reason: error.to_string() }
 }
 

@@ -24,11 +24,7 @@ impl LiveTable {
                 outcome = self.refresh_once() => outcome,
             };
             self.bury_soon();
-            // Detached: a disk that hangs is no reason to read the store less often.
-            drop(tokio::spawn({
-                let this = self.clone();
-                async move { this.save().await }
-            }));
+            self.save_soon();
             failures = if outcome.is_err() { failures + 1 } else { 0 };
             let refresh = self.state().refresh;
             let pause = self.until_confirmed(pause::next(refresh, failures, self.is_ready()));

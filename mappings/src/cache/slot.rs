@@ -2,12 +2,15 @@
 
 use super::{
     DemandStatus, Feed,
-    demand::Demand,
-    guard::{Doubt, Size, judge},
+    demand::{Demand, Past},
+    guard::{Doubt, Size, Told, judge},
+    last_good::LastGood,
+    retire::discard,
     stored::Stored,
 };
 use crate::{
-    parse::{Kept, Scope, only_api},
+    parse::{Scope, only_api},
+    snapshot::SnapshotFile,
     source::{LoadError, Source},
 };
 use std::{
@@ -37,6 +40,12 @@ pub(super) struct State {
     pub(super) demand: Option<Arc<Demand>>,
     /// What came of that since the start.
     pub(super) demanded: DemandStatus,
+    /// What is known of APIs that were dropped for others.
+    pub(super) past: Past,
+    /// How often the APIs in memory began to be read again.
+    pub(super) turns: u64,
+    /// Snapshots of APIs that went, to be removed.
+    pub(super) forgotten: Vec<SnapshotFile>,
 }
 
 /// A source and what it gave last.
@@ -53,7 +62,7 @@ pub(super) struct Slot {
     /// Whether what is served is from the disk, and was not read from the source since.
     pub(super) restored: bool,
     /// Last good items of rows that are not good, as the snapshot holds them.
-    pub(super) kept: Kept,
+    pub(super) last_good: LastGood,
     /// What was served when the snapshot was written, where that is no longer served.
     pub(super) before: Option<Arc<Stored>>,
     /// Whether the snapshot does not hold what is served.
@@ -79,7 +88,7 @@ impl Slot {
             doubted: None,
             poll_fails: false,
             restored: false,
-            kept: Kept::new(),
+            last_good: LastGood::new(),
             before: None,
             unsaved: true,
             saved_at: None,
@@ -111,8 +120,13 @@ impl Slot {
         }
     }
 
+    /// The last reading that the source gave, served or not.
+    fn latest(&self) -> Option<&Stored> {
+        self.doubted.as_ref().map(|doubted| &doubted.reading).or(self.reading.as_ref()).map(|reading| &**reading)
+    }
+
     /// Takes what was read, or holds it back.
-    fn judge(&mut self, looked: Looked, started: (Instant, SystemTime)) -> Judged {
+    pub(super) fn judge(&mut self, looked: Looked, told: Told, started: (Instant, SystemTime)) -> Judged {
         let held = self.reading.as_deref().map(|reading| self.size(reading));
         let read = self.size(&looked.reading);
         let since = match &self.doubted {
@@ -120,7 +134,7 @@ impl Slot {
             _ => started.0,
         };
         let same_for = started.0.saturating_duration_since(since);
-        if let Err(doubt) = judge(held, read, looked.reading.told(), same_for, self.feed.shrink_hold) {
+        if let Err(doubt) = judge(held, read, told, same_for, self.feed.shrink_hold) {
             let begins = self.doubted.as_ref().is_none_or(|before| !before.doubt.is_alarming());
             if begins && doubt.is_alarming() {
                 self.warn(doubt);
@@ -162,7 +176,7 @@ impl Slot {
 }
 
 /// What became of a reading.
-enum Judged {
+pub(super) enum Judged {
     New,
     Same,
     HeldBack(String),
@@ -170,7 +184,7 @@ enum Judged {
 
 /// A reading, looked over before anything is locked.
 pub(super) struct Looked {
-    reading: Arc<Stored>,
+    pub(super) reading: Arc<Stored>,
     /// Whether it is what the source gave before.
     same: bool,
     /// Whether it is what is held back.
@@ -201,6 +215,8 @@ impl State {
         };
         let own = own_tables(&self.slots);
         let homeless = self.slots.get(at).is_some_and(|slot| only_api(&slot.feed.scope, &self.drafts, &own).is_none());
+        let scope = self.slots.get(at).map(|slot| slot.feed.scope.clone());
+        let told = looked.as_ref().map(|looked| self.told(scope.as_ref(), &looked.reading)).unwrap_or_default();
         let Some(slot) = self.slots.get_mut(at) else { return Ok(None) };
         let looked = looked.and_then(|looked| {
             if looked.reading.facts.sample && homeless {
@@ -213,7 +229,7 @@ impl State {
             Ok(looked) => {
                 self.succeeded += 1;
                 slot.error = None;
-                match slot.judge(looked, started) {
+                match slot.judge(looked, told, started) {
                     Judged::HeldBack(reason) => return Ok(Some(reason)),
                     Judged::New => self.stale = true,
                     Judged::Same => {}
@@ -221,19 +237,41 @@ impl State {
                 Ok(None)
             }
             Err(error) => {
-                tracing::warn!(code = error.code(), "the mapping table could not be read: {error}");
-                *self.failed.entry(error.code()).or_default() += 1;
-                self.last_error = Some((error.clone(), SystemTime::now()));
                 slot.error = Some(error.clone());
-                Err(error)
+                Err(self.failed(error))
             }
         }
     }
-}
 
-/// Takes something large apart on a thread that serves nobody.
-pub(super) fn discard<T: Send + 'static>(large: T) {
-    drop(tokio::task::spawn_blocking(move || drop(large)));
+    /// Counts a reading that failed, and says so.
+    pub(super) fn failed(&mut self, error: LoadError) -> LoadError {
+        tracing::warn!(code = error.code(), "the mapping table could not be read: {error}");
+        *self.failed.entry(error.code()).or_default() += 1;
+        self.last_error = Some((error.clone(), SystemTime::now()));
+        error
+    }
+
+    /// What operators say of a reading. Of an API that is loaded on demand it stands beside the index.
+    pub(super) fn told(&self, scope: Option<&Scope>, reading: &Stored) -> Told {
+        match scope {
+            Some(Scope::Within(api)) => {
+                let control = self.index_slot().and_then(Slot::latest).map(|index| &index.facts.control);
+                let accepted = control.is_some_and(|control| control.accepts(api, reading.facts.rows));
+                Told { frozen: self.is_index_frozen(), accepted }
+            }
+            Some(Scope::Index) => reading.told_of_index(),
+            _ => reading.told(),
+        }
+    }
+
+    /// Whether operators want APIs that are loaded on demand to stay as they are.
+    pub(super) fn is_index_frozen(&self) -> bool {
+        self.index_slot().is_some_and(Slot::is_frozen)
+    }
+
+    fn index_slot(&self) -> Option<&Slot> {
+        self.slots.iter().find(|slot| slot.feed.scope == Scope::Index)
+    }
 }
 
 /// APIs with a table of their own.

@@ -12,6 +12,9 @@ use crate::{
 };
 use std::io::{self, BufRead, BufReader, Write};
 
+/// How far back a frame may refer, as a power of two: what unpacking takes in memory. Ours stay below.
+const WINDOW: u32 = 23;
+
 /// A reading at rest.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Stored {
@@ -55,6 +58,12 @@ impl Stored {
         let accepted = control.accepted.as_ref().and_then(|accepted| accepted.parse().ok());
         Told { frozen: control.frozen, accepted: accepted == Some(self.facts.rows) }
     }
+
+    /// The same of an index, whose items are what describes APIs.
+    pub(super) fn told_of_index(&self) -> Told {
+        let control = &self.facts.control;
+        Told { frozen: control.frozen, accepted: control.accepts(API_ITEM, Digest::of(&self.facts.apis)) }
+    }
 }
 
 impl Items for Stored {
@@ -70,7 +79,7 @@ impl Items for Stored {
     }
 
     fn each(&self, take: &mut dyn FnMut(&Item)) -> io::Result<()> {
-        let mut lines = BufReader::new(zstd::Decoder::with_buffer(&*self.frame)?);
+        let mut lines = BufReader::new(unpack(&self.frame)?);
         let mut line = Vec::new();
         while lines.read_until(b'\n', &mut line)? > 0 {
             take(&serde_json::from_slice(&line)?);
@@ -78,6 +87,13 @@ impl Items for Stored {
         }
         Ok(())
     }
+}
+
+/// Unpacks a frame, in bounded memory however it was made.
+pub(crate) fn unpack(frame: &[u8]) -> io::Result<zstd::Decoder<'static, &[u8]>> {
+    let mut frame = zstd::Decoder::with_buffer(frame)?;
+    frame.window_log_max(WINDOW)?;
+    Ok(frame)
 }
 
 /// Packs a reading while it is read.
@@ -108,22 +124,20 @@ impl Packer {
     }
 
     fn pack(&mut self, item: &Item) -> io::Result<()> {
-        self.line.clear();
-        serde_json::to_writer(&mut self.line, item)?;
         let facts = &mut self.facts;
         let layout = facts.layout.or_else(|| item.layout());
         facts.sample |= layout == Some(Layout::Sample);
         facts.generation = facts.generation.max(item.generation());
         match layout.filter(|layout| item.is_own(*layout)) {
             Some(layout) => {
-                facts.own.add(&self.line);
+                facts.own.add(item, &mut self.line)?;
                 if let Some(control) = Control::said_by(item, layout) {
                     facts.control = control;
                 } else if item.key(layout) == Some(API_ITEM) {
                     facts.apis.push(item.clone());
                 }
             }
-            None => facts.rows.add(&self.line),
+            None => facts.rows.add(item, &mut self.line)?,
         }
         self.line.push(b'\n');
         self.frame.write_all(&self.line)

@@ -319,4 +319,8 @@ async fn each_table_is_polled_at_its_own_pace() {
 
 mod demand;
 mod doubts;
+mod dropped;
+mod loading;
 mod outage;
+mod restart;
+mod shelf;

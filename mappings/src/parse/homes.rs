@@ -2,7 +2,7 @@
 
 use super::{Part, Scope};
 use crate::{
-    API_ITEM,
+    API_ITEM, TRIP,
     item::{Fields, InvalidRow, Item, Layout},
 };
 use std::collections::HashSet;
@@ -57,10 +57,14 @@ impl<'p> Homes<'p> {
             Layout::Verge => Fields(item.attributes()).text("api").map_err(|error| Homeless::Api(layout, error))?,
         };
         let key = item.key(layout);
-        if item.is_own(layout) && key != Some(API_ITEM) {
-            return Ok(None);
-        }
-        let api = api.ok_or(Homeless::NoApi)?;
+        let api = match (item.is_own(layout), key) {
+            (true, Some(API_ITEM)) | (false, _) => api.ok_or(Homeless::NoApi)?,
+            (true, Some(key)) if key.starts_with(TRIP) => match api {
+                Some(api) => api,
+                None => return Ok(None),
+            },
+            _ => return Ok(None),
+        };
         let elsewhere = match &part.scope {
             Scope::All | Scope::Index => self.own.contains(api),
             Scope::Api(name) => name != api,

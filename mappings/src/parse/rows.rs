@@ -1,11 +1,11 @@
 //! Rows on their way into a table, one by one.
 
 use super::{
-    InvalidItem, Kept,
+    InvalidItem, TripItem,
     homes::{Home, Homeless},
 };
 use crate::{
-    API_ITEM,
+    API_ITEM, TRIP,
     item::{Item, Layout, read_key, read_state},
 };
 use std::collections::HashSet;
@@ -15,15 +15,21 @@ use verge_router::{Row, RowState, TableBuilder, origin::OriginRules};
 pub(super) struct Rows<'p, 'r> {
     pub(super) builder: TableBuilder<'p>,
     pub(super) rules: &'r OriginRules,
-    pub(super) kept: Option<&'r Kept>,
     pub(super) silent: &'r HashSet<&'r str>,
     pub(super) invalid: &'r mut Vec<InvalidItem>,
+    pub(super) trips: Vec<TripItem>,
 }
 
 impl Rows<'_, '_> {
     pub(super) fn take(&mut self, item: &Item, home: Home<'_>) {
         let Home { api: name, layout, key } = home;
         if key == Some(API_ITEM) || self.silent.contains(name) {
+            return;
+        }
+        if let Some(key) = key.filter(|key| key.starts_with(TRIP)) {
+            if self.builder.find_api(name).is_some() {
+                self.trips.push(TripItem { api: name.to_owned(), key: key.to_owned(), item: item.clone() });
+            }
             return;
         }
         let mut refuse = |reason: String| {
@@ -38,10 +44,10 @@ impl Rows<'_, '_> {
             Ok(key) => key,
             Err(error) => return refuse(error.to_string()),
         };
-        let state = read_state(item, layout, api, self.rules).unwrap_or_else(|error| {
+        let state = item.check_nesting().and_then(|()| read_state(item, layout, api, self.rules));
+        let state = state.unwrap_or_else(|error| {
             refuse(error.to_string());
-            let kept = self.kept.and_then(|kept| kept.get(&(name.to_owned(), key.to_owned())));
-            kept.and_then(|item| read_state(item, layout, api, self.rules).ok()).unwrap_or(RowState::Invalid)
+            RowState::Invalid
         });
         self.builder.row(name, Row { key: key.into(), whole: layout == Layout::Sample, state });
     }

@@ -279,37 +279,56 @@ fn an_api_that_is_not_complete_is_reported() {
     assert!(invalid[0].reason.contains("no hosts are named"));
 }
 
-fn kept_of(items: &[(&str, &str, Json)]) -> Kept {
-    let place = |(api, key, json): &(&str, &str, Json)| {
-        (((*api).to_owned(), (*key).to_owned()), Item::from_json(json).unwrap())
+#[test]
+fn an_api_that_never_was_good_is_no_last_good_value_of_itself() {
+    let bad = |domain: &str| json!([{"api": "orders", "version": "#api", "allow": 7}, row("v1", domain)]);
+    let (first, _) = parse(bad("one.example.com"), None);
+    let (second, invalid) = parse(bad("two.example.com"), Some(&first));
+    assert_eq!(ask(&second, "h", "v1"), "no_table");
+    assert!(!invalid[0].kept, "{invalid:?}");
+}
+
+#[test]
+fn an_api_whose_part_was_not_read_answers_nothing_whatever_describes_it() {
+    let item = |hosts: Json| json!({"api": "bills", "version": "#api", "hosts": hosts});
+    let read = |hosts: Json, previous: Option<&MappingTable>| {
+        let index = Part { reading: Some(Arc::new(reading(json!([item(hosts)])))), scope: Scope::Index };
+        parse_all(&[index], &[], &rules(), previous).0
     };
-    items.iter().map(place).collect()
+    let cold = read(json!("bills.example"), None);
+    assert_eq!(ask(&cold, "bills.example", "v1"), "no_table");
+    assert_eq!(ask(&read(json!(7), Some(&cold)), "bills.example", "v1"), "no_table");
 }
 
 #[test]
-fn an_api_that_was_good_before_the_start_is_kept() {
-    let good = json!({"api": "books", "version": "#api", "hosts": ["books.example.com"], "read": ["header"]});
-    let bad = json!({"api": "books", "version": "#api", "hosts": ["books.example.com"], "read": ["nonsense"]});
-    let rows = json!([bad, {"api": "books", "version": "v1", "domain": "one.example.com"}]);
-    let kept = kept_of(&[("books", "#api", good)]);
-    let Ok((table, invalid)) =
-        parse_items(&[Part::all(reading(rows))], &[], &rules(), Before { table: None, kept: Some(&kept) });
-    assert_eq!(ask(&table, "books.example.com", "v1"), "one.example.com");
-    assert!(invalid.iter().all(|item| item.kept), "{invalid:?}");
+fn trips_are_handed_on_and_are_no_rows() {
+    let trip = |api: &str, key: &str| json!({"api": api, "version": key, "arm": "canary"});
+    let items = json!([
+        trip("orders", "#trip#v2"),
+        trip("orders", "#trip#v1"),
+        trip("nobody", "#trip#v1"),
+        row("v1", "one.example.com"),
+        {"api": "orders", "version": "#pin#ann"},
+    ]);
+    let reading = reading(items);
+    assert_eq!(reading.rows(), 1);
+    let parts = [Part::all(reading)];
+    let Ok(Parsed { table, invalid, trips }) = parse_items(&parts, &[open("orders", "*")], &rules(), None);
+    assert_eq!((table.rows(), invalid), (1, vec![]));
+    let told: Vec<_> = trips.iter().map(|trip| (&*trip.api, &*trip.key, trip.item.text("arm"))).collect();
+    assert_eq!(told, [("orders", "#trip#v1", Some("canary")), ("orders", "#trip#v2", Some("canary"))]);
 }
 
 #[test]
-fn a_value_kept_for_one_api_is_nothing_to_another() {
-    let kept = kept_of(&[("b", "v1", json!({"hk": "v1", "dn": "b.example.com"}))]);
-    let bad = || reading(json!([{"hk": "v1", "dn": "169.254.169.254"}]));
-    let Ok((table, _)) = parse_items(
-        &[Part::of("a", bad()), Part::of("b", bad())],
-        &[open("a", "a.example.com"), open("b", "b.example.com")],
-        &rules(),
-        Before { table: None, kept: Some(&kept) },
+fn an_item_that_is_nested_too_deep_is_one_bad_row() {
+    let nested = (0..64).fold(json!("x"), |inner, _| json!([inner]));
+    let deep = json!({"api": "orders", "version": "v2", "domain": "two.example.com", "note": nested});
+    let (table, invalid) = parse(json!([row("v1", "one.example.com"), deep]), None);
+    assert_eq!(
+        (ask(&table, "h", "v1").as_str(), ask(&table, "h", "v2").as_str()),
+        ("one.example.com", "invalid_mapping")
     );
-    assert_eq!(ask(&table, "b.example.com", "v1"), "b.example.com");
-    assert_eq!(ask(&table, "a.example.com", "v1"), "invalid_mapping");
+    assert!(invalid.len() == 1 && invalid[0].reason.contains("deeper than 32"), "{invalid:?}");
 }
 
 #[test]

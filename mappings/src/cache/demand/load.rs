@@ -1,84 +1,57 @@
-//! Loading: what is asked for comes in, and what must go for it goes.
+//! Loading: what is asked for comes in.
 
-use super::{Demand, DemandStatus, OnDemand, weight};
+use super::weight;
 use crate::{
     cache::{
         Feed, LiveTable,
-        refresh::read,
+        refresh::{ours, read, read_again},
         run::now,
-        slot::{Slot, State, discard},
+        slot::{Looked, Slot, State},
         stored::Stored,
     },
     parse::Scope,
-    source::LoadError,
+    source::{LoadError, partitioned::OneApi},
 };
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, PoisonError},
-    time::SystemTime,
+    collections::HashMap,
+    sync::Arc,
+    time::{Instant, SystemTime},
 };
-use tokio::{
-    sync::mpsc,
-    task::{JoinSet, spawn_blocking},
-};
+use tokio::task::{JoinSet, spawn_blocking};
 
-impl State {
-    /// Begins to load on demand, or goes on, or ends, as the sources have it.
-    pub(in crate::cache) fn follow_demand(&mut self, wanted: &mpsc::Sender<Arc<str>>) {
-        let memory = self.slots.iter().find_map(|slot| Some(slot.feed.demand.as_ref()?.memory));
-        self.demand = memory.map(|memory| Arc::new(Demand::new(memory, wanted.clone())));
-        let Some(demand) = &self.demand else {
-            self.slots.retain(|slot| !matches!(slot.feed.scope, Scope::Within(_)));
-            return;
-        };
-        for slot in &self.slots {
-            if let (Scope::Within(api), Some(reading)) = (&slot.feed.scope, &slot.reading) {
-                demand.keep(api, reading);
-            }
-        }
-    }
-
-    /// An API of the table before a reload, as an API of the same table after it.
-    pub(in crate::cache) fn adopt(&self, slot: Slot) -> Option<Slot> {
-        let Scope::Within(api) = &slot.feed.scope else { return None };
-        let has_own = self.slots.iter().any(|slot| slot.feed.scope == Scope::Api((**api).to_owned()));
-        let (index, demand) = self.index().filter(|_| !has_own)?;
-        let feed = demand.feed(index, api);
-        slot.feed.is_like(&feed).then(|| Slot { feed, ..slot })
-    }
-
-    pub(in crate::cache) fn demand_status(&self) -> Option<DemandStatus> {
-        let demand = self.demand.as_ref()?;
-        let apis = self.slots.iter().filter(|slot| matches!(slot.feed.scope, Scope::Within(_))).count();
-        Some(DemandStatus { apis, bytes: demand.resident.weighted_size(), ..self.demanded })
-    }
-
-    fn index(&self) -> Option<(&Feed, &OnDemand)> {
-        self.slots.iter().find_map(|slot| Some((&slot.feed, slot.feed.demand.as_ref()?)))
-    }
+/// One load, begun.
+struct Load {
+    feed: Feed,
+    source: OneApi,
+    /// Whether operators want what is known of it to stay as it is: nothing is read.
+    frozen: bool,
+    /// How often the APIs in memory had begun to be read again by then.
+    turns: u64,
 }
 
 impl LiveTable {
     /// Loads what is asked for, until it is dropped.
     pub(in crate::cache) async fn load_wanted(self: Arc<Self>) {
         let mut wanted = self.wanted.1.lock().await;
-        let mut loading = HashSet::new();
+        let mut loading = HashMap::new();
         let mut loads = JoinSet::new();
         loop {
             tokio::select! {
                 Some(api) = wanted.recv() => {
-                    if self.is_cold(&api) && loading.insert(api.clone()) {
-                        let this = self.clone();
-                        loads.spawn(async move {
-                            this.load_api(&api).await;
+                    if self.is_cold(&api) && !loading.values().any(|other| *other == api) {
+                        let (this, to_load) = (self.clone(), api.clone());
+                        let load = loads.spawn(async move {
+                            this.load_api(&to_load).await;
                             this.bury_soon();
-                            api
+                            this.save_soon();
                         });
+                        loading.insert(load.id(), api);
                     }
                 }
-                Some(loaded) = loads.join_next() => {
-                    if let Ok(api) = loaded {
-                        loading.remove(&api);
+                Some(loaded) = loads.join_next_with_id() => {
+                    let id = loaded.as_ref().map_or_else(|panic| panic.id(), |(id, ())| *id);
+                    if let (Some(api), Err(panic)) = (loading.remove(&id), loaded) {
+                        self.load_failed(&api, &ours(&panic));
                     }
                 }
                 else => return,
@@ -99,39 +72,72 @@ impl LiveTable {
 
     /// Loads one API.
     pub(in crate::cache) async fn load_api(&self, api: &Arc<str>) {
-        let Some(feed) = self.state().index().map(|(index, demand)| demand.feed(index, api)) else { return };
+        let Some(load) = self.state().begin_load(api) else { return };
         let started = (now(), SystemTime::now());
-        match read(&*feed.source).await {
-            Ok(reading) => self.take_in(api, Slot { read_at: Some(started), ..Slot::new(feed) }, reading).await,
-            Err(error) => self.load_failed(api, &error),
+        let reading = if load.frozen { None } else { Some(read(&load.source).await) };
+        let reading = match reading {
+            Some(Err(error)) => {
+                self.load_failed(api, &error);
+                None
+            }
+            Some(Ok(reading)) => Some(reading),
+            None => None,
+        };
+        self.take_in(api, load.feed, reading.map(|reading| (reading, started))).await;
+        // A change that was heard of meanwhile was not asked for of an API that was not in memory yet.
+        if self.state().turns != load.turns {
+            self.read_one_again(api).await;
         }
     }
 
-    /// Has an API in memory, whatever must go for it.
-    async fn take_in(&self, api: &Arc<str>, slot: Slot, reading: Stored) {
-        let bytes = weight(&reading);
+    /// Has an API in memory, whatever must go for it: as it was read, or, where it was not or is not believed, as it was
+    /// when it was dropped.
+    async fn take_in(&self, api: &Arc<str>, feed: Feed, reading: Option<(Stored, (Instant, SystemTime))>) {
+        let scope = Scope::Within(api.clone());
         {
             let mut state = self.state();
             // A reload may have come in between, and the table may be another one.
-            let Some(slot) = state.adopt(slot) else { return };
+            let Some(fresh) = state.adopt(Slot::new(feed)) else { return };
             let (Some(demand), Some((_, limit))) = (state.demand.clone(), state.index()) else { return };
-            if u64::from(bytes) > limit.memory {
-                let memory = limit.memory;
+            let memory = limit.memory;
+            let mut slot = state.past.take(&scope).and_then(|past| state.adopt(past)).unwrap_or(fresh);
+            if let Some((reading, started)) = reading {
+                slot.take_first(reading, &state, started);
+            }
+            let Some(reading) = slot.reading.clone() else { return };
+            let bytes = weight(&reading);
+            if u64::from(bytes) > memory {
                 demand.too_large.insert(api.clone(), ());
                 state.demanded.failures += 1;
                 drop(state);
-                too_large(api, bytes, memory);
+                super::too_large(api, bytes, memory);
                 return;
             }
-            state.slots.retain(|slot| slot.feed.scope != Scope::Within(api.clone()));
-            demand.keep(api, &reading);
-            state.slots.push(Slot { reading: Some(Arc::new(reading)), ..slot });
+            state.slots.retain(|slot| slot.feed.scope != scope);
+            demand.weigh(api, &reading);
+            state.slots.push(slot);
             state.demanded.loads += 1;
             state.stale = true;
         }
         self.drop_evicted();
         if let Err(error) = self.publish().await {
             tracing::error!(api = &**api, "an API was loaded and makes no table: {error}");
+        }
+    }
+
+    /// Reads one API in memory once more.
+    async fn read_one_again(&self, api: &Arc<str>) {
+        let reading = {
+            let state = self.state();
+            state.slots.iter().find(|slot| slot.feed.scope == Scope::Within(api.clone())).map(read_again)
+        };
+        let Some(reading) = reading else { return };
+        let returned = reading.await;
+        // What failed is counted, and read again with the next refresh; what is held back is said.
+        let _ = self.state().take(returned);
+        self.settle_demand();
+        if let Err(error) = self.publish().await {
+            tracing::error!(api = &**api, "an API was read again and makes no table: {error}");
         }
     }
 
@@ -142,64 +148,6 @@ impl LiveTable {
         state.last_error = Some((error.clone(), SystemTime::now()));
         drop(state);
         tracing::warn!(code = error.code(), api, "an API could not be loaded: {error}");
-    }
-
-    /// After a refresh: APIs that changed are weighed anew, and those that nothing names any more go.
-    pub(in crate::cache) fn settle_demand(&self) {
-        {
-            let mut state = self.state();
-            let (Some(demand), Some((_, limit))) = (state.demand.clone(), state.index()) else { return };
-            let memory = limit.memory;
-            let drafts = state.drafts.clone();
-            let index = state.slots.iter().find(|slot| slot.feed.scope == Scope::Index);
-            // An index that was not read names nothing, and that means nothing.
-            let Some(reading) = index.and_then(|slot| slot.reading.clone()) else { return };
-            let mut named: HashSet<&str> = drafts.iter().map(|(name, _)| name.as_str()).collect();
-            named.extend(reading.facts.apis.iter().filter_map(|item| item.text("api")));
-            let weighed: HashMap<Arc<str>, u32> =
-                demand.resident.iter().map(|(api, bytes)| ((*api).clone(), bytes)).collect();
-            let mut gone = 0;
-            state.slots.retain(|slot| {
-                let (Scope::Within(api), Some(reading)) = (&slot.feed.scope, &slot.reading) else { return true };
-                let bytes = weight(reading);
-                let outgrown = u64::from(bytes) > memory;
-                if named.contains(&**api) && !outgrown {
-                    if weighed.get(api).is_some_and(|weighed| *weighed != bytes) {
-                        demand.keep(api, reading);
-                    }
-                    return true;
-                }
-                if outgrown {
-                    // Alone: the cache would drop all others first.
-                    demand.too_large.insert(api.clone(), ());
-                    too_large(api, bytes, memory);
-                }
-                demand.resident.invalidate(api);
-                forget(slot);
-                gone += 1;
-                false
-            });
-            state.stale |= gone > 0;
-            state.demanded.evictions += gone;
-        }
-        self.drop_evicted();
-    }
-
-    /// Takes out what had to go; the next table is built without it.
-    fn drop_evicted(&self) {
-        let mut state = self.state();
-        let Some(demand) = state.demand.clone() else { return };
-        let evicted = std::mem::take(&mut *demand.evicted.lock().unwrap_or_else(PoisonError::into_inner));
-        for api in evicted.into_iter().filter(|api| !demand.resident.contains_key(api)) {
-            let Some(at) = state.slots.iter().position(|slot| slot.feed.scope == Scope::Within(api.clone())) else {
-                continue;
-            };
-            let slot = state.slots.swap_remove(at);
-            forget(&slot);
-            discard(slot.reading);
-            state.demanded.evictions += 1;
-            state.stale = true;
-        }
     }
 
     /// Takes APIs from their snapshots, as many as may be in memory.
@@ -219,7 +167,7 @@ impl LiveTable {
             let stored = start.give(&mut slot);
             let mut state = self.state();
             if let Some(demand) = &state.demand {
-                demand.keep(&api, &stored);
+                demand.weigh(&api, &stored);
             }
             state.slots.push(Slot { reading: Some(Arc::new(stored)), ..slot });
             state.stale = true;
@@ -227,13 +175,26 @@ impl LiveTable {
     }
 }
 
-fn too_large(api: &str, bytes: u32, memory: u64) {
-    tracing::error!(api, "an API takes {bytes} bytes and only {memory} may be in use: raise `[table] memory`");
+impl State {
+    fn begin_load(&self, api: &Arc<str>) -> Option<Load> {
+        let (index, demand) = self.index()?;
+        let frozen = self.is_index_frozen() && self.past.holds(&Scope::Within(api.clone()));
+        Some(Load { feed: demand.feed(index, api), source: demand.first(api), frozen, turns: self.turns })
+    }
 }
 
-/// What is not in memory needs no snapshot: the disk, too, is bounded.
-fn forget(slot: &Slot) {
-    if let Some(snapshot) = slot.feed.snapshot.clone() {
-        drop(spawn_blocking(move || snapshot.remove()));
+impl Slot {
+    /// Takes the first reading of an API that is loaded, or judges it by what was held before the API was dropped.
+    fn take_first(&mut self, reading: Stored, state: &State, started: (Instant, SystemTime)) {
+        self.error = None;
+        if self.reading.is_none() {
+            (self.reading, self.read_at) = (Some(Arc::new(reading)), Some(started));
+            return;
+        }
+        let told = state.told(Some(&self.feed.scope), &reading);
+        let doubted = self.doubted.as_ref().map(|doubted| doubted.reading.clone());
+        let looked = Looked::over(reading, self.reading.clone().as_deref(), doubted.as_deref());
+        // What is held back says so itself.
+        self.judge(looked, told, started);
     }
 }

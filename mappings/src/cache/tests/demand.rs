@@ -80,7 +80,7 @@ async fn an_index_that_cannot_be_read_takes_no_api_with_it() {
     live.refresh_once().await.unwrap();
     live.load_api(&"orders".into()).await;
     live.save().await;
-    let file = dir.join("t.snapshot.apis/6f7264657273");
+    let file = dir.join("t.snapshot.apis/orders.api");
     assert!(file.exists() && dir.join("t.snapshot").exists());
     drop(live);
     // The index' file is damaged, and the store is away.
