@@ -13,6 +13,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+use verge_router::table::Good;
 
 /// Last good items, by API (empty in the sample layout, which names none) and key.
 pub(super) type LastGood = BTreeMap<Place, Item>;
@@ -31,15 +32,19 @@ pub(super) fn last_good(held: &Held, stored: &Stored, mut known: LastGood, befor
     let mut missing = BTreeSet::new();
     for item in held.invalid.iter().filter(|item| item.kept) {
         let row = held.table.api(&item.api).and_then(|part| part.good_row(&item.key));
-        match row.filter(|row| row.key() != item.key) {
-            Some(row) => {
-                let place_of_alias = place(&item.api, &item.key);
-                found.extend(alias(layout, &place_of_alias, row.key()).map(|alias| (place_of_alias, alias)));
-                missing.insert(place(&item.api, row.key()));
+        let own = place(&item.api, &item.key);
+        match row.map(Good::key).filter(|key| *key != item.key) {
+            Some(key) => {
+                missing.insert(place(&item.api, key));
+                found.extend(alias(layout, &own, key).map(|alias| (own, alias)));
             }
             None => {
-                missing.insert(place(&item.api, &item.key));
+                missing.insert(own);
             }
+        }
+        // An arm that leads to a version is good with that version only.
+        if let Some(Good::Split(row)) = row {
+            missing.extend(row.arms().iter().filter_map(|arm| Some(place(&item.api, arm.leads_to()?))));
         }
     }
     missing.retain(|place| match known.remove(place).filter(|item| item.text("alias_of").is_none()) {

@@ -120,6 +120,23 @@ async fn an_alias_in_a_circle_goes_on_as_what_it_led_to_be_that_good_or_not() {
 }
 
 #[tokio::test]
+async fn a_split_whose_arm_leads_nowhere_is_kept_with_what_it_led_to() {
+    let site = Site::of_orders("split");
+    let node = site.node();
+    let arms = json!([{"name": "canary", "weight": 100, "version": "v2"}, {"name": "stable", "weight": 0, "domain": "one.example.com"}]);
+    let split = json!({"api": "orders", "version": "v1", "split": arms});
+    site.gives(0, json!([split, row("v2", "two.example.com"), row("v3", "three.example.com")]));
+    site.read(&node).await;
+    assert_eq!(ask(&node, "h", "v1"), "two.example.com v2");
+    site.gives(0, json!([split, row("v3", "three.example.com")]));
+    site.read(&node).await;
+    let (before, after) = (ask(&node, "h", "v1"), ask(&*site.restart().await, "h", "v1"));
+    assert_eq!(before, after);
+    let keys: Vec<_> = node.state().slots[0].last_good.keys().map(|(_, key)| key.clone()).collect();
+    assert_eq!(keys, ["v1", "v2"]);
+}
+
+#[tokio::test]
 async fn an_api_that_was_good_before_the_start_is_kept() {
     let site = Site::new("api", &[Scope::All], &[]);
     let api = |read: &str| json!({"api": "orders", "version": "#api", "hosts": ["*"], "read": [read]});

@@ -3,6 +3,7 @@
 use super::*;
 use crate::{control::Control, source::partitioned::Partitioned};
 use std::collections::BTreeSet;
+use verge_router::table::Good;
 
 /// APIs and their rows, version and domain.
 type Rows = BTreeMap<String, Vec<(&'static str, &'static str)>>;
@@ -107,5 +108,9 @@ impl Partitioned for Shelf {
 pub(super) fn domains_of(live: &LiveTable, api: &str) -> Vec<String> {
     let held = live.load().unwrap();
     let part = held.table.api(api).filter(|part| part.is_read());
-    part.iter().flat_map(|part| part.mappings()).map(|row| row.origin().domain().to_string()).collect()
+    let domain = |row: &Good| match row {
+        Good::Mapping(mapping) => Some(mapping.origin().domain().to_string()),
+        Good::Split(_) => None,
+    };
+    part.iter().flat_map(|part| part.good()).filter_map(domain).collect()
 }
