@@ -17,7 +17,7 @@ async fn a_write_that_lands_while_an_api_is_loaded_does_not_wait_for_the_next_re
         let live = live.clone();
         async move { live.load_api(&"books".into()).await }
     });
-    until_async(|| shelf.reads("books") == 1).await;
+    until(|| shelf.reads("books") == 1).await;
     // What is being read is what was there before this, and the poll that tells of it finds no such API in memory.
     shelf.put("books", &[("v1", "new.example.com")]);
     live.refresh_once().await.unwrap();
@@ -48,7 +48,7 @@ async fn what_clients_wait_for_does_not_wait_for_a_refresh() {
         async move { live.refresh_once().await }
     });
     // As many as are read at once, and all of them hang.
-    until_async(|| names.iter().map(|name| shelf.reads(name)).sum::<usize>() == names.len() + 8).await;
+    until(|| names.iter().map(|name| shelf.reads(name)).sum::<usize>() == names.len() + 8).await;
     tokio::time::timeout(Duration::from_secs(20), live.load_api(&"books".into())).await.unwrap();
     assert_eq!(domains_of(&live, "books"), ["one.example.com"]);
     shelf.release();
@@ -60,15 +60,15 @@ async fn a_panic_in_a_load_is_a_failed_load() {
     let shelf = Shelf::of(&["books"]);
     let live = shelf.node(ROOMY);
     let (_stop, _running) = run(&live);
-    until_async(|| live.is_ready()).await;
+    until(|| live.is_ready()).await;
     shelf.panics.store(true, Ordering::SeqCst);
     let failures = || live.status().demand.unwrap().failures;
     let ask = || live.load().unwrap().want("books");
     ask();
-    until_async(|| failures() == 1).await;
+    until(|| failures() == 1).await;
     assert_eq!((shelf.reads("books"), live.status().failed.get("malformed")), (1, Some(&1)));
     shelf.panics.store(false, Ordering::SeqCst);
-    until_async(|| {
+    until(|| {
         ask();
         !domains_of(&live, "books").is_empty()
     })
@@ -86,13 +86,4 @@ async fn a_panic_in_a_refresh_is_a_failed_refresh() {
     assert_eq!(live.refresh_once().await.unwrap_err().code(), "malformed");
     assert_eq!(live.status().failed.get("malformed"), Some(&1));
     assert_eq!(domains_of(&live, "books"), ["one.example.com"]);
-}
-
-/// Waits for a condition, on a clock that does not stand still.
-async fn until_async(met: impl Fn() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(20);
-    while !met() {
-        assert!(Instant::now() < patience, "waited in vain");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
 }
