@@ -20,6 +20,7 @@ const PAGES: &[&str] = &[
     "docs/configuration.md",
     "docs/semantics.md",
     "docs/operations.md",
+    "docs/security.md",
     "docs/migrating-from-the-aws-sample.md",
 ];
 

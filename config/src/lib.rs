@@ -31,7 +31,7 @@ mod tests;
 pub use crate::{
     api::ApiConfig,
     limits::Limits,
-    listen::{Admin, Health, Https, Listen},
+    listen::{Admin, CertificateFiles, Health, Https, Listen},
     log::{AccessLog, Format, Level, Log},
     origins::{OriginTimeouts, Origins},
     problem::{Problem, Problems},
@@ -102,9 +102,9 @@ impl Config {
     /// the configuration file.
     pub fn paths_mut(&mut self) -> Vec<&mut String> {
         let mut paths = Vec::new();
-        for https in &mut self.listen.https {
-            paths.push(&mut https.certificate);
-            paths.push(&mut https.key);
+        for files in self.listen.https.iter_mut().flat_map(|https| &mut https.certificates) {
+            paths.push(&mut files.certificate);
+            paths.push(&mut files.key);
         }
         if let AccessLog::Path(path) = &mut self.log.access {
             paths.push(path);

@@ -23,6 +23,13 @@ pub struct Listen {
 pub struct Https {
     /// Where it listens.
     pub address: SocketAddr,
+    /// What it shows: at least one. Clients get the first that is for the name they ask for, or else the first.
+    pub certificates: Vec<CertificateFiles>,
+}
+
+/// The files of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFiles {
     /// Path of the certificate chain, PEM, as written.
     pub certificate: String,
     /// Path of the private key, PEM, as written.
@@ -99,15 +106,29 @@ fn read_https(https: &Entry<'_>, claims: &mut Claims) -> Vec<Https> {
 
 fn read_https_one(mut section: Section<'_>, claims: &mut Claims) -> Option<Https> {
     let address = section.need("address", "`address = \"0.0.0.0:8443\"`");
+    let first = read_files(&mut section);
+    let more = section.entry("certificates").map(|entry| read_more_files(&entry)).unwrap_or_default();
+    section.close();
+    let address = address.and_then(|entry| read_address(&entry, claims));
+    Some(Https { address: address?, certificates: [vec![first?], more].concat() })
+}
+
+fn read_files(section: &mut Section<'_>) -> Option<CertificateFiles> {
     let certificate = section.need("certificate", "`certificate = \"cert.pem\"`");
     let key = section.need("key", "`key = \"key.pem\"`");
-    section.close();
-    let (address, certificate, key) = (
-        address.and_then(|entry| read_address(&entry, claims)),
-        certificate.and_then(|entry| entry.file()),
-        key.and_then(|entry| entry.file()),
-    );
-    Some(Https { address: address?, certificate: certificate?, key: key? })
+    let (certificate, key) = (certificate.and_then(|entry| entry.file()), key.and_then(|entry| entry.file()));
+    Some(CertificateFiles { certificate: certificate?, key: key? })
+}
+
+fn read_more_files(list: &Entry<'_>) -> Vec<CertificateFiles> {
+    let entries = list.each("a list of tables `{ certificate, key }`").unwrap_or_default();
+    let one = |entry: &Entry<'_>| {
+        let mut section = entry.section("a table `{ certificate, key }`")?;
+        let files = read_files(&mut section);
+        section.close();
+        files
+    };
+    entries.iter().filter_map(one).collect()
 }
 
 pub(crate) fn read_admin(root: &mut Section<'_>, claims: &mut Claims) -> Option<Admin> {

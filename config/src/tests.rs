@@ -281,9 +281,25 @@ fn a_tls_listener_needs_its_certificate_and_key() {
     );
     let one = "{ address = \"[::]:8443\", certificate = \"c\", key = \"k\" }";
     for text in [format!("{table}[listen]\nhttps = {one}\n"), format!("{table}[listen]\nhttps = [{one}]\n")] {
-        let expected = Https { address: "[::]:8443".parse().unwrap(), certificate: "c".into(), key: "k".into() };
+        let files = CertificateFiles { certificate: "c".into(), key: "k".into() };
+        let expected = Https { address: "[::]:8443".parse().unwrap(), certificates: vec![files] };
         assert_eq!(accept(&text).listen.https, [expected]);
     }
+}
+
+#[test]
+fn a_tls_listener_may_show_several_certificates() {
+    let table = "[table]\nsource = \"file\"\npath = \"t\"\n";
+    let listener = "[[listen.https]]\naddress = \"[::]:8443\"\ncertificate = \"a\"\nkey = \"b\"\n";
+    let mut config = accept(&format!(
+        "{table}{listener}certificates = [{{ certificate = \"c\", key = \"d\" }}, {{ certificate = \"e\", key = \"f\" }}]\n"
+    ));
+    let paths: Vec<_> = config.paths_mut().into_iter().map(|path| path.clone()).collect();
+    assert_eq!(paths, ["a", "b", "c", "d", "e", "f", "t"]);
+    check(
+        &format!("{table}{listener}[[listen.https.certificates]]\ncertificate = \"c\"\n"),
+        &["line 8: listen.https[0].certificates[0]: `key` is missing: write `key = \"key.pem\"`"],
+    );
 }
 
 #[test]
@@ -717,7 +733,10 @@ fn every_listed_key_is_read() {
         let (path, indexed) = (path.replace("[]", ""), path.replace("[]", "[0]"));
         let (text, indexed) = match (path.strip_prefix("api."), path.strip_prefix("listen.https.")) {
             (Some(rest), _) => (format!("[[api]]\n{rest} = 00:00:00\n"), indexed),
-            (_, Some(rest)) => (format!("[[listen.https]]\n{rest} = 00:00:00\n"), indexed),
+            (_, Some(rest)) => match rest.strip_prefix("certificates.") {
+                Some(key) => (format!("[[listen.https]]\n[[listen.https.certificates]]\n{key} = 00:00:00\n"), indexed),
+                None => (format!("[[listen.https]]\n{rest} = 00:00:00\n"), indexed),
+            },
             _ => (format!("{path} = 00:00:00\n"), indexed),
         };
         // Keys of `[table]` are looked at once the source is known.
@@ -779,6 +798,7 @@ fn the_reference_lists_every_key_with_its_default() {
             section = name.map(|name| match name {
                 "[api]" => "api[]".to_owned(),
                 "[listen.https]" => "listen.https[]".to_owned(),
+                "[listen.https.certificates]" => "listen.https[].certificates[]".to_owned(),
                 _ => name.trim_matches(['[', ']']).replace("api.", "api[]."),
             });
         }

@@ -4,7 +4,7 @@ use crate::stages::{Stages, V1, assert_problem, row};
 use serde_json::json;
 use verge_tests::{
     certs::Authority,
-    client::Http2,
+    client::{Connection, Http2},
     message::Request,
     node::Setup,
     origin::{Behaviour, Origin},
@@ -128,6 +128,59 @@ async fn leave_to_send_is_relayed_from_the_origin() {
     let answer = connection.answer().await.unwrap();
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(origin.only_seen().body.as_ref(), b"body");
+    assert_eq!(connection.ask(&Request::get("/next").version("v1")).await.json()["target"], "/next");
+}
+
+#[tokio::test]
+async fn leave_to_send_does_not_depend_on_the_origins_protocol() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let mut connection = node.connect().await;
+    connection.send(expecting("v1")).await;
+    let (status, _) = connection.head().await.unwrap();
+    assert_eq!(status, 100);
+    connection.send("body").await;
+    let answer = connection.answer().await.unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let seen = stages.v1.only_seen();
+    assert_eq!((seen.protocol, seen.body.as_ref(), seen.field("expect")), ("h2", &b"body"[..], None));
+    assert_eq!(connection.ask(&Request::get("/next").version("v2")).await.json()["target"], "/next");
+}
+
+#[tokio::test]
+async fn an_early_answer_is_read_by_a_client_that_goes_on_sending() {
+    let stages = Stages::start().await;
+    let setup = stages.setup().limits("body = \"64KiB\"").tls(&stages.authority, "api.example.com");
+    let node = setup.start().await;
+    let head = "POST / HTTP/1.1\r\nhost: api.example.com\r\napiver: v1\r\n";
+    let long = format!("{head}content-length: 10000000\r\n\r\n");
+    let chunks = format!("{head}transfer-encoding: chunked\r\n\r\n");
+    for secure in [false, true] {
+        for (start, piece) in
+            [(&long, vec![b'x'; 16 << 10]), (&chunks, [b"4000\r\n", &[b'x'; 0x4000][..], b"\r\n"].concat())]
+        {
+            let mut connection = match secure {
+                false => node.connect().await,
+                true => {
+                    let config = stages.authority.client_config(&["http/1.1"]);
+                    Connection::open_tls(node.https(), "api.example.com", config).await.unwrap().0
+                }
+            };
+            connection.send(start).await;
+            // A client that looks for an answer only when it has sent everything, or cannot send any more.
+            for _ in 0..8 {
+                if connection.try_send(&piece).await.is_err() {
+                    break;
+                }
+            }
+            let answer = connection.answer().await.unwrap_or_else(|| panic!("closed without an answer: {start}"));
+            assert_problem(&answer, 413, "body_too_large");
+            assert_eq!(answer.field("connection"), Some("close"));
+            assert!(connection.is_closed().await);
+        }
+    }
+    assert!(stages.v1.seen().iter().all(|seen| !seen.complete));
+    assert_eq!(node.metric("verge_replies_total{reason=\"body_too_large\"}").await, 4.0);
 }
 
 #[tokio::test]

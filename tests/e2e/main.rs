@@ -13,6 +13,7 @@ mod stages;
 
 mod access_log;
 mod bodies;
+mod certificates;
 mod control;
 mod credentials;
 mod demand;

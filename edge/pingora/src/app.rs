@@ -7,7 +7,7 @@ pub(crate) mod sources;
 use crate::{
     admin::{Access, Admin},
     cli::{Exit, Failure, config},
-    listen::{self, Lane, Listener, OpenConnections, Serving},
+    listen::{self, Files, Lane, Listener, OpenConnections, Serving},
     telemetry::{self, Metrics, access},
 };
 use generation::Generation;
@@ -30,7 +30,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
-use verge_config::Config;
+use verge_config::{CertificateFiles, Config};
 use verge_mappings::{Held, LiveTable, Store};
 
 /// Threads beside the serving ones: table refresh, DNS, the operator's listeners.
@@ -118,6 +118,9 @@ impl App {
             .map_err(|error| Failure::new(Exit::Failed, error))?;
         let threads = config.listen.threads.map_or_else(cores, NonZeroUsize::get);
         let metrics: Vec<Arc<Metrics>> = (0..threads).map(|_| Arc::default()).collect();
+        for certificates in listeners.iter().filter_map(Listener::certificates) {
+            background.spawn(certificates.follow(metrics.first().cloned().unwrap_or_default()));
+        }
         let generation = Generation::new(&config, &table, &metrics, &background)?;
         let lanes: Vec<Arc<Lane>> = generation.ingresses().iter().cloned().map(Lane::new).collect();
         let serving = Serving { listeners, open: open.clone(), shutdown };
@@ -328,11 +331,13 @@ fn cores() -> usize {
 
 fn public_listeners(config: &Config) -> Result<Vec<Listener>, Failure> {
     let http = config.listen.http.iter().map(|address| Listener::http(*address));
-    let https = config
-        .listen
-        .https
-        .iter()
-        .map(|https| Listener::https(https.address, Path::new(&https.certificate), Path::new(&https.key)));
+    let https = config.listen.https.iter().map(|https| {
+        let files = |pair: &CertificateFiles| Files {
+            certificate: PathBuf::from(&pair.certificate),
+            key: PathBuf::from(&pair.key),
+        };
+        Listener::https(https.address, https.certificates.iter().map(files).collect())
+    });
     http.chain(https)
         .collect::<Result<_, _>>()
         .map_err(|error| Failure::new(Exit::Config, format!("[listen]: {error}")))

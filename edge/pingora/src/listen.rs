@@ -4,6 +4,7 @@
 //! the thread that accepted it, and nothing on its way is shared but what is only read. All threads accept from the
 //! same sockets. See docs/decisions/0001-own-accept-loop.md.
 
+mod certificates;
 pub(crate) mod descriptors;
 mod permits;
 
@@ -14,15 +15,12 @@ use crate::{
 use arc_swap::ArcSwap;
 use pingora_core::server::ShutdownWatch;
 use pingora_timeout::timeout;
-use rustls::{
-    ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
+use rustls::ServerConfig;
 use socket2::{Domain, Socket, Type};
 use std::{
     io,
     net::{SocketAddr, TcpListener as StdListener},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     thread::JoinHandle,
     time::Duration,
@@ -30,6 +28,7 @@ use std::{
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+pub(crate) use certificates::{Certificates, Files};
 pub(crate) use permits::{Full, OpenConnections, Permit, PermitLimits};
 
 /// Connections that wait to be accepted; the kernel's own bound (`somaxconn`) applies besides.
@@ -43,6 +42,7 @@ const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
 pub(crate) struct Listener {
     socket: Arc<StdListener>,
     tls: Option<TlsAcceptor>,
+    certificates: Option<Arc<Certificates>>,
 }
 
 /// What keeps a listener from opening.
@@ -88,13 +88,26 @@ pub(crate) fn bind(address: SocketAddr) -> Result<StdListener, ListenError> {
 impl Listener {
     /// A clear-text listener.
     pub(crate) fn http(address: SocketAddr) -> Result<Self, ListenError> {
-        Ok(Self { socket: Arc::new(bind(address)?), tls: None })
+        Ok(Self { socket: Arc::new(bind(address)?), tls: None, certificates: None })
     }
 
     /// A TLS listener: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN.
-    pub(crate) fn https(address: SocketAddr, certificate: &Path, key: &Path) -> Result<Self, ListenError> {
-        let tls = TlsAcceptor::from(Arc::new(server_config(certificate, key)?));
-        Ok(Self { socket: Arc::new(bind(address)?), tls: Some(tls) })
+    pub(crate) fn https(address: SocketAddr, files: Vec<Files>) -> Result<Self, ListenError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let certificates = Certificates::open(files, provider.clone())?;
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map_err(|error| ListenError::Other(address, io::Error::other(error)))?
+            .with_no_client_auth()
+            .with_cert_resolver(certificates.clone());
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let socket = Arc::new(bind(address)?);
+        Ok(Self { socket, tls: Some(TlsAcceptor::from(Arc::new(config))), certificates: Some(certificates) })
+    }
+
+    /// Its certificates, to be followed.
+    pub(crate) fn certificates(&self) -> Option<Arc<Certificates>> {
+        self.certificates.clone()
     }
 
     /// Where it listens; the port is real where 0 was asked.
@@ -106,26 +119,6 @@ impl Listener {
     pub(crate) fn scheme(&self) -> &'static str {
         if self.tls.is_some() { "https" } else { "http" }
     }
-}
-
-fn server_config(certificate: &Path, key: &Path) -> Result<ServerConfig, ListenError> {
-    let refuse = |path: &Path, reason: String| ListenError::Certificate { path: path.to_owned(), reason };
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(|certificates| certificates.collect::<Result<Vec<_>, _>>())
-        .map_err(|error| refuse(certificate, format!("the certificate cannot be read: {error}")))?;
-    if chain.is_empty() {
-        return Err(refuse(certificate, "there is no certificate in this file (PEM is expected)".into()));
-    }
-    let private = PrivateKeyDer::from_pem_file(key)
-        .map_err(|error| refuse(key, format!("the private key cannot be read: {error}")))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map(|builder| builder.with_no_client_auth())
-        .and_then(|builder| builder.with_single_cert(chain, private))
-        .map_err(|error| refuse(certificate, format!("certificate and key do not make a pair: {error}")))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
 }
 
 /// The way from one serving thread's sockets to its proxy, which a reload switches.

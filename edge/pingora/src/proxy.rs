@@ -234,6 +234,14 @@ impl ProxyHttp for Verge {
         let mut edits = RequestEdits::take(upstream, request.headers);
         forward.edit_request(&request, &hop, &mut edits);
         edits.put_back(upstream, journey.target.clone());
+        if upstream.headers.contains_key(header::EXPECT) {
+            // A body that waits for leave to come is no reason to close.
+            session.set_close_on_response_before_downstream_finish(false);
+            // Over HTTP/2 pingora does not hear an origin's 100, and the client would wait for it.
+            if upstream.version == http::Version::HTTP_2 && upstream.remove_header(&header::EXPECT).is_some() {
+                session.write_continue_response().await.map_err(Error::into_down)?;
+            }
+        }
         if let Some(line) = session.digest().and_then(Line::of) {
             line.want_body();
         }
@@ -267,6 +275,9 @@ impl ProxyHttp for Verge {
     ) -> Result<()> {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             upgrade::begin(session, self.limits.tunnel_timeout)?;
+        }
+        if !head.status.is_informational() {
+            session.set_close_on_response_before_downstream_finish(true);
         }
         if self.logs_access && journey.answered.is_none() && !head.status.is_informational() {
             journey.answered = Some(Instant::now());

@@ -31,6 +31,7 @@ pub(crate) struct Metrics {
     turned_away: [AtomicU64; Full::ALL.len()],
     accepts_failed: AtomicU64,
     floods: AtomicU64,
+    certificates_failed: AtomicU64,
     /// By what was waited for, in the order of [`Waited::ALL`].
     timed_out: [AtomicU64; Waited::ALL.len()],
     upstream_retries: AtomicU64,
@@ -118,6 +119,11 @@ impl Metrics {
     /// A client sent more HTTP/2 frames than it had reason to.
     pub(crate) fn flooded(&self) {
         self.floods.fetch_add(1, Relaxed);
+    }
+
+    /// Certificates were replaced by what cannot be used.
+    pub(crate) fn certificates_failed(&self) {
+        self.certificates_failed.fetch_add(1, Relaxed);
     }
 
     /// A client was too slow.
@@ -214,6 +220,12 @@ pub(crate) fn render(
         let refused = sum_at(threads, |m| &m.turned_away, at);
         page.sample("verge_connections_refused_total", &[("limit", full.as_str())], refused);
     }
+    page.single(
+        "verge_certificate_failures_total",
+        "counter",
+        "Replaced certificates that could not be used.",
+        sum(&|m| &m.certificates_failed),
+    );
     page.single("verge_http2_floods_total", "counter", "Connections ended for their frames.", sum(&|m| &m.floods));
     page.family("verge_client_timeouts_total", "counter", "Clients that were too slow, by what was waited for.");
     for (at, waited) in Waited::ALL.iter().enumerate() {
