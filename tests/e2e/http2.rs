@@ -45,6 +45,8 @@ async fn a_malformed_head_ends_its_stream_and_no_other() {
         get("/", &[("content-length", b"1"), ("content-length", b"2")]),
         get("/", &[("content-length", b"-1")]),
         get("/", &[("content_length", b"0")]),
+        get("/", &[("x", b" leading")]),
+        get("/", &[("x", b"trailing\t")]),
         get("/a b", &[]),
         get("/a\tb", &[]),
         get("/\u{e4}", &[]),

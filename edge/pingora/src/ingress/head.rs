@@ -112,7 +112,10 @@ pub(crate) fn check_http2(head: &RequestHeader, limits: &HeadLimits) -> Option<R
         return Some(Reason::HeadTooLarge);
     }
     let mut framing = Framing::default();
-    let sound = target.iter().all(u8::is_ascii_graphic) && fields().all(|(name, value)| framing.take(name, value));
+    // A value has no blanks around it (RFC 9113 §8.2.1); in HTTP/1 they are no part of it.
+    let bare = |value: &[u8]| value.trim_ascii().len() == value.len();
+    let sound = target.iter().all(u8::is_ascii_graphic)
+        && fields().all(|(name, value)| bare(value) && framing.take(name, value));
     (!sound).then_some(Reason::BadRequest)
 }
 

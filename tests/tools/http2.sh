@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# `verge` against an HTTP/2 conformance suite written by others: httpwg-cli, a successor of h2spec. It runs twice, where
+# everything is forwarded and where everything is rejected; http2.py says what may fail, and why.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+suite=target/tools/httpwg
+if [ ! -x "$suite/bin/httpwg" ]; then
+    # It is built without optimisation: what it waits for is the network.
+    if ! cargo install httpwg-cli --version 0.2.5 --locked --debug --root "$suite" --target-dir "$suite/build"; then
+        echo "skipped: no httpwg; it needs crates.io"
+        exit 0
+    fi
+    rm -rf "$suite/build"
+fi
+for tool in openssl python3; do
+    if ! command -v "$tool" >/dev/null; then
+        echo "skipped: no $tool"
+        exit 0
+    fi
+done
+if ! timeout 10 "$suite/bin/httpwg" -a 127.0.0.1:9 2>&1 | grep -q "Will run tests"; then
+    echo "skipped: httpwg does not run here; it needs Linux with io_uring"
+    exit 0
+fi
+
+cargo build --workspace --bins ${CI:+--locked}
+timeout 300 python3 tests/tools/http2.py "${CARGO_TARGET_DIR:-target}/debug/verge" "$suite/bin/httpwg"
