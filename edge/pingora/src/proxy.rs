@@ -234,7 +234,8 @@ impl ProxyHttp for Verge {
         let mut edits = RequestEdits::take(upstream, request.headers);
         forward.edit_request(&request, &hop, &mut edits);
         edits.put_back(upstream, journey.target.clone());
-        if upstream.headers.contains_key(header::EXPECT) {
+        // HTTP/1.0 has no interim answers (RFC 9110 §15.2).
+        if upstream.headers.contains_key(header::EXPECT) && session.req_header().version != http::Version::HTTP_10 {
             // A body that waits for leave to come is no reason to close.
             session.set_close_on_response_before_downstream_finish(false);
             // Over HTTP/2 pingora does not hear an origin's 100, and the client would wait for it.
