@@ -55,6 +55,8 @@ impl<'r> Unresolved<'r> {
     }
 }
 
+static NONE_REFUSED: Refused = Refused::NONE;
+
 /// What a request says of versions, so far.
 struct Heard<'r> {
     stated: Option<Stated<'r>>,
@@ -71,11 +73,16 @@ pub(crate) fn resolve<'r>(
 ) -> Result<Resolved, Unresolved<'r>> {
     let api = part.api();
     let reads_accept = present.accept && api.reads(Source::Accept);
-    let mut refused = Refused::NONE;
-    if reads_accept && part.has_ranges() {
-        read_refused(request, part, &mut refused);
-    }
-    let at = Against { part, now, refused: &refused };
+    // Room for what is refused by range, where there are ranges.
+    let mut room;
+    let refused = if reads_accept && part.has_ranges() {
+        room = Refused::NONE;
+        read_refused(request, part, &mut room);
+        &room
+    } else {
+        &NONE_REFUSED
+    };
+    let at = Against { part, now, refused };
     let segment = if api.reads(Source::Path) { path_version(request, &at) } else { None };
     let neutral = !api.neutral().is_empty() && is_neutral(request, segment, part);
     let mut heard = Heard { stated: None, accepted: Accepted::NONE };
@@ -114,6 +121,7 @@ pub(crate) fn resolve<'r>(
 }
 
 /// The row that is asked for, or stands for what is not.
+#[inline(always)]
 fn decide<'r>(
     request: &Request<'r>,
     reads_accept: bool,
@@ -144,6 +152,7 @@ fn decide<'r>(
 }
 
 /// Whether a path, after the API's own and the version, is one that needs no version.
+#[inline(never)]
 fn is_neutral(request: &Request<'_>, segment: Option<&str>, part: &ApiTable) -> bool {
     let own = part.api().path().map_or("", |own| own.as_str());
     let rest = request.path.strip_prefix(own).unwrap_or(request.path);
@@ -153,6 +162,7 @@ fn is_neutral(request: &Request<'_>, segment: Option<&str>, part: &ApiTable) -> 
 }
 
 /// The row that answers for one that is not there, by the API's policy.
+#[cold]
 fn fall<'r>(
     no: Unresolved<'r>,
     heard: &Heard<'r>,

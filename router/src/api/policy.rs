@@ -115,10 +115,12 @@ impl Scheme {
 
     /// Which of two versions is newer.
     pub(crate) fn compare(self, one: &str, other: &str) -> Ordering {
-        match (self, Semver::parse(one.as_bytes()), Semver::parse(other.as_bytes())) {
-            (Self::Semver, Ok(one), Ok(other)) => one.precedence(&other),
-            _ => compare_versions(one, other),
+        if self == Self::Semver
+            && let (Ok(one), Ok(other)) = (Semver::parse(one.as_bytes()), Semver::parse(other.as_bytes()))
+        {
+            return one.precedence(&other);
         }
+        compare_versions(one, other)
     }
 }
 

@@ -59,11 +59,13 @@ impl Accepted {
     /// Whether a row is refused, by itself or among others.
     pub(super) fn refuses(&self, row: RowId, at: &Against<'_>) -> bool {
         self.refused().any(|candidate| candidate.looked == Looked::Row(row))
-            || at.part.place(row).is_some_and(|place| at.refused.around(place as usize).is_some())
+            || at.part.has_ranges()
+                && at.part.place(row).is_some_and(|place| at.refused.around(place as usize).is_some())
     }
 }
 
 /// Reads all ranges.
+#[inline(always)]
 pub(super) fn read_accept(
     request: &Request<'_>,
     at: &Against<'_>,
@@ -87,6 +89,7 @@ pub(super) fn read_accept(
 }
 
 /// Reads what is refused by range, so that other ranges lead elsewhere.
+#[inline(never)]
 pub(super) fn read_refused(request: &Request<'_>, part: &ApiTable, refused: &mut Refused) {
     let places = |text: &Text<'_>| {
         let mut buffer = [0; MAX_VERSION];
@@ -109,6 +112,7 @@ pub(super) fn read_refused(request: &Request<'_>, part: &ApiTable, refused: &mut
 ///
 /// A range that names a version is more specific than a wildcard whatever their weights, and all of them are equally
 /// specific; rows that are retired or invalid answer for themselves only where no other candidate lives.
+#[inline(always)]
 pub(super) fn choose_range<'r>(
     accepted: &Accepted,
     request: &Request<'r>,

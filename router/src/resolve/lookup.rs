@@ -46,6 +46,7 @@ pub(super) fn is_same(scheme: Scheme, one: &[u8], other: &[u8]) -> bool {
 }
 
 /// A bare value: a whole key of the sample layout, or a version.
+#[inline]
 pub(super) fn look_up_value(value: &[u8], at: &Against<'_>) -> Looked {
     if at.part.has_whole() {
         let mut buffer = [0; MAX_WHOLE];
@@ -60,6 +61,7 @@ pub(super) fn look_up_value(value: &[u8], at: &Against<'_>) -> Looked {
 }
 
 /// A value of the query, as received.
+#[inline(never)]
 pub(super) fn look_up_parameter(value: &[u8], at: &Against<'_>) -> Looked {
     let mut buffer = [0; MAX_WHOLE];
     query::decode(value, &mut buffer).map_or(Looked::Malformed, |value| look_up_value(value, at))

@@ -40,6 +40,7 @@ pub(super) fn choose_default<'r>(
 }
 
 /// The version that answers where none is needed.
+#[cold]
 pub(super) fn choose_neutral<'r>(at: &Against<'_>, witness: &mut impl Witness) -> Result<RowId, Unresolved<'r>> {
     witness.saw(Fact::Neutral);
     // Checked when the API was read: there is one.

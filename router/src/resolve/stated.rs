@@ -53,6 +53,7 @@ pub(super) struct Statements<'r> {
 
 impl<'r> Statements<'r> {
     /// Reads the version header.
+    #[inline(always)]
     pub(super) fn read_header(
         &mut self,
         request: &Request<'r>,
@@ -70,6 +71,7 @@ impl<'r> Statements<'r> {
     }
 
     /// Reads the URL; `segment` is what its path says.
+    #[inline(never)]
     pub(super) fn read_url(
         &mut self,
         request: &Request<'r>,
@@ -119,6 +121,7 @@ impl<'r> Statements<'r> {
     }
 
     /// The one version that all of them name, where they name any.
+    #[inline(always)]
     pub(super) fn agreed(self) -> Result<Option<Stated<'r>>, Unresolved<'r>> {
         match self.first {
             Some(first) if self.differs => Err(Unresolved::new(Reason::AmbiguousVersion, Some(first.text))),
@@ -140,6 +143,7 @@ fn is_plain_host(request: &Request<'_>, version: &[u8], at: &Against<'_>) -> boo
 }
 
 /// The segment of the path that is a version: by its form, or because the table knows it by this very name.
+#[inline(never)]
 pub(super) fn path_version<'r>(request: &Request<'r>, at: &Against<'_>) -> Option<&'r str> {
     let api = at.part.api();
     let segment = path::segment(request.path, api.path().map_or("", |own| own.as_str()))?;
@@ -148,6 +152,7 @@ pub(super) fn path_version<'r>(request: &Request<'r>, at: &Against<'_>) -> Optio
 }
 
 /// A version is stated; `Accept` must not disagree.
+#[inline(always)]
 pub(super) fn decide_stated<'r>(
     stated: &Stated<'r>,
     accepted: &Accepted,

@@ -65,7 +65,7 @@ impl Rungs {
 
 impl ApiTable {
     /// The row that a version stands for at this time; `None` where there is none.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find_version(
         &self,
         text: &[u8],
@@ -98,6 +98,7 @@ impl ApiTable {
         matches!(self.ladder.rungs, Rungs::Semver(_))
     }
 
+    #[inline(never)]
     fn find_semver(
         &self,
         rungs: &[(Numbers, RowId)],
@@ -127,6 +128,7 @@ impl ApiTable {
         }
     }
 
+    #[inline(never)]
     fn find_date(&self, rungs: &[(Date, RowId)], text: &[u8]) -> Result<Option<RowId>, MalformedVersion> {
         if let Some(row) = Label::parse(text).ok().and_then(|label| self.find_label(label)) {
             return Ok(Some(row));

@@ -173,6 +173,7 @@ pub struct Ranges<'r> {
 impl<'r> Iterator for Ranges<'r> {
     type Item = Range<'r>;
 
+    #[inline(always)]
     fn next(&mut self) -> Option<Range<'r>> {
         loop {
             while self.cursor.skip_to_element() {

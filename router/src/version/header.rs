@@ -27,6 +27,7 @@ pub struct Values<'r> {
 impl<'r> Iterator for Values<'r> {
     type Item = &'r [u8];
 
+    #[inline(always)]
     fn next(&mut self) -> Option<&'r [u8]> {
         loop {
             while let [b',' | b' ' | b'\t', rest @ ..] = self.rest {
