@@ -61,6 +61,7 @@ fn decide(
         && !methods.take(request.method)
         && !is_preflight(request)
     {
+        witness.saw(Fact::MethodRefused(methods, request.method));
         return Err(reject_for(Reason::MethodNotAllowed, part.api()));
     }
     if !part.is_read() {

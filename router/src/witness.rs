@@ -1,12 +1,12 @@
 //! What the router found on its way, told to whoever asks. Serving asks for nothing and pays nothing.
 
 use crate::{
-    api::{Api, Unknown},
+    api::{Api, Methods, Unknown},
     cors::Cors,
     split::{By, SplitRow},
     version::{Source, accept::Range},
 };
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 
 /// A listener to the decision. `()` hears nothing, and the compiler removes the telling.
 pub trait Witness {
@@ -28,6 +28,8 @@ pub enum Fact<'a> {
     CrossOrigin(&'a Cors, &'a HeaderMap),
     /// The request is a CORS preflight, which the policy answers.
     Preflight,
+    /// The API takes these methods, and not the request's.
+    MethodRefused(&'a Methods, &'a Method),
     /// A media range, and what became of it.
     Range(Range<'a>, Reading<'a>),
     /// A value of the version header or in the URL, and what became of it.

@@ -318,6 +318,9 @@ impl Witness for Steps {
             Fact::Value(source, value, reading) => {
                 format!("{} value `{}`: {}", source.as_str(), printable(value), sentence(reading))
             }
+            Fact::MethodRefused(methods, method) => {
+                format!("the API takes {}, and not `{method}`", methods.allow().to_str().unwrap_or_default())
+            }
             Fact::NothingAsked => "no version is asked for; the missing-version policy decides".to_owned(),
             Fact::Neutral => "the path needs no version".to_owned(),
             Fact::Fell(unknown) => {

@@ -1,0 +1,101 @@
+//! `verge explain`, as a process: each source, scheme and policy in its sentences.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
+
+use serde_json::Value as Json;
+use std::process::Command;
+use verge_tests::scratch::Scratch;
+
+const CONFIG: &str = r#"
+[listen]
+http = "127.0.0.1:0"
+[table]
+source = "file"
+path = "table.json"
+[origins]
+allow = ["*.example.com"]
+[[api]]
+name = "orders"
+hosts = ["*.example.org"]
+methods = ["GET"]
+[api.version]
+scheme = "semver"
+read = ["accept", "header", "query", "path", "host"]
+vendor = "example"
+host = "api{version}.example.org"
+unknown = "back"
+neutral = ["/health"]
+neutral_version = "1.0.0"
+"#;
+
+const TABLE: &str = r#"{"Items": [
+    {"api": "orders", "version": "1.0.0", "domain": "one.example.com"},
+    {"api": "orders", "version": "1.4.2", "domain": "two.example.com"}
+]}"#;
+
+/// What `verge explain --json` says of a request.
+fn explain(words: &[&str]) -> Json {
+    let scratch = Scratch::new();
+    scratch.write("table.json", TABLE);
+    let config = scratch.write("verge.toml", CONFIG);
+    let output = Command::new(env!("CARGO_BIN_EXE_verge"))
+        .args(["explain", "--json", "-c"])
+        .arg(config)
+        .args(words)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Whether a sentence is among the steps.
+fn has(said: &Json, sentence: &str) -> bool {
+    said["steps"].as_array().unwrap().iter().any(|step| step.as_str().unwrap().contains(sentence))
+}
+
+#[test]
+fn every_source_and_policy_has_its_sentence() {
+    for (words, version, source, sentences) in [
+        (
+            &["http://api.example.org/v1/orders?v=1.4"][..],
+            "1.4.2",
+            "query",
+            &[
+                "versions are read from accept and header `APIVER` and query parameter `v` and the path and the host by \
+                 `api{version}.example.org`, by scheme `semver`",
+                "query value `1.4`: row `1.4.2`",
+                "path value `v1`: row `1.4.2`",
+                "row `1.4.2` answers, by query",
+                "`/v1` is cut out of the path",
+            ][..],
+        ),
+        (&["http://api1.example.org/"], "1.4.2", "host", &["host value `1`: row `1.4.2`"]),
+        (
+            &["http://api.example.org/", "-H", "APIVER: 3"],
+            "1.4.2",
+            "header",
+            &[
+                "header value `3`: no row has this version",
+                "it is unknown, and the policy `back` takes the nearest older version",
+            ],
+        ),
+        (
+            &["http://api.example.org/health/live"],
+            "1.0.0",
+            "missing",
+            &["the path needs no version", "the policy is version `1.0.0`"],
+        ),
+    ] {
+        let said = explain(words);
+        assert_eq!((&said["version"], &said["source"]), (&version.into(), &source.into()), "{said}");
+        for sentence in sentences {
+            assert!(has(&said, sentence), "{sentence}: {said:#}");
+        }
+    }
+    let fallen = explain(&["http://api.example.org/", "-H", "APIVER: 3"]);
+    assert!(fallen["response_headers"].as_array().unwrap().contains(&serde_json::json!(["verge-fallback", "back"])));
+    let refused = explain(&["-X", "POST", "http://api.example.org/v1"]);
+    assert_eq!((&refused["status"], &refused["code"]), (&405.into(), &"method_not_allowed".into()));
+    assert!(has(&refused, "the API takes GET, HEAD, and not `POST`"), "{refused:#}");
+    assert!(refused["response_headers"].as_array().unwrap().contains(&serde_json::json!(["allow", "GET, HEAD"])));
+}
