@@ -23,7 +23,7 @@ done
 {
     echo "set -euo pipefail"
     echo "PATH='$built':\$PATH; cd '$TMPDIR/verge-quickstart-18080'"
-    awk '/^## The same against DynamoDB/ { skip = 1; next } /^## / { skip = 0 } !skip && /^\$ / { print substr($0, 3) }' docs/canary.md |
+    awk '/^## / { skip = /DynamoDB/ } /^```/ { console = /console/ } console && !skip && /^\$ / { print substr($0, 3) }' docs/canary.md |
         grep -v -e '^make quickstart$' -e '^export PATH=' |
         sed -e 's/127\.0\.0\.1:8080/127.0.0.1:18080/g' |
         while IFS= read -r line; do

@@ -8,7 +8,7 @@ use crate::cli::{
     },
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 use tokio::task::JoinSet;
 
 /// A node's page: what it counted in the breaker's present window.
@@ -35,6 +35,10 @@ pub(super) struct SeenArm {
     #[serde(default)]
     state: String,
     reason: Option<String>,
+    detail: Option<String>,
+    /// What else a node says of it, for scripts.
+    #[serde(flatten)]
+    more: Map<String, Json>,
 }
 
 /// A node, and what it said.
@@ -99,7 +103,11 @@ fn line(place: &str, arm: &SeenArm) -> Vec<String> {
     let percent = |share: f64| format!("{:.2}%", share * 100.0);
     let time = |millis: Option<f64>| millis.map_or_else(|| "-".to_owned(), |millis| format!("{millis:.0} ms"));
     let failed = if arm.requests == 0 { "-".to_owned() } else { percent(ratio(arm.failures, arm.requests)) };
-    let reason = arm.reason.as_deref().filter(|reason| !reason.is_empty());
+    let words: Vec<String> = [Some(&arm.state), arm.reason.as_ref(), arm.detail.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(|text| quoted(text))
+        .collect();
     vec![
         place.to_owned(),
         quoted(&arm.arm),
@@ -108,7 +116,7 @@ fn line(place: &str, arm: &SeenArm) -> Vec<String> {
         failed,
         time(arm.p50_ms),
         time(arm.p99_ms),
-        reason.map_or_else(|| quoted(&arm.state), |reason| format!("{}: {}", quoted(&arm.state), quoted(reason))),
+        words.join(", "),
     ]
 }
 
@@ -128,7 +136,8 @@ mod tests {
     fn page() -> Json {
         json!({"node": "n1", "arms": [
             {"api": "orders", "version": "v2", "arm": "canary", "weight": 500, "requests": 200, "failures": 3,
-             "share": 0.051, "p50_ms": 12, "p99_ms": 80.4, "state": "tripped", "reason": "error_rate"},
+             "share": 0.051, "p50_ms": 12, "p99_ms": 80.4, "state": "tripped", "reason": "errors",
+             "detail": "3 of 200 failed", "total": {"failed": 9}},
             {"api": "orders", "version": "v2", "arm": "stable", "weight": 9500, "requests": 0, "failures": 0,
              "share": 0.0, "p50_ms": null, "p99_ms": null, "state": "inconclusive", "reason": null},
             {"api": "bills", "version": "v2", "arm": "canary", "requests": 9, "failures": 9, "state": "failing"},
@@ -140,13 +149,13 @@ mod tests {
         assert_eq!(
             text(&[seen(page())]),
             "NODE        ARM     REQUESTS  SHARE  FAILED  P50    P99    STATE\n\
-             http://a:1  canary  200       5.10%  1.50%   12 ms  80 ms  tripped: error_rate\n\
+             http://a:1  canary  200       5.10%  1.50%   12 ms  80 ms  tripped, errors, 3 of 200 failed\n\
              http://a:1  stable  0         0.00%  -       -      -      inconclusive\n"
         );
         let json = json(&[seen(page())]);
         assert_eq!((&json[0]["reachable"], &json[0]["node"]), (&json!(true), &json!("n1")));
         assert_eq!(json[0]["arms"].as_array().unwrap().len(), 2);
-        assert_eq!(json[0]["arms"][0]["failures"], 3);
+        assert_eq!((&json[0]["arms"][0]["failures"], &json[0]["arms"][0]["total"]["failed"]), (&json!(3), &json!(9)));
     }
 
     #[test]
