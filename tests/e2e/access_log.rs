@@ -36,6 +36,20 @@ async fn every_request_is_one_line() {
 }
 
 #[tokio::test]
+async fn a_version_that_stands_in_for_another_is_said_to_be_so() {
+    let stages = Stages::start().await;
+    let apis = "[[api]]\nname = \"orders\"\nhosts = [\"api.example.com\"]\n[api.version]\nunknown = \"back\"";
+    let node = stages.setup().apis(apis).start().await;
+    let fallen = node.ask(&Request::get("/orders").version("v7")).await;
+    assert_eq!((fallen.field("api-version"), fallen.field("verge-fallback")), (Some("v2"), Some("back")), "{fallen:?}");
+    let known = node.ask(&Request::get("/orders").version("v2")).await;
+    assert_eq!(known.field("verge-fallback"), None, "{known:?}");
+    node.log_of(2).await;
+    let said: Vec<Json> = node.log().iter().map(|line| line["fallback"].clone()).collect();
+    assert!(said.contains(&"back".into()) && said.contains(&Json::Null), "{said:?}");
+}
+
+#[tokio::test]
 async fn a_head_that_is_refused_is_a_line_without_the_head() {
     let stages = Stages::start().await;
     let node = stages.setup().start().await;

@@ -82,6 +82,7 @@ impl Journey {
             api = api.map(|api| api.name()).unwrap_or_default(),
             version = forward.map(|forward| forward.mapping().version_str()).unwrap_or_default(),
             source = forward.map(|forward| forward.source().as_str()).unwrap_or_default(),
+            fallback = forward.filter(|forward| forward.fell()).map(|forward| forward.api().unknown().as_str()).unwrap_or_default(),
             requested = self.requested.as_deref().unwrap_or_default(),
             origin = forward.map(|forward| forward.origin().domain().as_str()).unwrap_or_default(),
             upstream = %self.upstream.map(|address| address.to_string()).unwrap_or_default(),
