@@ -10,7 +10,7 @@ use crate::{
 };
 use http::StatusCode;
 use verge_router::{
-    api::{self, ApiDraft, ApiPath, HostPattern, HostVersion, InvalidApi, Missing, Scheme, Unknown, Vendor},
+    api::{self, Advertise, ApiDraft, ApiPath, HostPattern, HostVersion, InvalidApi, Missing, Scheme, Unknown, Vendor},
     origin::DomainPattern,
     rejection::Reason,
     version::Source,
@@ -76,6 +76,7 @@ fn read_draft(section: &mut Section<'_>) -> ApiDraft {
             .entry("methods")
             .and_then(|entry| filled(&entry, api::parse_method, "leave the key out for any")),
         status: section.section("status").map(|status| read_statuses(&status)),
+        advertise: section.entry("advertise").and_then(|entry| entry.list(Advertise::parse)),
         cors: section.section("cors").map(cors::read),
         ..ApiDraft::default()
     };

@@ -90,6 +90,7 @@ pub const KEYS: &[Key] = &[
     key("api[].allow", "list of domain patterns", "none", "further limit on its origins"),
     key("api[].methods", "list of methods", "none", "methods it takes; others are answered 405"),
     key("api[].supported", "boolean", "true", "whether rejections list the supported versions"),
+    key("api[].advertise", "list of `fields`, `well_known`", "none", "where else its versions are listed"),
     key("api[].version", "table", "the defaults", "where the version is read, and how it is compared"),
     key("api[].version.scheme", "`label`, `semver` or `date`", "label", "how versions are compared"),
     key("api[].version.read", "list of sources", "[\"accept\", \"header\"]", "where the version is read"),

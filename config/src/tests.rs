@@ -179,7 +179,7 @@ fn a_key_like_no_other_gets_the_list() {
 fn each_key_is_listed_once() {
     check_api(
         "zzzzzzzzzz = 1\n",
-        "line 9: api[0].zzzzzzzzzz: unknown key `zzzzzzzzzz`, there are `name`, `hosts`, `path`, `strip`, `allow`, `supported`, `methods`, `status`, `cors`, `version`, `table`",
+        "line 9: api[0].zzzzzzzzzz: unknown key `zzzzzzzzzz`, there are `name`, `hosts`, `path`, `strip`, `allow`, `supported`, `methods`, `status`, `advertise`, `cors`, `version`, `table`",
     );
 }
 
@@ -477,6 +477,7 @@ path = "/orders/"
 strip = true
 allow = ["abc.execute-api.eu-central-1.amazonaws.com"]
 supported = false
+advertise = ["fields", "well_known"]
 [api.version]
 scheme = "label"
 read = ["header"]
@@ -502,7 +503,7 @@ unknown_version = 404
     assert!(api.reads(verge_router::Source::Header) && !api.reads(verge_router::Source::Accept));
     assert_eq!(api.missing(), &verge_router::api::Missing::Version("latest".into()));
     assert_eq!(api.status(verge_router::Reason::UnknownVersion).unwrap(), 404);
-    assert!(api.cors().unwrap().varies());
+    assert!(api.cors().unwrap().varies() && api.advertises(verge_router::api::Advertise::WellKnown));
 }
 
 #[test]

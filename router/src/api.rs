@@ -3,6 +3,7 @@
 //! An API is written in two places, the configuration and the table's `#api` items. Each is read into an [`ApiDraft`];
 //! the configuration's lies over the item's, field by field, and [`ApiDraft::finish`] makes the [`Api`].
 
+mod advertise;
 mod draft;
 mod invalid;
 mod methods;
@@ -10,6 +11,7 @@ mod place;
 mod policy;
 mod sources;
 
+pub use advertise::Advertise;
 pub use draft::ApiDraft;
 pub use invalid::InvalidApi;
 pub use methods::{Methods, parse_method};
@@ -46,6 +48,7 @@ pub struct Api {
     status: Vec<(Reason, StatusCode)>,
     lists_supported: bool,
     cors: Option<Cors>,
+    advertise: Vec<Advertise>,
     vary: Vec<HeaderName>,
     vary_value: Option<HeaderValue>,
 }
@@ -193,6 +196,12 @@ impl Api {
     #[must_use]
     pub fn vary_value(&self) -> Option<&HeaderValue> {
         self.vary_value.as_ref()
+    }
+
+    /// Whether it lists its versions there.
+    #[must_use]
+    pub fn advertises(&self, place: Advertise) -> bool {
+        self.advertise.contains(&place)
     }
 
     /// Its CORS policy, where it has one.

@@ -30,6 +30,7 @@ pub mod rewrite;
 pub mod split;
 pub mod table;
 pub mod version;
+pub mod well_known;
 pub mod witness;
 
 mod bytes;

@@ -3,9 +3,11 @@
 use crate::{
     api::Api,
     cors::PREFLIGHT_VARY,
+    lifecycle::Others,
     request::Request,
     rewrite::{API_VERSION, VERGE_REASON},
     table::Good,
+    well_known::Listed,
 };
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -47,6 +49,8 @@ pub enum Reason {
     /// Not a failure: a CORS preflight, answered by the API's policy; or without CORS fields, where there is neither a
     /// policy nor a version to send it to. Never refused.
     Preflight,
+    /// Not a failure: the list of versions that was asked for.
+    ApiVersions,
     /// Fault: the table, or this API's part of it, was never loaded.
     NoTable,
     /// Fault: the origin refused the connection, or its name does not resolve.
@@ -65,7 +69,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the contract's table.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::MissingVersion,
         Self::MalformedVersion,
         Self::UnknownVersion,
@@ -86,6 +90,7 @@ impl Reason {
         Self::HeadTooLarge,
         Self::LoopDetected,
         Self::Preflight,
+        Self::ApiVersions,
         Self::Overloaded,
         Self::Internal,
     ];
@@ -109,6 +114,7 @@ impl Reason {
             Self::TargetTooLong => "target_too_long",
             Self::HeadTooLarge => "head_too_large",
             Self::Preflight => "preflight",
+            Self::ApiVersions => "api_versions",
             Self::NoTable => "no_table",
             Self::OriginUnreachable => "origin_unreachable",
             Self::OriginTls => "origin_tls",
@@ -139,6 +145,7 @@ impl Reason {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Preflight => StatusCode::NO_CONTENT,
+            Self::ApiVersions => StatusCode::OK,
             Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             Self::LoopDetected => StatusCode::LOOP_DETECTED,
             Self::BadRequest => StatusCode::BAD_REQUEST,
@@ -188,6 +195,7 @@ impl Reason {
             Self::TargetTooLong => "The request target is too long",
             Self::HeadTooLarge => "The request head is too large",
             Self::Preflight => "A CORS preflight, answered here",
+            Self::ApiVersions => "The versions of the APIs under this host",
             Self::NoTable => "The version table has not been loaded yet",
             Self::OriginUnreachable => "The origin cannot be reached",
             Self::OriginTls => "The origin's TLS handshake failed",
@@ -259,10 +267,15 @@ pub struct Rejection {
     /// Versions that would have been served, newest first, at most [`MAX_SUPPORTED`]; empty where policy hides them.
     pub supported: Box<[Box<str>]>,
     /// What the API's policies say to this request besides.
-    pub(crate) said: Option<Box<Fields>>,
+    pub(crate) said: Option<Box<Said>>,
 }
 
-type Fields = Vec<(HeaderName, HeaderValue)>;
+/// What policies and table say besides, to just this request.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Said {
+    fields: Vec<(HeaderName, HeaderValue)>,
+    listed: Vec<Listed>,
+}
 
 impl Rejection {
     pub(crate) fn new(reason: Reason) -> Self {
@@ -278,17 +291,38 @@ impl Rejection {
         }
     }
 
-    /// The same, as browsers must see it under the API's CORS policy, or their pages could not read why.
-    pub(crate) fn to(mut self, request: &Request<'_>) -> Self {
+    /// The list of versions that was asked for, of APIs of which there is one at least.
+    pub(crate) fn to_list(listed: Vec<Listed>) -> Self {
+        let api = listed.first().map(|first| first.api.clone());
+        Self { api, said: Some(Said { fields: Vec::new(), listed }.into()), ..Self::new(Reason::ApiVersions) }
+    }
+
+    /// The same, with what the API's policies say to this request: browsers must see the fields of a CORS policy, or their
+    /// pages could not read why; and of a row that has a life, clients must see what comes after it.
+    pub(crate) fn to(mut self, request: &Request<'_>, others: Option<&Others>) -> Self {
+        let mut said = self.said.take().unwrap_or_default();
         if let Some(cors) = self.api.as_ref().and_then(|api| api.cors()) {
-            let fields: Fields = if self.reason == Reason::Preflight {
-                cors.preflight_fields(request.headers).collect()
+            if self.reason == Reason::Preflight {
+                said.fields.extend(cors.preflight_fields(request.headers));
             } else {
-                cors.answer_fields(request.headers).collect()
-            };
-            self.said = Some(fields.into());
+                said.fields.extend(cors.answer_fields(request.headers));
+            }
         }
+        if let Some(others) = others {
+            said.fields.extend(others.lists());
+            if let Some((row, life)) = self.row.as_ref().and_then(|row| Some((row, row.lifecycle()?))) {
+                let links = others.links(life, row.version_str(), request);
+                said.fields.extend(links.into_iter().map(|link| (header::LINK, link)));
+            }
+        }
+        self.said = Some(said);
         self
+    }
+
+    /// With [`Reason::ApiVersions`]: what is listed.
+    #[must_use]
+    pub fn listed(&self) -> &[Listed] {
+        self.said.as_ref().map_or(&[], |said| &said.listed)
     }
 
     /// The status to answer with: the API's own choice, or the reason's default.
@@ -311,6 +345,11 @@ impl Rejection {
             // Without an API nothing is known about what the choice could depend on.
             None => Some(HeaderValue::from_static("*")),
             Some(api) if self.reason == Reason::Preflight && api.cors().is_some() => Some(PREFLIGHT_VARY),
+            // Whatever version is asked for, the list is the same.
+            Some(api) if self.reason == Reason::ApiVersions => {
+                let varies = api.cors().is_some_and(|cors| cors.varies());
+                varies.then(|| HeaderValue::from_static("Origin"))
+            }
             Some(api) => api.vary_value().cloned(),
         };
         fields.extend(vary.map(|vary| (header::VARY, vary)));
@@ -318,7 +357,7 @@ impl Rejection {
         if let Some(life) = self.row.as_ref().and_then(|row| row.lifecycle()) {
             fields.extend(life.fields().iter().cloned());
         }
-        fields.extend(self.said.iter().flat_map(|fields| fields.iter().cloned()));
+        fields.extend(self.said.iter().flat_map(|said| said.fields.iter().cloned()));
         fields
     }
 }

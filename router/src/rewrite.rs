@@ -10,6 +10,7 @@ pub use vary::add_vary;
 
 use crate::{
     api::Api,
+    lifecycle::Others,
     request::Request,
     resolve::Lead,
     split::{Choice, HeldArm},
@@ -18,7 +19,7 @@ use crate::{
 };
 use address::address_value;
 pub(crate) use address::write_address;
-use alloc::{string::String, sync::Arc};
+use alloc::{boxed::Box, string::String, sync::Arc};
 use core::net::IpAddr;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use target::rewrite_target;
@@ -120,6 +121,8 @@ pub struct Forward {
     choice: Option<Choice>,
     lead: Lead,
     target: String,
+    /// What is told of other versions.
+    others: Option<Box<Others>>,
 }
 
 impl Forward {
@@ -130,7 +133,12 @@ impl Forward {
         request: &Request<'_>,
     ) -> Option<Self> {
         let target = rewrite_target(&mapping, request, lead.cut)?;
-        Some(Self { mapping, choice, lead, target })
+        Some(Self { mapping, choice, lead, target, others: None })
+    }
+
+    /// The same, with what is told of other versions.
+    pub(crate) fn beside(self, others: Option<Box<Others>>) -> Self {
+        Self { others, ..self }
     }
 
     /// Where the request may go once more, now that what was dialled first has failed before it answered: stable, where a
@@ -139,7 +147,7 @@ impl Forward {
     pub fn fall_back(&self, request: &Request<'_>) -> Option<Self> {
         let choice = self.choice.as_ref()?;
         let mapping = choice.fallback.clone()?;
-        Self::new(mapping, Some(choice.fall_back()), self.lead, request)
+        Some(Self::new(mapping, Some(choice.fall_back()), self.lead, request)?.beside(self.others.clone()))
     }
 
     /// The row that answers.

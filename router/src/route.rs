@@ -10,7 +10,8 @@ use crate::{
     resolve::{self, Unresolved},
     rewrite::{self, Forward},
     split::{self, Dead},
-    table::{ApiTable, Found, Good, MappingTable, RowId},
+    table::{ApiTable, Found, Good, MappingTable, RowId, is_deprecated},
+    well_known::{self, Listed},
     witness::{Fact, Witness},
 };
 use alloc::sync::Arc;
@@ -35,9 +36,17 @@ pub fn route(
     if present.hops && rewrite::is_loop(request.headers) {
         return Err(Rejection::new(Reason::LoopDetected));
     }
+    if well_known::is_asked(request)
+        && let Some(answer) = list(request, table, moment.now)
+    {
+        return Err(answer);
+    }
     let part = table.find_api(request.host, request.path).ok_or_else(|| Rejection::new(Reason::UnknownHost))?;
     witness.saw(Fact::ApiFound(part.api()));
-    decide(request, present, part, moment, witness).map_err(|no| no.to(request))
+    decide(request, present, part, moment, witness).map_err(|no| {
+        let has_life = no.row.as_ref().is_some_and(|row| row.lifecycle().is_some());
+        no.to(request, part.others(has_life, moment.now).as_deref())
+    })
 }
 
 /// The decision within one API.
@@ -77,7 +86,28 @@ fn decide(
         }
         _ => return Err(reject_for(Reason::InvalidMapping, part.api())),
     };
-    Forward::new(mapping, choice, resolved.lead, request).ok_or_else(|| reject_for(Reason::BadRequest, part.api()))
+    let others = part.others(mapping.lifecycle().is_some(), now);
+    let forward = Forward::new(mapping, choice, resolved.lead, request);
+    forward.map(|forward| forward.beside(others)).ok_or_else(|| reject_for(Reason::BadRequest, part.api()))
+}
+
+/// The versions of the APIs under a host; `None` where none lists them.
+fn list(request: &Request<'_>, table: &MappingTable, now: UnixTime) -> Option<Rejection> {
+    let parts = table.listed_under(request.host);
+    let first = parts.first()?;
+    // What was not read cannot be told from what is not there.
+    let answer = match parts.iter().find(|part| !part.is_read()) {
+        Some(unread) => reject_for(Reason::NoTable, unread.api()),
+        None => {
+            let versions = |part: &&ApiTable| {
+                part.listed(now).into_iter().map(|good| (is_deprecated(&good, now), good)).map(|(is, good)| (good, is))
+            };
+            let listed =
+                parts.iter().map(|part| Listed { api: part.api().clone(), versions: versions(part).collect() });
+            Rejection::to_list(listed.collect())
+        }
+    };
+    Some(answer.to(request, first.others(false, now).as_deref()))
 }
 
 /// A row is there, and none of its arms leads to a version that can answer.

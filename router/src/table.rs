@@ -9,6 +9,7 @@ mod order;
 mod part;
 mod refused;
 mod row;
+mod shown;
 
 pub use build::TableBuilder;
 pub use conflict::{Conflict, ConflictReason};
@@ -17,6 +18,7 @@ pub use part::ApiTable;
 pub(crate) use part::{Found, RowId};
 pub(crate) use refused::Refused;
 pub use row::{ApiRows, Good, Mapping, MappingSpec, Row, RowState, SplitRowSpec};
+pub use shown::is_deprecated;
 
 use crate::caseless::{Caseless, CaselessMap};
 use alloc::{boxed::Box, vec::Vec};

@@ -1,5 +1,7 @@
 //! Every answer Verge authors: RFC 9457 problem details, whatever went wrong.
 
+mod list;
+
 use crate::telemetry::access::write_json_string;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -13,6 +15,9 @@ use verge_router::{
 /// Media type of the body (RFC 9457 §3).
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
+/// Media type of the list of versions (RFC 8259).
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// An answer in the making: status, fields and body are known, the transport is not.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -25,6 +30,9 @@ pub(crate) struct Reply {
 impl Reply {
     /// The answer to a rejection, under its API's policy.
     pub(crate) fn to_rejection(rejection: &Rejection, request_id: &HeaderValue) -> Self {
+        if rejection.reason == Reason::ApiVersions {
+            return Self::to_list(rejection, request_id);
+        }
         Self::build(
             rejection.reason,
             rejection.status(),
@@ -34,6 +42,15 @@ impl Reply {
             rejection.requested.as_deref(),
             &rejection.supported,
         )
+    }
+
+    /// The list of versions.
+    fn to_list(rejection: &Rejection, request_id: &HeaderValue) -> Self {
+        let mut fields = rejection.fields();
+        fields.push((X_REQUEST_ID, request_id.clone()));
+        fields.push((header::CONTENT_TYPE, JSON));
+        let body = Bytes::from(list::write(rejection.listed()));
+        Self { status: rejection.status(), reason: rejection.reason, fields, body }
     }
 
     /// The answer to a fault; `fields` are the decision's.

@@ -4,7 +4,7 @@ use super::{Fields, InvalidRow, Item, Value};
 use verge_router::{
     ApiDraft, Source,
     api::{
-        self, ApiPath, HostPattern, HostVersion, InvalidApi, Missing, Scheme, Unknown, Vendor, parse_header,
+        self, Advertise, ApiPath, HostPattern, HostVersion, InvalidApi, Missing, Scheme, Unknown, Vendor, parse_header,
         parse_query, parse_status, parse_version,
     },
     cors::{CorsDraft, InvalidCors, Names, WebOrigin, parse_method, parse_name},
@@ -37,6 +37,7 @@ pub fn read_api(item: &Item) -> Result<ApiDraft, InvalidRow> {
         preflight: fields.text("preflight")?.map(Missing::parse).transpose()?,
         status: read_status(fields)?,
         supported: fields.flag("supported")?,
+        advertise: each(fields.texts("advertise")?, Advertise::parse)?,
         cors: fields.map("cors")?.map(|members| read_cors(Fields(members))).transpose()?,
     })
 }
@@ -109,7 +110,7 @@ mod tests {
             "api": "orders", "version": "#api", "hosts": ["api.example.com", "*.example.com"], "path": "/orders",
             "strip": true, "allow": ["*.example.com"], "read": ["header", "query", "path", "host"], "vendor": "example",
             "header": "x-v", "query": "api", "host": "v{version}.example.com", "scheme": "semver", "missing": "1.0.0",
-            "unknown": "back", "neutral": ["/health"], "neutral_version": "2.0.0", "methods": ["get", "POST"], "status": {"unknown_version": 404}, "supported": false,
+            "unknown": "back", "neutral": ["/health"], "neutral_version": "2.0.0", "methods": ["get", "POST"], "status": {"unknown_version": 404}, "supported": false, "advertise": ["fields"],
             "cors": {"origins": ["https://app.example.com"], "headers": ["*"], "expose": "x-a", "max_age": "1h", "existing": "keep"},
         }))
         .unwrap();
@@ -123,7 +124,7 @@ mod tests {
         assert_eq!((api.neutral().len(), api.neutral_version()), (1, Some("2.0.0")));
         assert_eq!(api.methods().unwrap().allow(), "GET, HEAD, POST");
         assert_eq!(api.status(verge_router::Reason::UnknownVersion).unwrap(), 404);
-        assert!(api.cors().unwrap().varies());
+        assert!(api.cors().unwrap().varies() && api.advertises(Advertise::Fields));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! An API as the configuration or an `#api` item wrote it, and the making of the whole one.
 
 use super::{
-    Api, ApiPath, DEFAULT_HEADER, DEFAULT_QUERY, HostPattern, HostVersion, InvalidApi, Methods, Missing, Scheme,
+    Advertise, Api, ApiPath, DEFAULT_HEADER, DEFAULT_QUERY, HostPattern, HostVersion, InvalidApi, Methods, Missing, Scheme,
     Sources, Unknown, Vendor,
 };
 use crate::{
     cors::{Cors, CorsDraft},
+    lifecycle::{API_DEPRECATED_VERSIONS, API_SUPPORTED_VERSIONS},
     origin::DomainPattern,
     rejection::Reason,
     version::Source,
@@ -52,6 +53,8 @@ pub struct ApiDraft {
     pub status: Option<Vec<(Reason, StatusCode)>>,
     /// Whether rejections list the supported versions.
     pub supported: Option<bool>,
+    /// Where else its versions are listed.
+    pub advertise: Option<Vec<Advertise>>,
     /// CORS policy, as a whole: two halves of one would be nobody's.
     pub cors: Option<CorsDraft>,
 }
@@ -79,6 +82,7 @@ impl ApiDraft {
             preflight: self.preflight.or(below.preflight),
             status: self.status.or(below.status),
             supported: self.supported.or(below.supported),
+            advertise: self.advertise.or(below.advertise),
             cors: self.cors.or(below.cors),
         }
     }
@@ -119,7 +123,11 @@ impl ApiDraft {
             vary.push(header.clone());
         }
         let asked_in: Vec<String> = vary.iter().map(canonical_case).collect();
-        let cors = self.cors.map(|cors| cors.finish(&asked_in, &[])).transpose()?;
+        let advertise = self.advertise.unwrap_or_default();
+        let lists = [API_SUPPORTED_VERSIONS, API_DEPRECATED_VERSIONS];
+        let own: Vec<&str> =
+            lists.iter().map(HeaderName::as_str).filter(|_| advertise.contains(&Advertise::Fields)).collect();
+        let cors = self.cors.map(|cors| cors.finish(&asked_in, &own)).transpose()?;
         if cors.as_ref().is_some_and(Cors::varies) {
             vary.push(header::ORIGIN);
         }
@@ -149,6 +157,7 @@ impl ApiDraft {
             status,
             lists_supported: self.supported.unwrap_or(true),
             cors,
+            advertise,
             vary_value: (!vary.is_empty())
                 .then(|| HeaderValue::try_from(named.join(", ")).unwrap_or(HeaderValue::from_static("*"))),
             vary,

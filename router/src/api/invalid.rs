@@ -86,6 +86,9 @@ pub enum InvalidApi {
     /// A status for no reason.
     #[error("`{}` is no rejection code", .0.escape_debug())]
     Code(String),
+    /// Where versions are listed.
+    #[error("`{}` is neither `fields` nor `well_known`", .0.escape_debug())]
+    Advertise(String),
     /// The CORS policy.
     #[error(transparent)]
     Cors(#[from] InvalidCors),

@@ -6,6 +6,7 @@ use super::{
     vary::vary_by,
 };
 use crate::{
+    lifecycle::announce,
     origin::Scheme,
     rejection::Reason,
     request::Request,
@@ -83,16 +84,7 @@ impl Forward {
         if let Some(cors) = self.api().cors() {
             cors.edit(request.headers, present.cors, edits);
         }
-        if let Some(life) = self.mapping().lifecycle() {
-            for (name, value) in life.fields() {
-                // The origin's own announcement is never loosened; links may stand beside each other.
-                if *name == header::LINK {
-                    edits.append(name.clone(), value.clone());
-                } else if !edits.headers().contains_key(name) {
-                    edits.set(name.clone(), value.clone());
-                }
-            }
-        }
+        self.tell_versions(request, edits);
     }
 
     /// The fields of an answer of ours that takes the place of the origin's, for this reason.
@@ -107,7 +99,19 @@ impl Forward {
         if let Some(cors) = self.api().cors() {
             cors.edit(request.headers, false, &mut head);
         }
+        self.tell_versions(request, &mut head);
         head.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// What the row says of its life, and the table of other versions.
+    fn tell_versions(&self, request: &Request<'_>, edits: &mut impl Edits) {
+        let life = self.mapping().lifecycle();
+        if let Some(life) = life {
+            announce(life, edits);
+        }
+        if let Some(others) = &self.others {
+            others.tell(life.map(|life| (life, self.mapping().version_str())), request, edits);
+        }
     }
 
     /// The way back of this request.

@@ -34,6 +34,11 @@ impl Paths {
         }
     }
 
+    /// All of them, in any order.
+    pub(super) fn all(&self) -> impl Iterator<Item = u32> {
+        self.root.into_iter().chain(self.by_path.values().copied())
+    }
+
     /// The API with the longest path that ends at a segment border of this one.
     pub(super) fn find(&self, path: &str) -> Option<u32> {
         self.lengths
