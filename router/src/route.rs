@@ -76,12 +76,14 @@ fn decide(
     if !part.is_read() {
         return Err(reject_for(Reason::NoTable, part.api()));
     }
-    let resolved = resolve::resolve(request, present, part, now, witness).map_err(|no| reject(no, part, now))?;
+    let resolved =
+        resolve::resolve(request, present, part, now, witness).map_err(|no| reject(no, request, part, now))?;
     let (mapping, choice) = match part.get(resolved.row) {
         Some(Found::Good(Good::Mapping(mapping))) => (mapping.clone(), None),
         Some(Found::Good(Good::Split(row))) => {
             let picked = split::pick(row, request, part, moment, witness);
-            let (mapping, choice) = picked.map_err(|dead| reject(lead_nowhere(dead, resolved.row), part, now))?;
+            let (mapping, choice) =
+                picked.map_err(|dead| reject(lead_nowhere(dead, resolved.row), request, part, now))?;
             (mapping, Some(choice))
         }
         _ => return Err(reject_for(Reason::InvalidMapping, part.api())),
@@ -116,7 +118,11 @@ fn lead_nowhere<'r>(dead: Dead, row: RowId) -> Unresolved<'r> {
     Unresolved { reason, requested: None, row: Some(row) }
 }
 
-fn reject(no: Unresolved<'_>, part: &ApiTable, now: UnixTime) -> Rejection {
+fn reject(no: Unresolved<'_>, request: &Request<'_>, part: &ApiTable, now: UnixTime) -> Rejection {
+    // A preflight that asked for nothing is not to blame for a default that is not served.
+    if no.requested.is_none() && is_preflight(request) {
+        return reject_for(Reason::Preflight, part.api());
+    }
     let found = no.row.and_then(|row| part.get(row));
     Rejection {
         api: Some(part.api().clone()),

@@ -12,6 +12,7 @@
 mod stages;
 
 mod access_log;
+mod answers;
 mod bodies;
 mod certificates;
 mod control;
