@@ -300,8 +300,12 @@ impl Rejection {
     /// The same, with what the API's policies say to this request: browsers must see the fields of a CORS policy, or their
     /// pages could not read why; and of a row that has a life, clients must see what comes after it.
     pub(crate) fn to(mut self, request: &Request<'_>, others: Option<&Others>) -> Self {
+        let cors = self.api.as_ref().and_then(|api| api.cors());
+        if cors.is_none() && others.is_none() {
+            return self;
+        }
         let mut said = self.said.take().unwrap_or_default();
-        if let Some(cors) = self.api.as_ref().and_then(|api| api.cors()) {
+        if let Some(cors) = cors {
             if self.reason == Reason::Preflight {
                 said.fields.extend(cors.preflight_fields(request.headers));
             } else {
