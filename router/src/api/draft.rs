@@ -1,8 +1,8 @@
 //! An API as the configuration or an `#api` item wrote it, and the making of the whole one.
 
 use super::{
-    Advertise, Api, ApiPath, DEFAULT_HEADER, DEFAULT_QUERY, HostPattern, HostVersion, InvalidApi, Methods, Missing, Scheme,
-    Sources, Unknown, Vendor,
+    Advertise, Api, ApiPath, DEFAULT_HEADER, DEFAULT_QUERY, HostPattern, HostVersion, InvalidApi, Methods, Missing,
+    Scheme, Sources, Unknown, Vendor,
 };
 use crate::{
     cors::{Cors, CorsDraft},
