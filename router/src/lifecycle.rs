@@ -2,6 +2,7 @@
 
 mod announce;
 mod date;
+mod elsewhere;
 mod others;
 
 pub use date::{days_in_month, imf_fixdate, parse_http_date, parse_rfc3339, rfc3339};
@@ -9,6 +10,7 @@ pub use date::{days_in_month, imf_fixdate, parse_http_date, parse_rfc3339, rfc33
 pub use others::{API_DEPRECATED_VERSIONS, API_SUPPORTED_VERSIONS};
 
 pub(crate) use announce::announce;
+pub(crate) use elsewhere::Here;
 pub(crate) use others::Others;
 
 use crate::{UnixTime, resolve::label::Label};

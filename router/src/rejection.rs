@@ -3,7 +3,7 @@
 use crate::{
     api::Api,
     cors::PREFLIGHT_VARY,
-    lifecycle::Others,
+    lifecycle::{Here, Others},
     request::Request,
     rewrite::{API_VERSION, VERGE_REASON},
     table::Good,
@@ -315,7 +315,7 @@ impl Rejection {
         if let Some(others) = others {
             said.fields.extend(others.lists());
             if let Some((row, life)) = self.row.as_ref().and_then(|row| Some((row, row.lifecycle()?))) {
-                let links = others.links(life, row.version_str(), request);
+                let links = others.links(life, row.version_str(), &Here::by_form(row.api(), request));
                 said.fields.extend(links.into_iter().map(|link| (header::LINK, link)));
             }
         }

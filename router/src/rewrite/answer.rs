@@ -6,7 +6,7 @@ use super::{
     vary::vary_by,
 };
 use crate::{
-    lifecycle::announce,
+    lifecycle::{Here, announce},
     origin::Scheme,
     rejection::Reason,
     request::Request,
@@ -110,7 +110,8 @@ impl Forward {
             announce(life, edits);
         }
         if let Some(others) = &self.others {
-            others.tell(life.map(|life| (life, self.mapping().version_str())), request, edits);
+            let here = Here { api: self.api(), request, segment: self.segment(request) };
+            others.tell(life.map(|life| (life, self.mapping().version_str())), &here, edits);
         }
     }
 

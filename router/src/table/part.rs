@@ -165,19 +165,7 @@ impl ApiTable {
         if !self.api.lists_supported() {
             return Vec::new();
         }
-        let mut supported = Vec::new();
-        let mut place = 0;
-        while supported.len() < MAX_SUPPORTED
-            && let Some(next) = self.shown_living.first(place..self.shown.len(), now)
-        {
-            place = next + 1;
-            if let Some(Found::Good(good)) = self.shown.get(next).and_then(|row| self.get(*row))
-                && !good.is_retired(now)
-            {
-                supported.push(good.version_str().into());
-            }
-        }
-        supported
+        self.shown_at(now).take(MAX_SUPPORTED).map(|good| good.version_str().into()).collect()
     }
 
     /// All good rows but aliases, by key.

@@ -8,12 +8,23 @@ use http::HeaderValue;
 /// At most this many APIs are listed for a host.
 const MAX_APIS: usize = 100;
 
+/// So many of the newest versions are looked at for what every answer tells.
+const MAX_WALKED: usize = 200;
+
 impl ApiTable {
     /// Versions that are shown and served at this time, newest first.
-    fn shown_at(&self, now: UnixTime) -> impl Iterator<Item = &Good> {
-        self.shown.iter().filter_map(move |row| match self.get(*row) {
-            Some(Found::Good(good)) if !good.is_retired(now) => Some(good),
-            _ => None,
+    pub(super) fn shown_at(&self, now: UnixTime) -> impl Iterator<Item = &Good> {
+        let mut place = 0;
+        core::iter::from_fn(move || {
+            while let Some(next) = self.shown_living.first(place..self.shown.len(), now) {
+                place = next + 1;
+                if let Some(Found::Good(good)) = self.shown.get(next).and_then(|row| self.get(*row))
+                    && !good.is_retired(now)
+                {
+                    return Some(good);
+                }
+            }
+            None
         })
     }
 
@@ -34,7 +45,8 @@ impl ApiTable {
     fn lists(&self, now: UnixTime) -> (Option<HeaderValue>, Option<HeaderValue>) {
         let list = |deprecated: bool| {
             let mut list = String::new();
-            for good in self.shown_at(now).filter(|good| is_deprecated(good, now) == deprecated).take(MAX_SUPPORTED) {
+            let newest = self.shown_at(now).take(MAX_WALKED);
+            for good in newest.filter(|good| is_deprecated(good, now) == deprecated).take(MAX_SUPPORTED) {
                 list.push_str(if list.is_empty() { "" } else { ", " });
                 list.push_str(good.version_str());
             }
