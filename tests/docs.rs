@@ -33,10 +33,16 @@ fn every_outcome_stands_in_the_table_with_its_status() {
     }
 }
 
+/// The names of all metrics, where names are emitted.
+fn metrics() -> BTreeSet<String> {
+    let files = ["edge/pingora/src/telemetry.rs", "edge/pingora/src/telemetry/arms.rs"];
+    files.iter().flat_map(|file| quoted(&read(file), "verge_")).collect()
+}
+
 #[test]
 fn every_metric_is_explained() {
     let page = read("docs/operations.md");
-    let names = quoted(&read("edge/pingora/src/telemetry.rs"), "verge_");
+    let names = metrics();
     assert!(names.contains("verge_table_age_seconds"));
     for name in &names {
         let family = ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name);
@@ -49,7 +55,7 @@ fn every_metric_is_explained() {
 
 #[test]
 fn no_metric_is_made_up() {
-    let names = quoted(&read("edge/pingora/src/telemetry.rs"), "verge_");
+    let names = metrics();
     for page in PAGES {
         for word in words(&read(page)).filter(|word| word.starts_with("verge_")) {
             // In Rust a crate's name has the same form.

@@ -8,6 +8,7 @@
 //! There is a module for each part of the document; [`keys`] lists every key.
 
 pub mod api;
+pub mod canary;
 pub mod keys;
 pub mod limits;
 pub mod listen;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use crate::{
     api::ApiConfig,
+    canary::{Breaker, Canary},
     limits::Limits,
     listen::{Admin, CertificateFiles, Health, Https, Listen},
     log::{AccessLog, Format, Level, Log},
@@ -60,6 +62,8 @@ pub struct Config {
     pub table: Option<Table>,
     /// `[origins]`: what may be dialled, and how.
     pub origins: Origins,
+    /// `[canary]`: who may choose an arm, and when a breaker takes one out.
+    pub canary: Canary,
     /// `[[api]]`, in the order of the document. Names are distinct; each has a table, its own or `table`.
     pub apis: Vec<ApiConfig>,
 }
@@ -86,6 +90,7 @@ impl Config {
             limits: limits::read(&mut root),
             table: root.section("table").and_then(|section| table::read(section, false, &mut claims)),
             origins: origins::read(&mut root),
+            canary: canary::read(&mut root),
             apis: api::read_all(&mut root, &mut claims),
         };
         root.close();

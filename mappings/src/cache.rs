@@ -20,10 +20,7 @@ pub use demand::DemandStatus;
 pub use feed::Feed;
 pub use status::{SourceStatus, Status};
 
-use crate::{
-    parse::{InvalidItem, TripItem},
-    source::LoadError,
-};
+use crate::{item::Trips, parse::InvalidItem, source::LoadError};
 use arc_swap::{ArcSwap, Guard};
 use demand::{Demand, Past};
 use slot::{Slot, State};
@@ -53,8 +50,8 @@ pub struct Held {
     pub rows: usize,
     /// Items that are not served as they stand.
     pub invalid: Arc<[InvalidItem]>,
-    /// What nodes tell one another of its APIs.
-    pub trips: Arc<[TripItem]>,
+    /// Arms that breakers took out, as nodes tell one another.
+    pub trips: Arc<Trips>,
     /// Places that were never read.
     unread: Vec<String>,
     /// Where APIs are loaded on demand.

@@ -5,6 +5,7 @@ mod base64;
 mod fields;
 mod row;
 mod split;
+mod trip;
 mod value;
 
 pub use api::read_api;
@@ -12,6 +13,7 @@ pub(crate) use fields::Fields;
 pub use fields::InvalidRow;
 pub(crate) use row::{read_key, read_state};
 pub use row::{read_row, write_row};
+pub use trip::{Trip, Trips};
 pub use value::{NotAnObject, Value};
 
 use crate::{GENERATION, OWN_PARTITION};

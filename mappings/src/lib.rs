@@ -29,8 +29,8 @@ pub mod snapshot;
 
 #[cfg(feature = "cache")]
 pub use crate::cache::{DemandStatus, Feed, Held, LiveTable, Refreshed, SourceStatus, Status};
-pub use crate::item::{InvalidRow, Item, Layout, Value};
-pub use crate::parse::{InvalidItem, Part, Scope, TripItem, parse_all};
+pub use crate::item::{InvalidRow, Item, Layout, Trip, Trips, Value};
+pub use crate::parse::{InvalidItem, Part, Scope, parse_all};
 #[cfg(feature = "cache")]
 pub use crate::snapshot::SnapshotFile;
 #[cfg(feature = "dynamodb")]

@@ -8,7 +8,7 @@ pub(crate) use homes::only_api;
 
 use crate::{
     API_ITEM,
-    item::{InvalidRow, Item, Layout, read_api},
+    item::{InvalidRow, Item, Layout, Trips, read_api},
     source::Reading,
 };
 use homes::{Home, Homeless, Homes};
@@ -113,18 +113,7 @@ pub struct Parsed {
     /// Items that are not served as they stand.
     pub invalid: Vec<InvalidItem>,
     /// What nodes tell one another of APIs in the table.
-    pub trips: Vec<TripItem>,
-}
-
-/// A breaker's trip as it is stored: an API's own item, its key [`TRIP`] and more. No row, and not read here.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TripItem {
-    /// Its API.
-    pub api: String,
-    /// Its key.
-    pub key: String,
-    /// The item.
-    pub item: Item,
+    pub trips: Trips,
 }
 
 /// Reads a whole table held in memory: [`parse_items`], which then cannot fail.
@@ -204,7 +193,7 @@ pub fn parse_items<I: Items>(
         }
     }
 
-    let mut rows = Rows { builder, rules, silent: &silent, invalid: &mut invalid, trips: Vec::new() };
+    let mut rows = Rows { builder, rules, silent: &silent, invalid: &mut invalid, trips: Trips::default() };
     for part in parts {
         let Some(reading) = &part.reading else { continue };
         let (mut number, mut homeless) = (0, false);
@@ -220,7 +209,7 @@ pub fn parse_items<I: Items>(
         })?;
     }
 
-    let Rows { builder, mut trips, .. } = rows;
+    let Rows { builder, trips, .. } = rows;
     let (mut table, conflicts) = builder.finish();
     unread.into_iter().for_each(|name| table.mark_unread(name));
     undescribed.into_iter().for_each(|name| table.mark_undescribed(name));
@@ -232,7 +221,6 @@ pub fn parse_items<I: Items>(
     }));
     mark_kept(&mut invalid, &table);
     invalid.sort();
-    trips.sort_by(|a, b| (&a.api, &a.key).cmp(&(&b.api, &b.key)));
     Ok(Parsed { table, invalid, trips })
 }
 

@@ -1,7 +1,7 @@
 //! The writing side: items put and deleted one at a time, each write conditional on what its author saw.
 
 use crate::{
-    item::Item,
+    item::{Item, Layout},
     source::{LoadError, Source},
 };
 use async_trait::async_trait;
@@ -41,6 +41,12 @@ pub trait Store: Source {
     /// # Errors
     /// The store refuses, or the table is there in no known layout.
     async fn init(&self) -> Result<Created, StoreError>;
+
+    /// How its keys are laid out.
+    ///
+    /// # Errors
+    /// The table cannot be described, or its keys are those of no known layout.
+    async fn layout(&self) -> Result<Layout, StoreError>;
 
     /// All items, Verge's own among them, read consistently, ordered by API and key.
     ///

@@ -14,6 +14,7 @@ mod stages;
 mod access_log;
 mod answers;
 mod bodies;
+mod canary;
 mod certificates;
 mod control;
 mod credentials;

@@ -1,6 +1,6 @@
 //! The operator's listeners: `[admin]` and `[health]`. Neither is the public one, and neither can reach an origin.
 
-use crate::{listen::OpenConnections, telemetry};
+use crate::{breaker::Breakers, listen::OpenConnections, telemetry};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
@@ -15,7 +15,7 @@ use std::{
     },
     time::Duration,
 };
-use telemetry::{Metrics, TableGauges};
+use telemetry::{CanaryGauges, Metrics, TableGauges};
 use tokio::{net::TcpListener, sync::Semaphore};
 use verge_mappings::LiveTable;
 
@@ -28,6 +28,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// What operators are shown.
 pub(crate) struct Admin {
     pub(crate) table: Arc<LiveTable>,
+    pub(crate) breakers: Arc<Breakers>,
+    /// What this node goes by in pages about several.
+    pub(crate) node: String,
     pub(crate) threads: Vec<Arc<Metrics>>,
     pub(crate) open: Arc<OpenConnections>,
     pub(crate) access_log: telemetry::access::AccessLog,
@@ -87,15 +90,24 @@ impl Admin {
                 answer
             }
             ("/metrics", Access::Admin(_)) => {
-                let page =
-                    telemetry::render(&self.threads, &self.gauges(), self.open.count(), self.access_log.dropped());
+                let page = telemetry::render(
+                    &self.threads,
+                    &self.gauges(),
+                    &self.arms(),
+                    self.open.count(),
+                    self.access_log.dropped(),
+                );
                 let mut answer = text(StatusCode::OK, page);
                 answer
                     .headers_mut()
                     .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
                 answer
             }
-            ("/", Access::Admin(_)) => text(StatusCode::OK, "/healthz\n/readyz\n/metrics\n"),
+            ("/canary", Access::Admin(_)) => {
+                let page = serde_json::json!({"node": self.node, "arms": self.breakers.report()});
+                json(StatusCode::OK, &page)
+            }
+            ("/", Access::Admin(_)) => text(StatusCode::OK, "/healthz\n/readyz\n/metrics\n/canary\n"),
             _ => text(StatusCode::NOT_FOUND, "not found\n"),
         }
     }
@@ -129,9 +141,11 @@ impl Admin {
             },
         });
         let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        let mut answer = text(status, format!("{body}\n"));
-        answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        answer
+        json(status, &body)
+    }
+
+    fn arms(&self) -> CanaryGauges {
+        CanaryGauges { arms: self.breakers.report(), trips: self.breakers.trips() }
     }
 
     fn gauges(&self) -> TableGauges {
@@ -162,6 +176,12 @@ fn bears(request: &Request<Incoming>, token: &str) -> bool {
 /// Compares in a time that does not tell where the difference is.
 fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
+}
+
+fn json(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
+    let mut answer = text(status, format!("{body}\n"));
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
 }
 
 fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {

@@ -6,6 +6,7 @@ pub(crate) mod sources;
 
 use crate::{
     admin::{Access, Admin},
+    breaker::{Breakers, Stores},
     cli::{Exit, Failure, config},
     listen::{self, Files, Lane, Listener, OpenConnections, Serving},
     telemetry::{self, Metrics, access},
@@ -51,6 +52,8 @@ pub(crate) struct App {
     sources: Sources,
     table: Arc<LiveTable>,
     metrics: Vec<Arc<Metrics>>,
+    breakers: Arc<Breakers>,
+    stores: Arc<Stores>,
     generation: Generation,
     lanes: Vec<Arc<Lane>>,
     threads: Vec<JoinHandle<()>>,
@@ -121,7 +124,10 @@ impl App {
         for certificates in listeners.iter().filter_map(Listener::certificates) {
             background.spawn(certificates.follow(metrics.first().cloned().unwrap_or_default()));
         }
-        let generation = Generation::new(&config, &table, &metrics, &background)?;
+        let breakers = Arc::new(Breakers::new(threads, config.canary.breaker));
+        let generation = Generation::new(&config, &table, &metrics, &breakers, &background)?;
+        let stores = Arc::new(Stores::new(sources.stores()));
+        background.spawn(breakers.clone().run(table.clone(), stores.clone()));
         let lanes: Vec<Arc<Lane>> = generation.ingresses().iter().cloned().map(Lane::new).collect();
         let serving = Serving { listeners, open: open.clone(), shutdown };
         let threads = serving.start(&lanes).map_err(|error| Failure::new(Exit::Failed, error))?;
@@ -131,6 +137,8 @@ impl App {
         }
         let admin = Arc::new(Admin {
             table: table.clone(),
+            breakers: breakers.clone(),
+            node: node_name(),
             threads: metrics.clone(),
             open: open.clone(),
             access_log: logs.access().clone(),
@@ -145,6 +153,8 @@ impl App {
             sources,
             table,
             metrics,
+            breakers,
+            stores,
             generation,
             lanes,
             threads,
@@ -207,7 +217,7 @@ impl App {
             tracing::warn!("[listen], [admin] and [health] change with a restart only");
         }
         let sources = Sources::open(&config, &self.background, Some(&self.sources))?;
-        let generation = Generation::new(&config, &self.table, &self.metrics, &self.background)?;
+        let generation = Generation::new(&config, &self.table, &self.metrics, &self.breakers, &self.background)?;
         self.logs.reload(&config)?;
         // From here on nothing fails: a table that cannot be read yet leaves the old one serving.
         let outcome = self.background.block_on(sources.replace(&self.table, &config));
@@ -219,6 +229,8 @@ impl App {
         }
         let old = std::mem::replace(&mut self.generation, generation);
         self.background.block_on(old.retire());
+        self.breakers.reload(config.canary.breaker);
+        self.stores.replace(sources.stores());
         self.sources = sources;
         self.config = config;
         Ok(())
@@ -299,6 +311,13 @@ impl Watched {
             }
         }
     }
+}
+
+/// What this node goes by where nodes are told apart.
+pub(crate) fn node_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().filter(|host| !host.trim().is_empty());
+    let host = host.or_else(|| std::env::var("HOSTNAME").ok());
+    format!("verge@{}", host.as_deref().map_or("unknown", str::trim))
 }
 
 /// Reads the table once, for the commands that look at it without serving.

@@ -5,12 +5,14 @@
 //! `app` is the only place where these are put together.
 
 mod app;
+mod breaker;
 mod clock;
 mod dial;
 mod ingress;
 mod listen;
 mod proxy;
 mod reply;
+mod seal;
 mod telemetry;
 mod trust;
 

@@ -1,5 +1,6 @@
 //! The phases of a request, in order: route, dial, edit the request, edit the answer, log.
 
+mod canary;
 mod edits;
 mod fault;
 mod identity;
@@ -7,7 +8,6 @@ mod journey;
 mod upgrade;
 
 use crate::{
-    clock::unix_now,
     dial::{DialError, Dialer},
     ingress::{IngressLimits, Line, check_http2, is_authority},
     reply::Reply,
@@ -26,8 +26,9 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use std::{os::fd::RawFd, sync::Arc, time::Instant};
 use verge_mappings::LiveTable;
-use verge_router::{Forward, Hop, Moment, Reason, Rejection, Request, route};
+use verge_router::{Forward, Hop, Reason, Rejection, Request, route};
 
+pub(crate) use canary::Canary;
 pub(crate) use identity::fresh_id;
 
 /// How often a request may go to an origin.
@@ -44,6 +45,7 @@ pub(crate) struct Verge {
     /// Whether requests are logged.
     pub(crate) logs_access: bool,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) canary: Canary,
 }
 
 /// The head as the router may see it. The authority is `:authority` or the absolute target's, else `Host`.
@@ -70,7 +72,7 @@ impl Verge {
         let Some(request) = view(session.req_header()).filter(sound) else {
             return Err(self.fault(Reason::BadRequest, Reason::BadRequest.title(), session, journey));
         };
-        let moment = Moment { client: client(session), request_id: journey.id.as_bytes(), ..Moment::at(unix_now()) };
+        let moment = self.moment(session, &journey.id);
         let decision = {
             let held = self.table.load();
             match held.as_ref() {
@@ -183,22 +185,28 @@ impl ProxyHttp for Verge {
 
     /// 2. Dial what the decision says, and nothing else.
     async fn upstream_peer(&self, session: &mut Session, journey: &mut Journey) -> Result<Box<HttpPeer>> {
-        let Some(forward) = &journey.forward else {
-            return Error::e_explain(ErrorType::InternalError, "no decision to dial");
-        };
         let tunnel = upgrade::is_asked(session).then_some(self.limits.tunnel_timeout);
-        let attempt = journey.attempts;
-        journey.attempts += 1;
-        if attempt > 0 {
-            self.metrics.retried();
-        }
-        let peer = self.dialer.peer(forward, attempt).await.map(|peer| upgrade::dial(peer, tunnel));
-        peer.map_err(|error| {
+        loop {
+            let Some(forward) = &journey.forward else {
+                return Error::e_explain(ErrorType::InternalError, "no decision to dial");
+            };
+            let attempt = journey.attempts;
+            journey.attempts += 1;
+            if attempt > 0 {
+                self.metrics.retried();
+            }
+            journey.dialled = forward.choice().map(|_| Instant::now());
+            let error = match self.dialer.peer(forward, attempt).await {
+                Ok(peer) => return Ok(upgrade::dial(peer, tunnel)),
+                Err(error) => error,
+            };
             if let DialError::Forbidden(..) = error {
                 tracing::error!(api = forward.api().name(), version = forward.mapping().key(), %error, "an origin resolves to an address that is never dialled");
             }
-            Error::explain(UNDIALLABLE, error.to_string()).into_up()
-        })
+            if !self.fall_back(session, journey) {
+                return Err(Error::explain(UNDIALLABLE, error.to_string()).into_up());
+            }
+        }
     }
 
     async fn connected_to_upstream(
@@ -280,7 +288,8 @@ impl ProxyHttp for Verge {
         if !head.status.is_informational() {
             session.set_close_on_response_before_downstream_finish(true);
         }
-        if self.logs_access && journey.answered.is_none() && !head.status.is_informational() {
+        let timed = self.logs_access || journey.dialled.is_some();
+        if timed && journey.answered.is_none() && !head.status.is_informational() {
             journey.answered = Some(Instant::now());
         }
         if let (Some(forward), Some(request)) = (&journey.forward, view(session.req_header()))
@@ -291,15 +300,34 @@ impl ProxyHttp for Verge {
         Ok(())
     }
 
-    /// A connection that was never made has carried nothing: any method may try the next address.
+    /// A connection that was never made has carried nothing: any method may try the next address, and what may fall back
+    /// to stable does.
     fn fail_to_connect(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         _: &HttpPeer,
         journey: &mut Journey,
         mut error: Box<Error>,
     ) -> Box<Error> {
-        error.set_retry(is_for_another_address(error.etype()) && journey.attempts < MAX_ATTEMPTS);
+        let again = is_for_another_address(error.etype()) && journey.attempts < MAX_ATTEMPTS;
+        error.set_retry(self.fall_back(session, journey) || again);
+        error
+    }
+
+    /// What failed on a connection: again on a fresh one where the pooled one was dead, else at stable where that may be.
+    fn error_while_proxy(
+        &self,
+        peer: &HttpPeer,
+        session: &mut Session,
+        error: Box<Error>,
+        journey: &mut Journey,
+        reused: bool,
+    ) -> Box<Error> {
+        let mut error = error.more_context(format!("Peer: {peer}"));
+        canary::may_repeat(session, &mut error, reused);
+        if !error.retry.retry() && canary::is_for_another_origin(session, &error) && self.fall_back(session, journey) {
+            error.set_retry(true);
+        }
         error
     }
 
@@ -332,6 +360,7 @@ impl ProxyHttp for Verge {
         let status = session.response_written().map_or(0, |head| head.status.as_u16());
         let duration = journey.started.elapsed();
         self.metrics.answered(status, duration);
+        self.count_arm(journey, status);
         if !self.logs_access {
             return;
         }

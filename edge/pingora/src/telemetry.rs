@@ -3,6 +3,9 @@
 //! Label sets are bounded: reasons and status classes are closed lists, and API names come from the table.
 
 pub(crate) mod access;
+mod arms;
+
+pub(crate) use arms::CanaryGauges;
 
 use crate::listen::Full;
 use std::{
@@ -35,6 +38,7 @@ pub(crate) struct Metrics {
     /// By what was waited for, in the order of [`Waited::ALL`].
     timed_out: [AtomicU64; Waited::ALL.len()],
     upstream_retries: AtomicU64,
+    fallbacks: AtomicU64,
 }
 
 /// What a client was too slow with.
@@ -136,6 +140,11 @@ impl Metrics {
         self.handshakes_failed.fetch_add(1, Relaxed);
     }
 
+    /// A request that a canary failed goes to stable.
+    pub(crate) fn fell_back(&self) {
+        self.fallbacks.fetch_add(1, Relaxed);
+    }
+
     /// A request goes to an origin for the second time.
     pub(crate) fn retried(&self) {
         self.upstream_retries.fetch_add(1, Relaxed);
@@ -171,6 +180,7 @@ pub(crate) struct TableGauges {
 pub(crate) fn render(
     threads: &[std::sync::Arc<Metrics>],
     table: &TableGauges,
+    canary: &CanaryGauges,
     open: usize,
     log_dropped: u64,
 ) -> String {
@@ -238,6 +248,12 @@ pub(crate) fn render(
         "Second attempts at an origin.",
         sum(&|m| &m.upstream_retries),
     );
+    page.single(
+        "verge_arm_fallbacks_total",
+        "counter",
+        "Second attempts at stable, after another arm failed.",
+        sum(&|m| &m.fallbacks),
+    );
     page.single("verge_panics_total", "counter", "Panics that were contained; each is a bug.", PANICS.load(Relaxed));
     page.single(
         "verge_log_dropped_total",
@@ -303,6 +319,7 @@ pub(crate) fn render(
         page.single("verge_table_api_load_failures_total", "counter", "APIs that could not be loaded.", failures);
         page.single("verge_table_api_evictions_total", "counter", "APIs dropped for others.", evictions);
     }
+    arms::write(&mut page, canary);
     page.family("verge_build_info", "gauge", "The version of Verge.");
     page.sample("verge_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     page.text
@@ -330,6 +347,8 @@ impl Page {
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
         self.text.push_str(name);
         for (i, (label, text)) in labels.iter().enumerate() {
+            // A key of the sample layout may have what ends a label's value.
+            let text = text.replace('\\', "\\\\").replace('"', "\\\"");
             let _ = write!(self.text, "{}{label}=\"{text}\"", if i == 0 { '{' } else { ',' });
         }
         let _ = writeln!(self.text, "{} {value}", if labels.is_empty() { "" } else { "}" });
@@ -352,7 +371,7 @@ mod tests {
         threads[0].answered(200, Duration::from_micros(10));
         threads[1].answered(204, Duration::from_secs(60));
         threads[1].replied(Reason::UnknownVersion);
-        let page = render(&threads, &TableGauges::default(), 0, 0);
+        let page = render(&threads, &TableGauges::default(), &CanaryGauges::default(), 0, 0);
         for line in [
             "verge_responses_total{class=\"2xx\"} 2",
             "verge_replies_total{reason=\"unknown_version\"} 1",

@@ -97,12 +97,15 @@ fn live(source: &Arc<Told>) -> Arc<LiveTable> {
 
 fn domains(live: &LiveTable) -> Vec<String> {
     let held = live.load().unwrap();
-    let rows = held.table.apis().iter().flat_map(|api| api.good());
-    rows.map(|row| match row {
+    held.table.apis().iter().flat_map(|api| api.good()).map(domain_of).collect()
+}
+
+/// Where a row leads that is not split.
+fn domain_of(row: &Good) -> String {
+    match row {
         Good::Mapping(mapping) => mapping.origin().domain().to_string(),
         Good::Split(row) => panic!("{row:?}"),
-    })
-    .collect()
+    }
 }
 
 #[tokio::test]

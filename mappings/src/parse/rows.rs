@@ -1,12 +1,12 @@
 //! Rows on their way into a table, one by one.
 
 use super::{
-    InvalidItem, TripItem,
+    InvalidItem,
     homes::{Home, Homeless},
 };
 use crate::{
     API_ITEM, TRIP,
-    item::{Item, Layout, read_key, read_state},
+    item::{Item, Layout, Trips, read_key, read_state},
 };
 use std::collections::HashSet;
 use verge_router::{Row, RowState, TableBuilder, origin::OriginRules};
@@ -17,7 +17,7 @@ pub(super) struct Rows<'p, 'r> {
     pub(super) rules: &'r OriginRules,
     pub(super) silent: &'r HashSet<&'r str>,
     pub(super) invalid: &'r mut Vec<InvalidItem>,
-    pub(super) trips: Vec<TripItem>,
+    pub(super) trips: Trips,
 }
 
 impl Rows<'_, '_> {
@@ -28,7 +28,7 @@ impl Rows<'_, '_> {
         }
         if let Some(key) = key.filter(|key| key.starts_with(TRIP)) {
             if self.builder.find_api(name).is_some() {
-                self.trips.push(TripItem { api: name.to_owned(), key: key.to_owned(), item: item.clone() });
+                self.trips.add(name, key, item);
             }
             return;
         }

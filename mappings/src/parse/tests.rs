@@ -302,7 +302,7 @@ fn an_api_whose_part_was_not_read_answers_nothing_whatever_describes_it() {
 
 #[test]
 fn trips_are_handed_on_and_are_no_rows() {
-    let trip = |api: &str, key: &str| json!({"api": api, "version": key, "arm": "canary"});
+    let trip = |api: &str, key: &str| json!({"api": api, "version": key, "arm": "canary", "of": "0a"});
     let items = json!([
         trip("orders", "#trip#v2"),
         trip("orders", "#trip#v1"),
@@ -315,8 +315,9 @@ fn trips_are_handed_on_and_are_no_rows() {
     let parts = [Part::all(reading)];
     let Ok(Parsed { table, invalid, trips }) = parse_items(&parts, &[open("orders", "*")], &rules(), None);
     assert_eq!((table.rows(), invalid), (1, vec![]));
-    let told: Vec<_> = trips.iter().map(|trip| (&*trip.api, &*trip.key, trip.item.text("arm"))).collect();
-    assert_eq!(told, [("orders", "#trip#v1", Some("canary")), ("orders", "#trip#v2", Some("canary"))]);
+    let told = |api, row| trips.get(api, row).map(|trip| (trip.arm.as_str(), trip.of));
+    assert_eq!((told("orders", "v1"), told("orders", "v2")), (Some(("canary", 10)), Some(("canary", 10))));
+    assert_eq!((told("nobody", "v1"), trips.tripped().count()), (None, 2));
 }
 
 #[test]

@@ -8,7 +8,7 @@
 use super::partitioned::Partitioned;
 use super::{LoadError, Sink, Source, dynamodb::DynamoStore};
 use crate::{
-    item::Item,
+    item::{Item, Layout},
     store::{Created, Expect, Store, StoreError},
 };
 use async_trait::async_trait;
@@ -137,6 +137,10 @@ impl Partitioned for Embedded {
 impl Store for Embedded {
     async fn init(&self) -> Result<Created, StoreError> {
         self.store.init().await
+    }
+
+    async fn layout(&self) -> Result<Layout, StoreError> {
+        Store::layout(&self.store).await
     }
 
     async fn list(&self) -> Result<Vec<Item>, StoreError> {

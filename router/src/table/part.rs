@@ -7,6 +7,7 @@ use crate::{
     caseless::CaselessMap,
     rejection::MAX_SUPPORTED,
     resolve::label::Label,
+    split::SplitRow,
     version::accept::{self, MAX_WHOLE},
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
@@ -79,6 +80,8 @@ pub struct ApiTable {
     pub(super) by_label: CaselessMap<RowId>,
     pub(super) by_whole: HashMap<Box<[u8]>, RowId>,
     pub(super) ladder: Ladder,
+    /// Rows whose traffic is split: few, and asked for often.
+    pub(super) splits: Vec<RowId>,
     /// Good, shown rows, newest first.
     pub(super) shown: Vec<RowId>,
     /// Which of those live; empty where no sunset is set.
@@ -171,6 +174,14 @@ impl ApiTable {
     /// All good rows but aliases, by key.
     pub fn good(&self) -> impl Iterator<Item = &Good> {
         self.entries.iter().filter_map(Entry::good)
+    }
+
+    /// All rows whose traffic is split.
+    pub fn splits(&self) -> impl Iterator<Item = &Arc<SplitRow>> {
+        self.splits.iter().filter_map(|row| match self.entries.get(*row as usize)?.good()? {
+            Good::Split(split) => Some(split),
+            Good::Mapping(_) => None,
+        })
     }
 
     /// All aliases with the keys they lead to.

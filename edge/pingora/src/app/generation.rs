@@ -2,11 +2,13 @@
 //! generation; connections of the old one finish the request they carry and close.
 
 use crate::{
-    cli::{Exit, Failure},
+    breaker::Breakers,
+    cli::{Exit, Failure, config},
     dial::{DialRules, DialTimeouts, Dialer},
     ingress::{HeadLimits, Ingress, IngressLimits, PaceLimits},
     listen::PermitLimits,
-    proxy::{self, Verge},
+    proxy::{self, Canary, Verge},
+    seal::Key,
     telemetry::Metrics,
     trust::Bundle,
 };
@@ -40,6 +42,7 @@ impl Generation {
         config: &Config,
         table: &Arc<LiveTable>,
         metrics: &[Arc<Metrics>],
+        breakers: &Arc<Breakers>,
         background: &Runtime,
     ) -> Result<Self, Failure> {
         let (over, shutdown) = watch::channel(false);
@@ -47,9 +50,11 @@ impl Generation {
         let roots = roots(&config.origins)?;
         let conf = Arc::new(server_conf(&roots));
         let logs_access = config.log.access != AccessLog::Off;
+        let (key, testers) = (canary_key(&config.canary)?, Arc::from(config.canary.testers.clone()));
         let ingresses = metrics
             .iter()
-            .map(|metrics| {
+            .enumerate()
+            .map(|(thread, metrics)| {
                 let verge = Verge {
                     table: table.clone(),
                     dialer: dialer.clone(),
@@ -57,6 +62,12 @@ impl Generation {
                     limits: limits(config),
                     logs_access,
                     metrics: metrics.clone(),
+                    canary: Canary {
+                        thread,
+                        breakers: breakers.clone(),
+                        key: key.clone(),
+                        testers: Arc::clone(&testers),
+                    },
                 };
                 let mut proxy = http_proxy(&conf, verge);
                 proxy.server_options = Some(server_options());
@@ -102,6 +113,12 @@ fn server_options() -> HttpServerOptions {
     let mut options = HttpServerOptions::default();
     options.allow_connect_method_proxying = true;
     options
+}
+
+/// The key that overrides and sticky cookies are signed with.
+pub(crate) fn canary_key(canary: &verge_config::Canary) -> Result<Option<Arc<Key>>, Failure> {
+    let secret = canary.key.as_ref().map(|key| config::secret(key, "[canary] key")).transpose()?;
+    Ok(secret.map(|secret| Arc::new(Key::new(&secret))))
 }
 
 /// Decides what is dialled for an origin.

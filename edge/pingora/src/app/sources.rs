@@ -94,6 +94,12 @@ impl Sources {
         self.opened.iter().any(|opened| opened.scope == *scope && opened.table.on_demand.is_some())
     }
 
+    /// Finds the table an API's rows are written to, wherever that is asked.
+    pub(crate) fn stores(&self) -> impl Fn(&str) -> Option<Arc<dyn Store>> + Send + Sync + 'static {
+        let opened = Self { opened: self.opened.clone(), local: self.local };
+        move |api| opened.store(api)
+    }
+
     /// The table an API's rows are written to; the common one for an API that has none of its own.
     pub(crate) fn store(&self, api: &str) -> Option<Arc<dyn Store>> {
         let own = self.opened.iter().find(|opened| opened.scope == Scope::Api(api.to_owned()));

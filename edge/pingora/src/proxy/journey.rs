@@ -29,6 +29,8 @@ pub(crate) struct Journey {
     pub(super) upstream: Option<SocketAddr>,
     pub(super) connected: Option<Instant>,
     pub(super) answered: Option<Instant>,
+    /// When the arm that was picked was dialled.
+    pub(super) dialled: Option<Instant>,
     pub(super) body: u64,
     pub(super) fault: Option<String>,
 }
@@ -47,6 +49,7 @@ impl Journey {
             upstream: None,
             connected: None,
             answered: None,
+            dialled: None,
             body: 0,
             fault: None,
         }
@@ -62,6 +65,7 @@ impl Journey {
         };
         let forward = self.forward.as_ref();
         let api = forward.map(|forward| forward.api()).or(self.api.as_ref());
+        let choice = forward.and_then(|forward| forward.choice());
         let fault = match (&self.fault, error) {
             (Some(fault), _) => fault.clone(),
             (None, Some(error)) => error.to_string(),
@@ -81,6 +85,8 @@ impl Journey {
             reason = self.reason.map(Reason::code).unwrap_or_default(),
             api = api.map(|api| api.name()).unwrap_or_default(),
             version = forward.map(|forward| forward.mapping().version_str()).unwrap_or_default(),
+            arm = choice.and_then(|choice| choice.arm()).map(|arm| arm.name()).unwrap_or_default(),
+            arm_by = choice.map(|choice| choice.by().as_str()).unwrap_or_default(),
             source = forward.map(|forward| forward.source().as_str()).unwrap_or_default(),
             fallback = forward.filter(|forward| forward.fell()).map(|forward| forward.api().unknown().as_str()).unwrap_or_default(),
             requested = self.requested.as_deref().unwrap_or_default(),

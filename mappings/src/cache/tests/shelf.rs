@@ -3,7 +3,6 @@
 use super::*;
 use crate::{control::Control, source::partitioned::Partitioned};
 use std::collections::BTreeSet;
-use verge_router::table::Good;
 
 /// APIs and their rows, version and domain.
 type Rows = BTreeMap<String, Vec<(&'static str, &'static str)>>;
@@ -108,9 +107,5 @@ impl Partitioned for Shelf {
 pub(super) fn domains_of(live: &LiveTable, api: &str) -> Vec<String> {
     let held = live.load().unwrap();
     let part = held.table.api(api).filter(|part| part.is_read());
-    let domain = |row: &Good| match row {
-        Good::Mapping(mapping) => Some(mapping.origin().domain().to_string()),
-        Good::Split(_) => None,
-    };
-    part.iter().flat_map(|part| part.good()).filter_map(domain).collect()
+    part.iter().flat_map(|part| part.good()).map(domain_of).collect()
 }

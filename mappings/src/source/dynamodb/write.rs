@@ -221,6 +221,10 @@ impl Store for DynamoStore {
         }
     }
 
+    async fn layout(&self) -> Result<Layout, StoreError> {
+        Ok(Self::layout(self).await?)
+    }
+
     async fn list(&self) -> Result<Vec<Item>, StoreError> {
         let layout = self.layout().await?;
         let mut reading = Reading::default();

@@ -115,6 +115,7 @@ impl<'p> PartBuilder<'p> {
             by_label: CaselessMap::default(),
             by_whole: HashMap::new(),
             ladder: Ladder::default(),
+            splits: Vec::new(),
             shown: Vec::new(),
             shown_living: Living::default(),
             read: true,

@@ -33,6 +33,8 @@ impl ApiTable {
                 None => Entry::Invalid(key.into()),
             };
         }
+        let is_split = |entry: &Entry| matches!(entry.good(), Some(Good::Split(_)));
+        self.splits = (0..).zip(&self.entries).filter(|(_, entry)| is_split(entry)).map(|(row, _)| row).collect();
     }
 
     fn unfit_for(
