@@ -30,5 +30,9 @@ done
             printf 'echo %q\n%s\n' "\$ $line" "$line"
         done
 } >"$TMPDIR/commands.sh"
-bash "$TMPDIR/commands.sh" || { echo "a command of docs/canary.md does not do as printed"; exit 1; }
+said=$TMPDIR/said
+bash "$TMPDIR/commands.sh" 2>&1 | tee "$said" || { echo "a command of docs/canary.md does not do as printed"; exit 1; }
+for fact in '^ *200 verge-arm: stable' 'canary  .* (out)  *0%' 'that is cleared' '^verge-arm: canary'; do
+    grep -q "$fact" "$said" || { echo "nothing says: $fact"; exit 1; }
+done
 echo "walkthrough: $(grep -c '^echo ' "$TMPDIR/commands.sh") commands ran"

@@ -6,9 +6,17 @@ use serde_json::{Value as Json, json};
 use std::{
     io::{Read, Write},
     net::TcpListener,
+    sync::Arc,
     thread,
+    time::SystemTime,
 };
-use verge_mappings::{Embedded, Expect, Item, Keep, Store};
+use verge_mappings::{Embedded, Expect, Item, Keep, Layout, Part, Reading, Scope, Store, Trip, parse_all};
+use verge_router::{
+    ApiDraft,
+    api::HostPattern,
+    lifecycle::parse_rfc3339,
+    origin::{DomainPattern, OriginRules},
+};
 use verge_tests::bench::{Bench, TABLE};
 
 const TO: [&str; 2] = ["--to", "https://new.example.com/next"];
@@ -39,9 +47,22 @@ fn plain(mut row: Json) -> Json {
 /// What a node writes when its breaker takes the canary of `v1` out.
 async fn trip(bench: &Bench, at: &str) {
     let engine = Embedded::start(Keep::File(bench.path(TABLE)), "verge-mappings").await.unwrap();
-    let trip = json!({"api": "orders", "version": "#trip#v1", "arm": "canary", "of": "0", "reason": "error_rate",
-        "detail": "12 of 40 failed, stable 0 of 700", "at": at, "node": "n1"});
-    engine.put(Item::from_json(&trip).unwrap(), Expect::Anything, "n1").await.unwrap();
+    let of = fingerprint(engine.list().await.unwrap()).unwrap_or_default();
+    let at = parse_rfc3339(at).unwrap();
+    let detail = "12 of 40 failed, of stable's 0 of 700".to_owned();
+    let trip = Trip { arm: "canary".to_owned(), of, reason: "errors".to_owned(), detail, at };
+    engine.put(trip.item(Layout::Verge, "orders", "v1", "n1"), Expect::Anything, "n1").await.unwrap();
+}
+
+/// Which arm the canary of `v1` is, as nodes read the table.
+fn fingerprint(items: Vec<Item>) -> Option<u64> {
+    let part = Part { reading: Some(Arc::new(Reading::new(items, Some(Layout::Verge)))), scope: Scope::All };
+    let draft = ApiDraft { hosts: Some([HostPattern::Any].into()), ..ApiDraft::default() };
+    let allow = [DomainPattern::parse("*.example.com").unwrap()].into();
+    let rules = OriginRules { allow, ..OriginRules::default() };
+    let (table, _) = parse_all(&[part], &[("orders".to_owned(), draft)], &rules, None);
+    let row = table.api("orders")?.splits().find(|row| row.key() == "v1")?;
+    Some(row.arms().first()?.fingerprint())
 }
 
 #[test]
@@ -149,7 +170,7 @@ fn a_ramp_is_paused_resumed_and_ended() {
 async fn a_step_after_a_trip_clears_it() {
     let bench = with_canary(&["--ramp", "step=5%,interval=1h,until=50%"]);
     let tripped = || bench.run(&["export", "--all"]).out.contains("#trip#v1");
-    let cleared = ["the breaker took arm `canary` out at 2026-11-25T10:00:00Z on n1: error_rate", "that is cleared"];
+    let cleared = ["the breaker took arm `canary` out at 2026-11-25T10:00:00Z on n1: errors", "that is cleared"];
     let steps: [&[&str]; 4] = [
         &["set", "orders", "v1", "--weight", "5%"],
         &["set", "orders", "v1", "--weight", "2%"],
@@ -180,7 +201,40 @@ async fn a_pause_leaves_the_breaker_alone() {
     trip(&bench, "2026-11-25T10:00:00Z").await;
     bench.canary(&["pause", "orders", "v1"]).check(0, &["revision 3"]);
     let state = bench.canary(&["status", "orders", "v1", "--json"]).check(0, &[]).json();
-    assert_eq!((&state["trip"]["reason"], &state["trip"]["node"]), (&json!("error_rate"), &json!("n1")), "{state}");
+    assert_eq!((&state["trip"]["reason"], &state["trip"]["node"]), (&json!("errors"), &json!("n1")), "{state}");
+}
+
+#[tokio::test]
+async fn a_trip_of_an_earlier_canary_is_not_this_ones() {
+    let bench = with_canary(&[]);
+    trip(&bench, "2026-11-25T10:00:00Z").await;
+    bench.canary(&["status", "orders", "v1"]).check(0, &["500 (out)", "0%", "the breaker took arm `canary` out"]);
+    // By other tools, so that nothing is cleared: another canary of the same name.
+    bench.run(&["put", "orders", "v1", "--set", "salt=another"]).check(0, &["revision 3"]);
+    let said = bench.canary(&["status", "orders", "v1"]).check(0, &["canary  500     5%"]);
+    assert!(!said.out.contains("breaker"), "{said:?}");
+    bench.canary(&["promote", "orders", "v1"]).check(0, &["that is cleared"]);
+}
+
+#[test]
+fn a_token_is_signed_for_an_arm_and_a_time() {
+    let bench = with_canary(&[]);
+    let words = ["token", "orders", "v1", "--expires", "1h"];
+    bench.canary(&words).check(78, &["[canary] key is not set"]);
+    bench.configure("[[api]]", "[canary]\nkey = \"env:CANARY_KEY\"\n[[api]]");
+    bench.canary(&words).check(78, &["CANARY_KEY is not set"]);
+    let bench = bench.with_variable("CANARY_KEY", "a key that nobody else has");
+    let said = bench.canary(&words).check(0, &["verge-override: canary;", "good until 20"]);
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let parts: Vec<_> = said.out.trim_end().split(';').collect();
+    let expiry: u64 = parts[1].parse().unwrap();
+    assert!((now + 3590..=now + 3600).contains(&expiry), "{said:?}");
+    assert!(parts[2].len() == 64 && parts[2].bytes().all(|b| b.is_ascii_hexdigit()), "{said:?}");
+    let other = bench.canary(&["token", "orders", "v1", "--arm", "stable", "--json"]).check(0, &[]).json();
+    assert!(other["value"].as_str().unwrap().starts_with("stable;"), "{other}");
+    bench.canary(&["token", "orders", "v1", "--arm", "blue"]).check(1, &["no arm `blue`, but `canary`, `stable`"]);
+    bench.canary(&["token", "orders", "v2"]).check(1, &["it is not split"]);
+    bench.canary(&["token", "orders", "v1", "--expires", "31d"]).check(64, &["1s to 30d"]);
 }
 
 /// An admin listener that answers once for each of these.

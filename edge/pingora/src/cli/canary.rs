@@ -14,6 +14,7 @@ mod split;
 mod start;
 mod status;
 mod sticky;
+mod token;
 mod trip;
 mod undo;
 
@@ -52,6 +53,7 @@ enum Command {
     Abort(finish::Abort),
     Undo(undo::Args),
     Status(status::Args),
+    Token(token::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -63,6 +65,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Command::Abort(args) => finish::abort(args),
         Command::Undo(args) => undo::run(args),
         Command::Status(args) => status::run(args),
+        Command::Token(args) => token::run(args),
     }
 }
 

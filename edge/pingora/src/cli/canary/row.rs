@@ -18,7 +18,7 @@ use crate::{
 };
 use serde_json::{Value as Json, json};
 use verge_mappings::Item;
-use verge_router::UnixTime;
+use verge_router::{UnixTime, split::SplitRow};
 
 /// A step that begins anew with the breaker: where it had tripped, that is cleared.
 pub(super) fn change(
@@ -51,8 +51,10 @@ fn step(
     tables.check_read(&id.api)?;
     let (before, trip) = find(&tables, &id)?;
     let now = unix_now();
-    let weights = Split::read(&before).map(|split| weights(&tables, &id, &split, now)).unwrap_or_default();
-    let moment = Moment { key: &id.key, layout: table.layout(), now, trip: trip.as_ref(), weights };
+    let served = verdict::split(&tables, &id);
+    let weights = Split::read(&before).map(|split| weights(served.as_deref(), &split, now)).unwrap_or_default();
+    let out = trip.as_ref().filter(|trip| trip.arm().is_some_and(|arm| trip.is_of(arm, served.as_deref())));
+    let moment = Moment { key: &id.key, layout: table.layout(), now, trip: out, weights };
     let Edited { mut item, notes } = edit(&before, &moment).map_err(|reason| refusal(&id, &reason))?;
     for name in BOOKKEEPING {
         item.remove(name);
@@ -87,14 +89,14 @@ pub(super) fn find(tables: &Tables, id: &RowId) -> Result<(Item, Option<Trip>), 
 }
 
 /// The arms' weights at this time, the ramp included; as they are stored where the row cannot be served.
-pub(super) fn weights(tables: &Tables, id: &RowId, split: &Split, now: UnixTime) -> Vec<u32> {
-    match verdict::split(tables, id) {
+pub(super) fn weights(served: Option<&SplitRow>, split: &Split, now: UnixTime) -> Vec<u32> {
+    match served {
         Some(row) => row.weights(now).map(u32::from).collect(),
         None => split.arms().iter().map(|arm| arm.weight).collect(),
     }
 }
 
-fn refusal(id: &RowId, reason: &str) -> Failure {
+pub(super) fn refusal(id: &RowId, reason: &str) -> Failure {
     Failure::new(Exit::Failed, format!("{} `{}`: {reason}", quoted(&id.api), quoted(&id.key)))
 }
 

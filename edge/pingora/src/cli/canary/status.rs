@@ -17,6 +17,7 @@ use crate::{
             RowArg, print, print_json,
             show::{columns, place, quoted, value},
             tables::Tables,
+            verdict,
         },
     },
     clock::unix_now,
@@ -67,7 +68,11 @@ pub(super) fn run(args: &Args) -> Outcome {
         }
         return Ok(Exit::Ok);
     };
-    let state = State { weights: row::weights(&tables, &id, &split, now), split, trip, now };
+    let served = verdict::split(&tables, &id);
+    let weights = row::weights(served.as_deref(), &split, now);
+    // What was tripped may be an earlier canary of the name.
+    let trip = trip.filter(|trip| split.arms().iter().any(|arm| trip.is_of(&arm.name, served.as_deref())));
+    let state = State { weights, split, trip, now };
     let observed = tables.wait(observed::ask(nodes, token, &id));
     if args.json {
         let mut json = json!({"api": id.api, "version": id.key, "split": true, "nodes": observed::json(&observed)});

@@ -11,6 +11,7 @@ use crate::cli::{
 };
 use serde_json::{Value as Json, json};
 use verge_mappings::{Expect, Item, StoreError};
+use verge_router::split::{HeldArm, SplitRow};
 
 /// The item of a row's trip.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +23,7 @@ pub(super) struct Trip {
 impl Trip {
     /// That of a row, as the tables were read.
     pub(super) fn read(tables: &Tables, row: &RowId) -> Option<Self> {
-        let id = RowId::new(&row.api, &format!("#trip#{}", row.key));
+        let id = RowId::new(&row.api, &verge_mappings::Trip::key(&row.key));
         let item = tables.rows().remove(&id)?;
         Some(Self { id, item })
     }
@@ -30,6 +31,14 @@ impl Trip {
     #[cfg(test)]
     pub(super) fn of(item: Item) -> Self {
         Self { id: RowId::new("orders", "#trip#v2"), item }
+    }
+
+    /// Whether this arm is out. A trip of an arm of this name that led elsewhere is over.
+    pub(super) fn is_of(&self, arm: &str, served: Option<&SplitRow>) -> bool {
+        let trip = verge_mappings::Trip::read(&self.item);
+        let same = |held: &HeldArm| trip.as_ref().is_some_and(|trip| trip.of == held.fingerprint());
+        self.arm() == Some(arm)
+            && served.is_none_or(|row| row.arms().iter().filter(|held| held.name() == arm).any(same))
     }
 
     /// Which arm was taken out.
