@@ -37,6 +37,9 @@ use verge_mappings::{Held, LiveTable, Store};
 /// Threads beside the serving ones: table refresh, DNS, the operator's listeners.
 const BACKGROUND_THREADS: usize = 2;
 
+/// How long a thread stays that has built a table.
+const BUILDER_STAYS: Duration = Duration::from_millis(500);
+
 /// How long the listeners wait for a table that is on this machine.
 const LOCAL_TABLE: Duration = Duration::from_secs(10);
 
@@ -339,6 +342,8 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(BACKGROUND_THREADS)
         .thread_name("verge-background")
+        // Tables are built on threads that come and go: while one stays, the allocator keeps what it worked in.
+        .thread_keep_alive(BUILDER_STAYS)
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Failed, format!("threads cannot be started: {error}")))

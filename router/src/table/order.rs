@@ -77,7 +77,9 @@ impl ApiTable {
         shown.sort_by(|(_, a), (_, b)| scheme.compare(b, a).then_with(|| bare(a).len().cmp(&bare(b).len())));
         // In the sample layout one version may stand under several keys.
         shown.dedup_by(|(_, a), (_, b)| bare(a).eq_ignore_ascii_case(bare(b)));
-        self.shown = shown.into_iter().map(|(row, _)| row).collect();
+        // Collected, it would stay in the room of the pairs, six times its own.
+        self.shown = Vec::with_capacity(shown.len());
+        self.shown.extend(shown.iter().map(|(row, _)| *row));
         let sunset = |row: &RowId| {
             let life = self.entries.get(*row as usize).and_then(Entry::good).and_then(Good::lifecycle);
             life.and_then(|life| life.sunset_at())
