@@ -1,6 +1,8 @@
 //! The corpus against the router itself.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod way_back;
+
 use http::{HeaderMap, HeaderValue};
 use serde_json::Value as Json;
 use std::{collections::BTreeMap, net::IpAddr};
