@@ -208,7 +208,7 @@ proptest! {
         }
         let request = Request { method: &Method::OPTIONS, host: "api.example.com", path: "/orders/7", query: None, headers: &headers };
         match route(&request, &table, &Moment::at(1_000_000_000), &mut ()) {
-            Ok(forward) => prop_assert!(fixture.config.contains("[api.cors]") == false && forward.mapping().key() == "v1"),
+            Ok(forward) => prop_assert!(!fixture.config.contains("[api.cors]") && forward.mapping().key() == "v1"),
             Err(rejection) => {
                 prop_assert_eq!(rejection.reason, Reason::Preflight);
                 prop_assert_eq!(rejection.status().as_u16(), 204);
