@@ -30,7 +30,11 @@ neutral_version = "1.0.0"
 
 const TABLE: &str = r#"{"Items": [
     {"api": "orders", "version": "1.0.0", "domain": "one.example.com"},
-    {"api": "orders", "version": "1.4.2", "domain": "two.example.com"}
+    {"api": "orders", "version": "1.4.2", "domain": "two.example.com"},
+    {"api": "orders", "version": "9.0.0", "sticky": ["header:x-user"], "split": [
+        {"name": "canary", "weight": 5000, "domain": "three.example.com"},
+        {"name": "stable", "weight": 5000, "domain": "four.example.com"}
+    ]}
 ]}"#;
 
 /// What `verge explain --json` says of a request.
@@ -98,4 +102,23 @@ fn every_source_and_policy_has_its_sentence() {
     assert_eq!((&refused["status"], &refused["code"]), (&405.into(), &"method_not_allowed".into()));
     assert!(has(&refused, "the API takes GET, HEAD, and not `POST`"), "{refused:#}");
     assert!(refused["response_headers"].as_array().unwrap().contains(&serde_json::json!(["allow", "GET, HEAD"])));
+}
+
+#[test]
+fn a_split_says_which_arm_and_why_and_chance_can_be_made_again() {
+    let ask = |words: &[&str]| explain(&[&["-H", "APIVER: 9.0.0", "http://api.example.org/"], words].concat());
+    let sticky = ask(&["-H", "x-user: ann"]);
+    let arm = sticky["arm"].as_str().unwrap().to_owned();
+    assert!(has(&sticky, &format!("arm `{arm}` is picked by `header:x-user`; shares now: canary 50 %, stable 50 %")));
+    assert!(
+        sticky["response_headers"].as_array().unwrap().iter().any(|field| field[0] == "verge-arm" && field[1] == arm)
+    );
+    let by_id = |id: usize| {
+        let said = ask(&["--request-id", &format!("id-{id}")]);
+        assert!(has(&said, "by chance, from the request id"), "{said}");
+        said["arm"].as_str().unwrap().to_owned()
+    };
+    let arms: Vec<String> = (0..8).map(by_id).collect();
+    assert!(arms.contains(&"canary".to_owned()) && arms.contains(&"stable".to_owned()), "{arms:?}");
+    assert_eq!(arms, (0..8).map(by_id).collect::<Vec<_>>());
 }

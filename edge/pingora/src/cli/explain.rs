@@ -1,20 +1,24 @@
 //! `verge explain`: the whole decision about one request, step by step, by the code that serves; nothing is sent.
 
+mod steps;
+
 use super::{ConfigArg, Exit, Failure, Outcome, config, print, print_json};
-use crate::{app::read_table_once, clock::unix_now, reply::Reply};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use crate::{
+    app::{generation::canary_key, read_table_once},
+    clock::unix_now,
+    reply::Reply,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde::Serialize;
 use std::net::IpAddr;
+use steps::Steps;
 use verge_mappings::Held;
 use verge_router::{
-    Edits, Fact, Forward, Hop, Moment, Rejection, Request, Source, SplitRow, Witness,
-    api::{Scheme as VersionScheme, Unknown},
-    cors::Cors,
+    Edits, Forward, Hop, Moment, Rejection, Request,
     lifecycle::{parse_rfc3339, rfc3339},
     origin::Scheme,
     route,
-    split::{By, Sticky},
-    witness::Reading,
+    split::Seal,
 };
 
 /// Explain what would happen to a request.
@@ -23,6 +27,7 @@ use verge_router::{
   verge explain -c verge.toml -H 'Accept: application/vnd.example.v1+json' http://api.example.com/orders/7?x=1
   verge explain -c verge.toml -X POST -H 'APIVER: v2' --json http://api.example.com/orders
   verge explain -c verge.toml -H 'APIVER: v1' --now 2027-01-01T00:00:00Z http://api.example.com/   after the sunset?
+  verge explain -c verge.toml -H 'APIVER: v2' --request-id ID http://api.example.com/              which arm was it?
 
 Exit codes: 0 the decision is printed, a rejection too; 69 the table cannot be read; 78 configuration")]
 pub(crate) struct Args {
@@ -86,7 +91,22 @@ pub(crate) fn run(args: &Args) -> Outcome {
         request_id: &args.request_id,
         traceparent: None,
     };
-    let explanation = explain(&request, &hop, &held, args.now.unwrap_or_else(unix_now));
+    // Another machine's key may not be here; then what is signed cannot be checked, and counts for nothing.
+    let key = canary_key(&config.canary).unwrap_or_else(|failure| {
+        eprintln!("warning: {}; signatures are not checked", failure.message);
+        None
+    });
+    let testers = &config.canary.testers;
+    let moment = Moment {
+        client: hop.client,
+        request_id: hop.request_id.as_bytes(),
+        health: &*held.trips,
+        seal: key.as_deref().map(|key| key as &dyn Seal),
+        overridable: key.is_some() || !testers.is_empty(),
+        is_tester: testers.iter().any(|network| network.contains(args.client)),
+        ..Moment::at(args.now.unwrap_or_else(unix_now))
+    };
+    let explanation = explain(&request, &hop, &held, &moment);
     if args.json {
         print_json(&explanation)?;
     } else {
@@ -136,11 +156,11 @@ struct Table {
     age: u64,
 }
 
-fn explain(request: &Request<'_>, hop: &Hop<'_>, held: &Held, now: i64) -> Explanation {
-    let begin = format!("{} {} under host `{}`, at {}", request.method, request.path, request.host, rfc3339(now));
-    let mut witness = Steps { now, steps: vec![begin] };
-    let moment = Moment { client: hop.client, request_id: hop.request_id.as_bytes(), ..Moment::at(now) };
-    let decision = route(request, &held.table, &moment, &mut witness);
+fn explain(request: &Request<'_>, hop: &Hop<'_>, held: &Held, moment: &Moment<'_>) -> Explanation {
+    let begin =
+        format!("{} {} under host `{}`, at {}", request.method, request.path, request.host, rfc3339(moment.now));
+    let mut witness = Steps { now: moment.now, trips: &held.trips, steps: vec![begin] };
+    let decision = route(request, &held.table, moment, &mut witness);
     let Steps { steps, .. } = witness;
     let mut explanation = Explanation {
         outcome: "forward",
@@ -275,108 +295,4 @@ impl Edits for Recorded {
         self.remove.push(name.as_str().to_owned());
         self.headers.remove(name);
     }
-}
-
-/// The facts, as sentences.
-struct Steps {
-    now: i64,
-    steps: Vec<String>,
-}
-
-impl Witness for Steps {
-    fn saw(&mut self, fact: Fact<'_>) {
-        self.steps.push(match fact {
-            Fact::ApiFound(api) => {
-                let path = api.path().map(|path| format!(" under {}", path.as_str())).unwrap_or_default();
-                let sources: Vec<_> = Source::ALL
-                    .into_iter()
-                    .filter(|source| api.reads(*source))
-                    .map(|source| match source {
-                        Source::Header => format!("header `{}`", api.header_text()),
-                        Source::Query => format!("query parameter `{}`", api.query()),
-                        Source::Path => "the path".to_owned(),
-                        Source::Host => {
-                            format!("the host by `{}`", api.host().map(ToString::to_string).unwrap_or_default())
-                        }
-                        source => source.as_str().to_owned(),
-                    })
-                    .collect();
-                let scheme = match api.scheme() {
-                    VersionScheme::Label => String::new(),
-                    scheme => format!(", by scheme `{}`", scheme.as_str()),
-                };
-                format!("API `{}`{path} takes it; versions are read from {}{scheme}", api.name(), sources.join(" and "))
-            }
-            Fact::CrossOrigin(cors, fields) => cross_origin(cors, fields),
-            Fact::Preflight => "a CORS preflight: it carries no version, and is answered here".to_owned(),
-            Fact::Range(range, reading) => format!(
-                "Accept `{}`, weight {}: {}",
-                printable(range.element),
-                f64::from(range.q) / 1000.0,
-                sentence(reading)
-            ),
-            Fact::Value(source, value, reading) => {
-                format!("{} value `{}`: {}", source.as_str(), printable(value), sentence(reading))
-            }
-            Fact::MethodRefused(methods, method) => {
-                format!("the API takes {}, and not `{method}`", methods.allow().to_str().unwrap_or_default())
-            }
-            Fact::NothingAsked => "no version is asked for; the missing-version policy decides".to_owned(),
-            Fact::Neutral => "the path needs no version".to_owned(),
-            Fact::Fell(unknown) => {
-                let nearest = if unknown == Unknown::Forward { "newer" } else { "older" };
-                format!("it is unknown, and the policy `{}` takes the nearest {nearest} version", unknown.as_str())
-            }
-            Fact::Default(default) => format!("the policy is version `{default}`"),
-            Fact::Resolved { source, key } => format!("row `{key}` answers, by {}", source.as_str()),
-            Fact::Picked { row, arm, by } => picked(row, arm, by, self.now),
-        });
-    }
-}
-
-/// Which arm, by what, and of which.
-fn picked(row: &SplitRow, arm: usize, by: By, now: i64) -> String {
-    let name = row.arms().get(arm).map_or("", |arm| arm.name());
-    let by = match by {
-        By::Override => "by override".to_owned(),
-        By::Pin => "as the cookie pins the client to it while it drains".to_owned(),
-        By::Sticky(place) => format!("by `{}`", row.sticky().get(place).map(Sticky::text).unwrap_or_default()),
-        By::Chance => "by chance, from the request id".to_owned(),
-        By::Left => "as all others are out".to_owned(),
-        By::Fallback => "as another failed".to_owned(),
-    };
-    let total: u64 = row.weights(now).map(u64::from).sum();
-    let share = |weight: u16| f64::from(weight) * 100.0 / total.max(1) as f64;
-    let arms: Vec<String> = row
-        .arms()
-        .iter()
-        .zip(row.weights(now))
-        .map(|(arm, weight)| format!("{} {} %", arm.name(), share(weight)))
-        .collect();
-    format!("arm `{name}` is picked {by}; shares now: {}", arms.join(", "))
-}
-
-fn cross_origin(cors: &Cors, fields: &HeaderMap) -> String {
-    let origin = match fields.get(header::ORIGIN) {
-        Some(origin) => format!("web origin `{}`", printable(origin.as_bytes())),
-        None => "a request without Origin".to_owned(),
-    };
-    match cors.allows(fields) {
-        Some(allow) => format!("the CORS policy lets `{}` read the answer: {origin}", printable(allow.as_bytes())),
-        None => format!("the CORS policy gives no fields to {origin}"),
-    }
-}
-
-fn sentence(reading: Reading<'_>) -> String {
-    match reading {
-        Reading::Nothing => "names no version of this API".to_owned(),
-        Reading::Malformed => "cannot be a version".to_owned(),
-        Reading::Unknown => "no row has this version".to_owned(),
-        Reading::Row(key) => format!("row `{key}`"),
-        Reading::Contradiction => "names two versions that differ".to_owned(),
-    }
-}
-
-fn printable(bytes: &[u8]) -> String {
-    bytes.escape_ascii().to_string().chars().take(200).collect()
 }
