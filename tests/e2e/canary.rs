@@ -77,7 +77,7 @@ const API: &str = "[[api]]\nname = \"orders\"\nhosts = [\"*\"]\n";
 
 #[tokio::test]
 async fn clients_stay_where_they_are_on_both_nodes_while_the_weight_grows() {
-    const CLIENTS: usize = 2500;
+    const CLIENTS: usize = 6250;
     let fleet = Fleet::start(Layout::Verge, split(100, json!({})), API).await;
     let mut before: Vec<usize> = Vec::new();
     for (step, weight) in [100, 500, 2500, 10_000].into_iter().enumerate() {

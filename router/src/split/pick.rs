@@ -4,7 +4,7 @@ use super::{
     Sticky,
     row::{HeldArm, SplitRow, Way},
     seal::{COOKIE_LIFE, Pin, VERGE_OVERRIDE, is_subject, open_override},
-    subject::ROOM,
+    subject::{ROOM, Subject},
 };
 use crate::{
     moment::Moment,
@@ -177,6 +177,7 @@ impl Scene<'_, '_> {
         }
         let mut room = [0; ROOM];
         let (subject, by) = self.subject(row, pin, &mut room);
+        let subject = subject.bytes(&room);
         let mut out = 0_u32;
         let mut tripped = false;
         let mut dead = Dead::default();
@@ -225,28 +226,17 @@ impl Scene<'_, '_> {
     }
 
     /// Whom the choice is for.
-    fn subject<'a>(&'a self, row: &SplitRow, pin: Option<Pin<'a>>, room: &'a mut [u8; ROOM]) -> (&'a [u8], By) {
-        // Found first and read then: only one of them gets the room.
-        let mut found = None;
+    fn subject<'a>(&'a self, row: &SplitRow, pin: Option<Pin<'a>>, room: &mut [u8; ROOM]) -> (Subject<'a>, By) {
         for (place, sticky) in row.sticky().iter().enumerate() {
-            let there = match sticky {
-                Sticky::Signed => pin.is_some(),
-                sticky => sticky.read(self.request, self.moment, room).is_some(),
+            let subject = match sticky {
+                Sticky::Signed => pin.map(|pin| Subject::Received(pin.subject)),
+                sticky => sticky.read(self.request, self.moment, room),
             };
-            if there {
-                found = Some((place, sticky));
-                break;
+            if let Some(subject) = subject {
+                return (subject, By::Sticky(place));
             }
         }
-        let chance = (self.moment.request_id, By::Chance);
-        match (found, pin) {
-            (None, _) => chance,
-            (Some((place, Sticky::Signed)), Some(pin)) => (pin.subject, By::Sticky(place)),
-            (Some((place, sticky)), _) => match sticky.read(self.request, self.moment, room) {
-                Some(subject) => (subject, By::Sticky(place)),
-                None => chance,
-            },
-        }
+        (Subject::Received(self.moment.request_id), By::Chance)
     }
 
     /// What answers for an arm.

@@ -23,6 +23,25 @@ pub enum Sticky {
     Signed,
 }
 
+/// Whom a choice is for, as a request has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Subject<'a> {
+    /// As it stands in the request.
+    Received(&'a [u8]),
+    /// The first so many bytes of the room.
+    Written(usize),
+}
+
+impl<'a> Subject<'a> {
+    /// Its bytes, with the room it may have been written to.
+    pub(super) fn bytes(self, room: &'a [u8; ROOM]) -> &'a [u8] {
+        match self {
+            Self::Received(bytes) => bytes,
+            Self::Written(length) => room.get(..length).unwrap_or_default(),
+        }
+    }
+}
+
 /// Room for a subject that is not written in the request as it is.
 pub(super) const ROOM: usize = 256;
 
@@ -77,26 +96,27 @@ impl Sticky {
         &self,
         request: &Request<'a>,
         moment: &Moment<'_>,
-        room: &'a mut [u8; ROOM],
-    ) -> Option<&'a [u8]> {
-        match self {
+        room: &mut [u8; ROOM],
+    ) -> Option<Subject<'a>> {
+        let received = match self {
             Self::Header(name) => request.headers.get(name).map(|value| value.as_bytes().trim_ascii()),
             Self::Cookie(name) => cookie(request.headers, name),
             Self::Query(name) => parameter(request.query?, name),
             Self::Claim(name) => {
                 let authorization = request.headers.get(header::AUTHORIZATION)?;
-                claim::read(authorization.as_bytes(), name.as_bytes(), room)
+                let claim = claim::read(authorization.as_bytes(), name.as_bytes(), room)?;
+                return Some(Subject::Written(claim.len()));
             }
             Self::Address => {
                 let address = match moment.client?.to_canonical() {
                     IpAddr::V4(address) => IpAddr::V4(address),
                     IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
                 };
-                write_address(address, room)
+                return Some(Subject::Written(write_address(address, room)?.len()));
             }
             Self::Signed => None,
-        }
-        .filter(|subject| !subject.is_empty())
+        };
+        received.filter(|subject| !subject.is_empty()).map(Subject::Received)
     }
 }
 
@@ -134,6 +154,7 @@ mod tests {
         moment.client = Some("2001:db8:1:2:3:4:5:6".parse().unwrap());
         let mut room = [0; ROOM];
         let found = Sticky::parse(sticky).unwrap().read(&request, &moment, &mut room);
+        let found = found.map(|subject| subject.bytes(&room));
         assert_eq!(found.map(String::from_utf8_lossy).as_deref(), expected, "{sticky}");
     }
 
