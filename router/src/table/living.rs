@@ -32,7 +32,7 @@ impl Living {
     pub(super) fn last(&self, places: Range<usize>, now: UnixTime) -> Option<usize> {
         let mut end = places.end;
         while end > places.start {
-            match self.dead(now, |size| (end.is_multiple_of(size)).then(|| end / size - 1)) {
+            match self.dead(now, |size| (end.checked_rem(size) == Some(0)).then(|| end / size - 1)) {
                 Some(size) => end = end.saturating_sub(size),
                 None => return Some(end - 1),
             }
@@ -44,7 +44,7 @@ impl Living {
     pub(super) fn first(&self, places: Range<usize>, now: UnixTime) -> Option<usize> {
         let mut start = places.start;
         while start < places.end {
-            match self.dead(now, |size| (start.is_multiple_of(size)).then(|| start / size)) {
+            match self.dead(now, |size| (start.checked_rem(size) == Some(0)).then(|| start / size)) {
                 Some(size) => start += size,
                 None => return Some(start),
             }
