@@ -92,6 +92,9 @@ impl<'a> Live<'a> {
         }
         let node = setup.start().await;
         if !fixture.before.is_empty() {
+            // A file is read once before a node listens, and once when it begins to follow it.
+            let started = async || node.metric("verge_table_refreshes_total").await >= 2.0;
+            eventually("the readings of the start", started).await;
             let before = node.metric("verge_table_refreshes_total").await;
             node.scratch().write("table.json", Json::from(fixture.items.clone()).to_string());
             let read = async || node.metric("verge_table_refreshes_total").await > before;
