@@ -148,7 +148,9 @@ impl Back<'_> {
     /// base path, or does not stay there.
     fn write_path(&self, out: &mut Vec<u8>, path: &[u8]) -> Option<()> {
         let rest = strip_segments(path, self.origin.base_path().as_bytes())?;
-        if climbs(path_of(rest)) {
+        // The client wrote the segment: on a neutral path it need not be a version, and must not become an attribute of a
+        // cookie or the end of a link.
+        if climbs(path_of(rest)) || !self.segment.bytes().all(may_stand_in_segment) {
             return None;
         }
         let begin = out.len();
@@ -159,6 +161,8 @@ impl Back<'_> {
         } else {
             // The version's segment stood after the API's own path, which the origin knows.
             match strip_segments(rest, self.own.as_bytes()) {
+                // Behind one segment more, what led out of the API's path leads elsewhere.
+                Some(rest) if !self.segment.is_empty() && climbs(path_of(rest)) => return None,
                 Some(rest) => {
                     out.extend_from_slice(self.own.as_bytes());
                     out.extend_from_slice(self.segment.as_bytes());
@@ -240,6 +244,11 @@ fn domain_matches(host: &[u8], domain: &[u8]) -> bool {
 /// otherwise by one or the other (browsers drop tabs, and take `\` for `/`): such a value is passed on.
 fn may_stand(b: u8) -> bool {
     !(b <= b' ' || matches!(b, 0x7f | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'))
+}
+
+/// What a version may be made of, and the slash before it.
+fn may_stand_in_segment(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"/.-_~+".contains(&b)
 }
 
 /// `https` and `//…` of `https://…` (RFC 3986 §3.1); `None` where a reference has no scheme.
