@@ -33,7 +33,7 @@ pub const KEYS: &[Key] = &[
     key("listen.threads", "integer", "the machine's cores", "worker threads"),
     key("listen.drain_wait", "duration", "0s", "from readiness red to the listeners' closing"),
     key("listen.drain", "duration", "15s", "time for requests in flight at shutdown"),
-    key("admin", "table", "none", "metrics, table export, writes"),
+    key("admin", "table", "none", "metrics, and what was seen of arms"),
     key("admin.address", "address", "required", "where the admin listener listens"),
     key("admin.token", "secret", "none", "bearer token; required off loopback"),
     key("health", "table", "none", "a listener for probes alone"),
