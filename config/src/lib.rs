@@ -50,7 +50,7 @@ use toml::de::DeTable;
 pub struct Config {
     /// `[listen]`: where clients connect.
     pub listen: Listen,
-    /// `[admin]`: metrics, table export, writes.
+    /// `[admin]`: metrics, and what was seen of arms.
     pub admin: Option<Admin>,
     /// `[health]`: a listener for probes alone.
     pub health: Option<Health>,

@@ -36,7 +36,7 @@ pub struct CertificateFiles {
     pub key: String,
 }
 
-/// `[admin]`: metrics, table export, usage and writes.
+/// `[admin]`: metrics, and what was seen of arms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
     /// Where it listens.
