@@ -137,6 +137,7 @@ impl LiveTable {
             refresh,
             slots: feeds.into_iter().map(Slot::new).collect(),
             stale: false,
+            taken: 0,
             succeeded: 0,
             failed: BTreeMap::new(),
             polls_failed: BTreeMap::new(),

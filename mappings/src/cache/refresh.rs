@@ -85,9 +85,16 @@ impl LiveTable {
         state.slots.iter().filter(of_this_turn).map(read_again).collect()
     }
 
-    /// Builds a table from the last readings, and holds it.
+    /// Builds a table from the last readings, and holds it. Only then are they counted: whoever sees the count sees the table.
     pub(super) async fn publish(&self) -> Result<Refreshed, LoadError> {
         let _one_at_a_time = self.building.lock().await;
+        let taken = std::mem::take(&mut self.state().taken);
+        let outcome = self.build().await;
+        self.state().succeeded += taken;
+        outcome
+    }
+
+    async fn build(&self) -> Result<Refreshed, LoadError> {
         let held = self.load_full();
         let (plan, drafts, rules) = {
             let mut state = self.state();

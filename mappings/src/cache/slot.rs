@@ -27,6 +27,8 @@ pub(super) struct State {
     pub(super) slots: Vec<Slot>,
     /// Whether the table held is not what the rest of this would build.
     pub(super) stale: bool,
+    /// Readings of which no table was built yet.
+    pub(super) taken: u64,
     pub(super) succeeded: u64,
     pub(super) failed: BTreeMap<&'static str, u64>,
     /// Snapshots that could not be read or written, by reason.
@@ -227,7 +229,7 @@ impl State {
         });
         match looked {
             Ok(looked) => {
-                self.succeeded += 1;
+                self.taken += 1;
                 slot.error = None;
                 match slot.judge(looked, told, started) {
                     Judged::HeldBack(reason) => return Ok(Some(reason)),

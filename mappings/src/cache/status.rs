@@ -22,7 +22,7 @@ pub struct Status {
     pub age: Option<Duration>,
     /// Items not served as they stand.
     pub invalid: usize,
-    /// Readings that succeeded since the start.
+    /// Readings since the start that succeeded, and that are in the table held or are held back.
     pub succeeded: u64,
     /// Readings that failed since the start, by [`LoadError::code`].
     pub failed: BTreeMap<&'static str, u64>,
