@@ -5,7 +5,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::{hint::black_box, time::Duration};
-use verge_benches::{Asks, Head, must, table};
+use verge_benches::{Asks, Head, must, split_table, table};
 use verge_router::{
     Hop, Moment,
     api::Vendor,
@@ -28,7 +28,7 @@ criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(50).warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2));
-    targets = steps, whole
+    targets = steps, split, whole
 }
 
 fn steps(criterion: &mut Criterion) {
@@ -82,6 +82,20 @@ fn steps(criterion: &mut Criterion) {
             criterion::BatchSize::SmallInput,
         );
     });
+    group.finish();
+}
+
+/// Of two arms one is picked: what a row that is split costs over one that is not.
+fn split(criterion: &mut Criterion) {
+    let table = split_table();
+    let mut group = criterion.benchmark_group("route, many users");
+    for (name, mapping) in [("one origin", 0), ("two arms", 1)] {
+        group.bench_function(name, |bencher| {
+            let heads: Vec<Head> = (0..HEADS).map(|user| Head::new(Asks::Header, mapping).of_user(user)).collect();
+            let mut next = heads.iter().cycle();
+            bencher.iter(|| black_box(next.next().map(|head| route(&head.request(), &table, &NOW, &mut ()))));
+        });
+    }
     group.finish();
 }
 

@@ -6,7 +6,8 @@ use verge_router::{
     Api, ApiDraft, ApiRows, MappingTable, Origin, Request, Row, RowState,
     api::{HostPattern, Vendor, parse_header},
     origin::{DomainPattern, OriginRules, OriginSpec},
-    table::MappingSpec,
+    split::{Arm, Leads, Split, SplitSpec, Sticky},
+    table::{MappingSpec, SplitRowSpec},
 };
 
 /// An API holds at most this many versions; larger tables hold more APIs.
@@ -36,16 +37,28 @@ fn api(number: usize) -> Api {
     must(draft.finish(&format!("api{number}")))
 }
 
+/// An API of two rows: `v1` has an origin, and of `v2` two arms have 5 % and 95 %, stuck to by `X-User`.
+#[must_use]
+pub fn split_table() -> MappingTable {
+    let arm = |name: &str, weight, version| Arm { name: name.into(), weight, leads: Leads::Origin(origin(0, version)) };
+    let arms = vec![arm("canary", 500, 3), arm("stable", 9_500, 2)];
+    let sticky = vec![must(Sticky::parse("header:x-user"))];
+    let split = must(Split::parse(SplitSpec { arms, salt: "2026-11".into(), sticky, ..SplitSpec::default() }));
+    let state = RowState::Split(SplitRowSpec { split, hidden: false, lifecycle: None });
+    let rows = vec![row(0, 1), Row { key: "v2".into(), whole: false, state }];
+    MappingTable::build(vec![ApiRows { api: Arc::new(api(0)), rows }], None).0
+}
+
 fn row(api: usize, version: usize) -> Row {
+    let spec = MappingSpec { origin: origin(api, version), hidden: false, lifecycle: None };
+    Row { key: format!("v{version}").into(), whole: false, state: RowState::Mapped(spec) }
+}
+
+fn origin(api: usize, version: usize) -> Origin {
     let domain = format!("a{api}v{version}.execute-api.us-east-1.amazonaws.com");
     let spec = OriginSpec { domain: &domain, base_path: Some("/prod"), ..OriginSpec::default() };
     let allow = vec![must(DomainPattern::parse("*.execute-api.*.amazonaws.com"))];
-    let origin = must(Origin::parse(&spec, &OriginRules { allow, ..OriginRules::default() }, &[]));
-    Row {
-        key: format!("v{version}").into(),
-        whole: false,
-        state: RowState::Mapped(MappingSpec { origin, hidden: false, lifecycle: None }),
-    }
+    must(Origin::parse(&spec, &OriginRules { allow, ..OriginRules::default() }, &[]))
 }
 
 /// How a request asks for its version.
@@ -114,6 +127,14 @@ impl Head {
             Asks::Unknown => add(apiver, &format!("v{version}-none")),
         };
         Self { host, headers }
+    }
+
+    /// The same from this user, as `X-User` has it.
+    #[must_use]
+    pub fn of_user(mut self, user: usize) -> Self {
+        let user = must(HeaderValue::from_str(&format!("user-{user:08}")));
+        self.headers.insert(HeaderName::from_static("x-user"), user);
+        self
     }
 
     /// The router's view of it.

@@ -2,9 +2,10 @@
 
 use super::{
     Sticky,
+    draw::Drawn,
     row::{HeldArm, SplitRow, Way},
     seal::{COOKIE_LIFE, Pin, VERGE_OVERRIDE, is_subject, open_override},
-    subject::{ROOM, Subject},
+    subject::{Room, Subject},
 };
 use crate::{
     moment::Moment,
@@ -175,15 +176,15 @@ impl Scene<'_, '_> {
         {
             return Ok(picked);
         }
-        let mut room = [0; ROOM];
+        let mut room = None;
         let (subject, by) = self.subject(row, pin, &mut room);
         let subject = subject.bytes(&room);
         let mut out = 0_u32;
         let mut tripped = false;
         let mut dead = Dead::default();
         loop {
-            let mut best: Option<(usize, &HeldArm, f64)> = None;
-            for ((place, arm), weight) in row.arms().iter().enumerate().zip(row.weights(self.moment.now)) {
+            let mut best: Option<(usize, &HeldArm, Drawn)> = None;
+            for (place, arm, weight) in row.weighted(self.moment.now) {
                 if weight == 0 || out & (1 << place) != 0 {
                     continue;
                 }
@@ -191,9 +192,9 @@ impl Scene<'_, '_> {
                     tripped = true;
                     continue;
                 }
-                let score = arm.draw.score(weight, subject);
-                if best.is_none_or(|(_, _, highest)| score > highest) {
-                    best = Some((place, arm, score));
+                let drawn = arm.draw.drawn(weight, subject);
+                if best.is_none_or(|(_, _, highest)| drawn.beats(highest)) {
+                    best = Some((place, arm, drawn));
                 }
             }
             let Some((arm, held, _)) = best else { break };
@@ -218,15 +219,14 @@ impl Scene<'_, '_> {
 
     /// The arm of weight 0 that the client is pinned to.
     fn drained(&self, row: &SplitRow, pin: Pin<'_>, depth: usize) -> Option<Picked> {
-        let mut arms = row.arms().iter().enumerate().zip(row.weights(self.moment.now));
-        let ((arm, held), weight) = arms.find(|((_, arm), _)| arm.name().as_bytes() == pin.arm)?;
+        let (arm, held, weight) = row.weighted(self.moment.now).find(|(_, arm, _)| arm.name().as_bytes() == pin.arm)?;
         let out = weight > 0 || (!row.is_stable(arm) && self.moment.health.is_tripped(row, held));
         let mapping = if out { None } else { self.follow(held, depth).ok() }?;
         Some(Picked { arm, by: By::Pin, mapping })
     }
 
     /// Whom the choice is for.
-    fn subject<'a>(&'a self, row: &SplitRow, pin: Option<Pin<'a>>, room: &mut [u8; ROOM]) -> (Subject<'a>, By) {
+    fn subject<'a>(&'a self, row: &SplitRow, pin: Option<Pin<'a>>, room: &mut Room) -> (Subject<'a>, By) {
         for (place, sticky) in row.sticky().iter().enumerate() {
             let subject = match sticky {
                 Sticky::Signed => pin.map(|pin| Subject::Received(pin.subject)),

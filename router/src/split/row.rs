@@ -175,13 +175,19 @@ impl SplitRow {
 
     /// The weights at this time, arm by arm.
     pub fn weights(&self, now: UnixTime) -> impl Iterator<Item = u16> {
+        self.weighted(now).map(|(_, _, weight)| weight)
+    }
+
+    /// Its arms with their places, and their weights at this time.
+    #[inline]
+    pub(super) fn weighted(&self, now: UnixTime) -> impl Iterator<Item = (usize, &HeldArm, u16)> {
         let first = self.arms.first().map_or(0, |arm| arm.weight);
         let gain = self.ramp.as_ref().map_or(0, |ramp| ramp.gain(first, now));
         let last = self.arms.len().saturating_sub(1);
         self.arms.iter().enumerate().map(move |(place, arm)| match place {
-            0 => arm.weight.saturating_add(gain),
-            place if place == last => arm.weight.saturating_sub(gain),
-            _ => arm.weight,
+            0 => (place, arm, arm.weight.saturating_add(gain)),
+            place if place == last => (place, arm, arm.weight.saturating_sub(gain)),
+            _ => (place, arm, arm.weight),
         })
     }
 }

@@ -19,31 +19,36 @@ impl SipHash {
     }
 
     /// Adds one field: its length in four bytes, lowest first, and its bytes. So no two lists of fields look alike.
+    #[inline]
     pub(super) fn field(&mut self, bytes: &[u8]) {
-        self.write(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        self.add(u64::from(length), 4);
         self.write(bytes);
     }
 
+    #[inline]
     pub(super) fn write(&mut self, bytes: &[u8]) {
-        let mut bytes = bytes;
-        let held = (self.length % 8) as usize;
-        self.length = self.length.wrapping_add(bytes.len() as u64);
-        if held > 0 {
-            let (head, rest) = bytes.split_at_checked(8 - held).unwrap_or((bytes, &[]));
-            self.tail |= little(head) << (8 * held);
-            if head.len() + held < 8 {
-                return;
-            }
-            self.word(self.tail);
-            bytes = rest;
-        }
         let (words, rest) = bytes.as_chunks();
         for word in words {
-            self.word(u64::from_le_bytes(*word));
+            self.add(u64::from_le_bytes(*word), 8);
         }
-        self.tail = little(rest);
+        self.add(little(rest), rest.len() as u64);
     }
 
+    /// Adds so many bytes, at most eight: they are shifted behind those that are held, and none is looked at alone.
+    #[inline]
+    fn add(&mut self, bytes: u64, length: u64) {
+        let held = self.length % 8;
+        self.length = self.length.wrapping_add(length);
+        self.tail |= bytes << (8 * held);
+        if held + length >= 8 {
+            self.word(self.tail);
+            // What was shifted out. In two steps: with none held it is a shift by all 64 bits.
+            self.tail = (bytes >> 8) >> (56 - 8 * held);
+        }
+    }
+
+    #[inline]
     pub(super) fn finish(mut self) -> u64 {
         self.word(self.length << 56 | self.tail);
         let [_, _, v2, _] = &mut self.v;
@@ -52,6 +57,7 @@ impl SipHash {
         self.v.into_iter().fold(0, |sum, v| sum ^ v)
     }
 
+    #[inline]
     fn word(&mut self, word: u64) {
         let [.., v3] = &mut self.v;
         *v3 ^= word;
@@ -61,6 +67,7 @@ impl SipHash {
         *v0 ^= word;
     }
 
+    #[inline]
     fn round(&mut self) {
         let [mut v0, mut v1, mut v2, mut v3] = self.v;
         v0 = v0.wrapping_add(v1);
@@ -77,9 +84,18 @@ impl SipHash {
     }
 }
 
-/// At most eight bytes as a number, the first of them lowest.
+/// Less than eight bytes as a number, the first of them lowest.
+#[inline]
 fn little(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |word, b| word << 8 | u64::from(*b))
+    // The first and the last of them, where they overlap they agree.
+    let shift = |width: usize| 8 * (bytes.len() - width);
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << shift(4)
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        u64::from(u16::from_le_bytes(*first)) | u64::from(u16::from_le_bytes(*last)) << shift(2)
+    } else {
+        bytes.first().copied().map_or(0, u64::from)
+    }
 }
 
 #[cfg(test)]

@@ -34,16 +34,20 @@ pub(super) enum Subject<'a> {
 
 impl<'a> Subject<'a> {
     /// Its bytes, with the room it may have been written to.
-    pub(super) fn bytes(self, room: &'a [u8; ROOM]) -> &'a [u8] {
+    pub(super) fn bytes(self, room: &'a Room) -> &'a [u8] {
         match self {
             Self::Received(bytes) => bytes,
-            Self::Written(length) => room.get(..length).unwrap_or_default(),
+            Self::Written(length) => room.as_ref().and_then(|room| room.get(..length)).unwrap_or_default(),
         }
     }
 }
 
-/// Room for a subject that is not written in the request as it is.
-pub(super) const ROOM: usize = 256;
+/// Room for a subject that is not written in the request as it is; cleared only where one is written.
+pub(super) type Room = Option<[u8; 256]>;
+
+fn clear(room: &mut Room) -> &mut [u8; 256] {
+    room.insert([0; 256])
+}
 
 impl Sticky {
     /// Reads `header:NAME`, `cookie:NAME`, `query:NAME`, `claim:NAME`, `ip` or `cookie`.
@@ -92,19 +96,14 @@ impl Sticky {
     }
 
     /// What this request has of it; an empty value is none. The signed cookie is read elsewhere, with its seal.
-    pub(super) fn read<'a>(
-        &self,
-        request: &Request<'a>,
-        moment: &Moment<'_>,
-        room: &mut [u8; ROOM],
-    ) -> Option<Subject<'a>> {
+    pub(super) fn read<'a>(&self, request: &Request<'a>, moment: &Moment<'_>, room: &mut Room) -> Option<Subject<'a>> {
         let received = match self {
             Self::Header(name) => request.headers.get(name).map(|value| value.as_bytes().trim_ascii()),
             Self::Cookie(name) => cookie(request.headers, name),
             Self::Query(name) => parameter(request.query?, name),
             Self::Claim(name) => {
                 let authorization = request.headers.get(header::AUTHORIZATION)?;
-                let claim = claim::read(authorization.as_bytes(), name.as_bytes(), room)?;
+                let claim = claim::read(authorization.as_bytes(), name.as_bytes(), clear(room))?;
                 return Some(Subject::Written(claim.len()));
             }
             Self::Address => {
@@ -112,7 +111,7 @@ impl Sticky {
                     IpAddr::V4(address) => IpAddr::V4(address),
                     IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
                 };
-                return Some(Subject::Written(write_address(address, room)?.len()));
+                return Some(Subject::Written(write_address(address, clear(room))?.len()));
             }
             Self::Signed => None,
         };
@@ -152,7 +151,7 @@ mod tests {
         let request = Request { method: &Method::GET, host: "h", path: "/", query, headers: &headers };
         let mut moment = Moment::at(0);
         moment.client = Some("2001:db8:1:2:3:4:5:6".parse().unwrap());
-        let mut room = [0; ROOM];
+        let mut room = None;
         let found = Sticky::parse(sticky).unwrap().read(&request, &moment, &mut room);
         let found = found.map(|subject| subject.bytes(&room));
         assert_eq!(found.map(String::from_utf8_lossy).as_deref(), expected, "{sticky}");

@@ -20,8 +20,9 @@ fn draws_are_as_published() {
         ("2026-11", "alice", "464.823068933", "8290.026766829"),
         ("2026-11", "00000000000000000000000000000000", "1376.782093318", "120534.630719267"),
     ] {
-        let score =
-            |arm, weight| format!("{:.9}", Draw::new(salt, "orders", "v2", arm).score(weight, subject.as_bytes()));
+        let score = |arm, weight| {
+            format!("{:.9}", Draw::new(salt, "orders", "v2", arm).drawn(weight, subject.as_bytes()).score())
+        };
         assert_eq!((&*score("canary", 500), &*score("stable", 9500)), (canary, stable), "{salt} {subject}");
     }
 }
