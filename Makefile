@@ -77,8 +77,9 @@ bench: need ## The decision, per step and whole (benches/README.md)
 	$(CARGO) bench -p verge-benches --bench decision $(LOCKED)
 
 .PHONY: bench-peers
-bench-peers: need ## CPU per request, beside bare pingora, nginx and HAProxy (needs nginx, haproxy, wrk)
-	benches/peers.sh
+bench-peers: need ## CPU per request beside nginx, HAProxy, Envoy and bare pingora, into docs/performance.md (benches/README.md)
+	$(CARGO) build --release -p verge -p verge-benches --features verge-benches/bare --bins $(LOCKED)
+	python3 benches/peers --write
 
 .PHONY: fuzz
 fuzz: need ## Fuzz each target in fuzz/ for FUZZ_SECONDS (60); needs cargo-fuzz

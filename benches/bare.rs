@@ -1,8 +1,8 @@
 //! pingora itself, told to route by version: a header, a hash map, an origin. What Verge costs beyond this is Verge.
 //!
-//! `bare-pingora WRITES LISTEN ORIGIN plain` or `bare-pingora WRITES LISTEN ORIGIN tls CA`: versions `v1` to `v16` are
-//! served by `v1.example.com` to `v16.example.com`, all of them at `ORIGIN`, under `/prod`. `WRITES` is `all`, for every
-//! field that Verge writes into a request and an answer, or `least`, for none but `Host`.
+//! `bare-pingora LISTEN ORIGIN plain|tls CA VERSIONS`: `VERSIONS` versions, `v1` and so on, are served by
+//! `v1.example.com` and so on, all of them at `ORIGIN`, under `/prod`. It writes what
+//! Verge writes into requests and answers.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a bench that cannot be set up stops")]
 
@@ -25,8 +25,6 @@ struct Bare {
     domains: HashMap<HeaderValue, HeaderValue>,
     origin: SocketAddr,
     tls: bool,
-    /// Whether it writes what Verge writes.
-    all: bool,
 }
 
 /// What a client must not say to an origin, and Verge says instead.
@@ -65,9 +63,7 @@ impl ProxyHttp for Bare {
         if let Some(domain) = domain {
             upstream.insert_header(http::header::HOST, domain.clone())?;
         }
-        if self.all {
-            write_request(session, upstream)?;
-        }
+        write_request(session, upstream)?;
         let target = session.req_header().uri.path_and_query().map_or("/", |target| target.as_str());
         upstream.set_uri(Uri::try_from(format!("/prod{target}")).unwrap_or_default());
         Ok(())
@@ -79,11 +75,9 @@ impl ProxyHttp for Bare {
         answer: &mut ResponseHeader,
         _: &mut Self::CTX,
     ) -> Result<()> {
-        if self.all {
-            let version = session.req_header().headers.get("apiver").cloned();
-            answer.insert_header("api-version", version.unwrap_or(HeaderValue::from_static("none")))?;
-            answer.append_header(header::VARY, HeaderValue::from_static("Accept, APIVER"))?;
-        }
+        let version = session.req_header().headers.get("apiver").cloned();
+        answer.insert_header("api-version", version.unwrap_or(HeaderValue::from_static("none")))?;
+        answer.append_header(header::VARY, HeaderValue::from_static("Accept, APIVER"))?;
         Ok(())
     }
 }
@@ -122,23 +116,23 @@ fn write_request(session: &Session, upstream: &mut RequestHeader) -> Result<()> 
 fn main() {
     let mut arguments = env::args().skip(1);
     let mut next = |what: &str| arguments.next().unwrap_or_else(|| panic!("missing argument: {what}"));
-    let all = next("all or least") == "all";
     let (listen, origin) = (next("LISTEN"), next("ORIGIN").parse().unwrap());
     let tls = next("plain or tls") == "tls";
     let conf = ServerConf {
         threads: 1,
         work_stealing: false,
-        ca_file: tls.then(|| next("CA")),
+        ca_file: Some(next("CA")).filter(|_| tls),
         upstream_keepalive_pool_size: 512,
         ..ServerConf::default()
     };
+    let versions: usize = next("VERSIONS").parse().unwrap();
     let text = |text: String| HeaderValue::try_from(text).unwrap();
-    let domains = (1..=16).map(|n| (text(format!("v{n}")), text(format!("v{n}.example.com")))).collect();
+    let domains = (1..=versions).map(|n| (text(format!("v{n}")), text(format!("v{n}.example.com")))).collect();
 
     let mut server = Server::new_with_opt_and_conf(None, conf);
     server.bootstrap();
     let configuration: Arc<ServerConf> = server.configuration.clone();
-    let mut service = http_proxy_service(&configuration, Bare { domains, origin, tls, all });
+    let mut service = http_proxy_service(&configuration, Bare { domains, origin, tls });
     service.add_tcp(&listen);
     server.add_service(service);
     server.run_forever();
