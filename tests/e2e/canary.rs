@@ -9,7 +9,7 @@ use verge_tests::{
     node::{Node, Setup},
     origin::Behaviour,
     patience::eventually,
-    store::{Layout, Store},
+    store::{Door, Layout, Store},
 };
 
 /// Row `v2` with a canary at the second stage.
@@ -105,16 +105,7 @@ async fn a_canary_that_fails_is_out_on_its_node_and_then_on_the_other() {
     fleet.stages.v2.now_on("", Behaviour::answer(500, &[], "no"));
     let [one, two] = &fleet.nodes;
     // Only the first node has traffic, so only it can know.
-    let mut user = 0;
-    eventually("the trip on the node that saw it", async || {
-        let mut connection = one.connect().await;
-        for _ in 0..40 {
-            connection.ask(&ask(user)).await;
-            user += 1;
-        }
-        one.metric("verge_arm_state{api=\"orders\",version=\"v2\",arm=\"canary\",state=\"tripped\"}").await == 1.0
-    })
-    .await;
+    trip(one).await;
     assert_eq!(one.metric("verge_arm_trips_total").await, 1.0);
     assert!(arms(one, 0..100).await.iter().all(|arm| arm == "stable"));
     eventually("the trip on the other node", async || arms(two, 0..20).await.iter().all(|arm| arm == "stable")).await;
@@ -132,6 +123,56 @@ async fn a_canary_that_fails_is_out_on_its_node_and_then_on_the_other() {
     for node in &fleet.nodes {
         eventually("the canary is back", async || arms(node, 0..40).await.iter().any(|arm| arm == "canary")).await;
     }
+}
+
+/// Asks until the node's breaker takes the canary out.
+async fn trip(node: &Node) {
+    let mut user = 0;
+    eventually("the trip on the node that saw it", async || {
+        let mut connection = node.connect().await;
+        for _ in 0..40 {
+            connection.ask(&ask(user)).await;
+            user += 1;
+        }
+        node.metric("verge_arm_state{api=\"orders\",version=\"v2\",arm=\"canary\",state=\"tripped\"}").await == 1.0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_trip_is_written_when_a_store_that_was_away_is_back() {
+    let breaker = format!("[canary]\nsample = 20\nwindow = \"10s\"\n{API}");
+    let fleet = Fleet::start(Layout::Verge, split(5000, json!({})), &breaker).await;
+    fleet.stages.v2.now_on("", Behaviour::answer(500, &[], "no"));
+    let [one, two] = &fleet.nodes;
+    fleet.store.set_door(Door::Failing { status: 400, error: "ProvisionedThroughputExceededException" });
+    trip(one).await;
+    one.has_said("the trip is not in the table yet").await;
+    assert_eq!(one.metric("verge_arm_trips_unshared_total").await, 0.0, "it is not given up");
+
+    fleet.stages.v2.now_on("", Behaviour::Echo);
+    fleet.store.set_door(Door::Open);
+    eventually("the trip on the other node", async || arms(two, 0..20).await.iter().all(|arm| arm == "stable")).await;
+}
+
+#[tokio::test]
+async fn a_canary_is_watched_on_when_stable_changes() {
+    let breaker = format!("[canary]\nsample = 20\nwindow = \"1h\"\n{API}");
+    let fleet = Fleet::start(Layout::Verge, split(5000, json!({})), &breaker).await;
+    let node = &fleet.nodes[0];
+    arms(node, 0..400).await;
+    let mut row = split(5000, json!({}));
+    row["split"][1]["base_path"] = json!("/next");
+    fleet.put(&row, 1);
+    eventually("the new stable", async || node.metric("verge_table_generation").await == 1.0).await;
+    let before = canaries(&arms(node, 0..400).await).len() as u64;
+    // Both rounds are within the window: what the arm did beside the old stable is not forgotten.
+    eventually("all requests of the arm in its window", async || {
+        let page = node.ask_admin("/canary").await.json();
+        let canary = page["arms"].as_array().unwrap().iter().find(|arm| arm["arm"] == "canary").unwrap().clone();
+        canary["requests"].as_u64() == Some(2 * before)
+    })
+    .await;
 }
 
 #[tokio::test]

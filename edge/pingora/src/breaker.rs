@@ -53,7 +53,7 @@ struct Arm {
     name: Box<str>,
     /// The fingerprint of the arm it is compared with; its own where it is stable itself.
     stable: u64,
-    tallies: Box<[Tally]>,
+    tallies: Arc<[Tally]>,
 }
 
 impl Arm {
@@ -119,21 +119,23 @@ impl Breakers {
             }
             for arm in row.arms() {
                 let fingerprint = arm.fingerprint();
-                let known = before.get(&fingerprint).filter(|known| known.stable == stable).cloned();
-                let new = || Arc::new(self.arm(row, arm, stable));
-                arms.insert(fingerprint, known.unwrap_or_else(new));
+                let known = before.get(&fingerprint);
+                let same = known.filter(|known| known.stable == stable).cloned();
+                // Compared with another stable now, it is still the arm it was: its counters go on.
+                let tallies = || known.map(|known| known.tallies.clone());
+                arms.insert(fingerprint, same.unwrap_or_else(|| Arc::new(self.arm(row, arm, stable, tallies()))));
             }
         }
         self.arms.store(Arc::new(arms));
     }
 
-    fn arm(&self, row: &SplitRow, arm: &HeldArm, stable: u64) -> Arm {
+    fn arm(&self, row: &SplitRow, arm: &HeldArm, stable: u64, tallies: Option<Arc<[Tally]>>) -> Arm {
         Arm {
             api: row.api().name().into(),
             row: row.key().into(),
             name: arm.name().into(),
             stable,
-            tallies: (0..self.threads).map(|_| Tally::default()).collect(),
+            tallies: tallies.unwrap_or_else(|| (0..self.threads).map(|_| Tally::default()).collect()),
         }
     }
 }

@@ -2,8 +2,12 @@
 
 use super::{Breakers, watch::Tripped};
 use arc_swap::ArcSwap;
-use std::sync::Arc;
-use verge_mappings::{Expect, Store, StoreError, Trip};
+use std::{sync::Arc, time::Duration};
+use verge_mappings::{Expect, LoadError, Store, StoreError, Trip};
+
+/// Attempts to write a trip: the last one comes about two minutes after the first.
+const ATTEMPTS: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Finds the table that an API's rows are written to; a reload replaces it.
 pub(crate) struct Stores(ArcSwap<Find>);
@@ -26,20 +30,29 @@ impl Stores {
 }
 
 impl Breakers {
-    /// Writes a trip. Without the permission, or the store, this node protects itself alone, and says so.
+    /// Writes a trip, again where the store is only away for a while. Without the permission, or where the store stays away,
+    /// this node protects itself alone, and says so.
     pub(super) async fn share(self: Arc<Self>, stores: Arc<Stores>, tripped: Tripped) {
         let Tripped { api, row, trip } = &tripped;
         let Some(store) = stores.find(api) else {
             return self.alone(&tripped, &"the table is a file, which nodes do not write");
         };
-        match put(&*store, api, row, trip).await {
-            Ok(()) => tracing::info!(
-                api = &**api,
-                version = &**row,
-                arm = trip.arm,
-                "the trip is in the table: all nodes follow"
-            ),
-            Err(error) => self.alone(&tripped, &error),
+        let (api, version, arm) = (&**api, &**row, &*trip.arm);
+        let mut pause = FIRST_PAUSE;
+        for attempt in 1.. {
+            match put(&*store, api, version, trip).await {
+                Ok(()) => return tracing::info!(api, version, arm, "the trip is in the table: all nodes follow"),
+                Err(error) if attempt < ATTEMPTS && may_pass(&error) => {
+                    tracing::warn!(api, version, arm, attempt, "the trip is not in the table yet: {error}");
+                }
+                Err(error) => return self.alone(&tripped, &error),
+            }
+            tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+            pause *= 2;
+            // An operator may have given the arm another chance in the meantime.
+            if !self.out.load().contains(&trip.of) {
+                return;
+            }
         }
     }
 
@@ -52,6 +65,18 @@ impl Breakers {
             arm = trip.arm,
             "the trip holds on this node alone, for it cannot be written to the table: {reason}"
         );
+    }
+}
+
+/// Whether the same may work a little later.
+fn may_pass(error: &StoreError) -> bool {
+    use LoadError::{Failed, Throttled, Timeout, Unreachable};
+    match error {
+        StoreError::Load(error) => {
+            matches!(error, Failed { .. } | Throttled { .. } | Timeout { .. } | Unreachable { .. })
+        }
+        StoreError::Conflict { .. } => true,
+        StoreError::Absent { .. } | StoreError::Unfit { .. } => false,
     }
 }
 
