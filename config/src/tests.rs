@@ -696,6 +696,10 @@ fn a_source_or_policy_that_lacks_something_is_refused() {
         "line 9: api[0].version.unknown: `newest` is none of `reject`, `forward` and `back`",
     );
     check_api(
+        "status.unknown_host = 404\n",
+        "line 9: api[0].status.unknown_host: `unknown_host` takes no status here: it is said where no API is found, so that none has a say in it",
+    );
+    check_api(
         "version.scheme = \"calver\"\n",
         "line 9: api[0].version.scheme: `calver` is no version scheme; there are `label`, `semver` and `date`",
     );

@@ -87,13 +87,15 @@ pub(crate) fn resolve<'r>(
     let neutral = !api.neutral().is_empty() && is_neutral(request, segment, part);
     let mut heard = Heard { stated: None, accepted: Accepted::NONE };
     let decided = decide(request, reads_accept, segment, &at, witness, &mut heard);
-    let lives = |decided: &Result<(RowId, Source), _>| match decided {
-        Ok((row, source)) => *source != Source::Missing && part.lives(*row, now),
-        Err(_) => false,
+    // Where no version is needed, one that cannot answer is none. What is refused, or contradicts itself, stays so.
+    let is_none = |decided: &Result<(RowId, Source), Unresolved<'_>>| match decided {
+        Ok((row, source)) => *source == Source::Missing || !part.lives(*row, now),
+        Err(no) => !matches!(no.reason, Reason::AmbiguousVersion | Reason::NotAcceptable),
     };
     let decided = match decided {
-        // Where no version is needed, one that cannot answer is none.
-        decided if neutral && !lives(&decided) => choose_neutral(&at, witness).map(|row| (row, Source::Missing)),
+        decided if neutral && is_none(&decided) => {
+            choose_neutral(request, &at, witness).map(|row| (row, Source::Missing))
+        }
         decided => decided,
     };
     let (row, source, fell) = match decided {

@@ -3,6 +3,7 @@
 mod address;
 mod answer;
 mod back;
+mod crumbs;
 mod target;
 mod vary;
 
@@ -21,6 +22,7 @@ use address::address_value;
 pub(crate) use address::write_address;
 use alloc::{boxed::Box, string::String, sync::Arc};
 use core::net::IpAddr;
+use crumbs::drop_own_cookies;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use target::rewrite_target;
 
@@ -218,6 +220,7 @@ impl Forward {
         for name in nominated(headers) {
             edits.remove_hop_by_hop(&name);
         }
+        drop_own_cookies(edits);
         edits.set(header::HOST, self.origin().host().clone());
         if let Some(value) = hop.client.and_then(address_value) {
             edits.set(X_FORWARDED_FOR, value);

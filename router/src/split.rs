@@ -19,6 +19,7 @@ pub use health::Health;
 pub use pick::{By, Choice};
 pub(crate) use pick::{Dead, pick};
 pub use ramp::Ramp;
+pub(crate) use row::COOKIE_PREFIX;
 pub use row::{HeldArm, SplitRow};
 pub use seal::Seal;
 pub use subject::Sticky;

@@ -39,9 +39,13 @@ const TABLE: &str = r#"{"Items": [
 
 /// What `verge explain --json` says of a request.
 fn explain(words: &[&str]) -> Json {
+    explain_by(CONFIG, words)
+}
+
+fn explain_by(config: &str, words: &[&str]) -> Json {
     let scratch = Scratch::new();
     scratch.write("table.json", TABLE);
-    let config = scratch.write("verge.toml", CONFIG);
+    let config = scratch.write("verge.toml", config);
     let output = Command::new(env!("CARGO_BIN_EXE_verge"))
         .args(["explain", "--json", "-c"])
         .arg(config)
@@ -121,4 +125,52 @@ fn a_split_says_which_arm_and_why_and_chance_can_be_made_again() {
     let arms: Vec<String> = (0..8).map(by_id).collect();
     assert!(arms.contains(&"canary".to_owned()) && arms.contains(&"stable".to_owned()), "{arms:?}");
     assert_eq!(arms, (0..8).map(by_id).collect::<Vec<_>>());
+}
+
+#[test]
+fn cross_origin_requests_and_preflights_are_explained() {
+    let config = format!("{CONFIG}[api.cors]\norigins = [\"https://*.example.com\"]\nheaders = [\"x-trace\"]\n");
+    let asks = |origin: &'static str| ["-H", origin, "-H", "Access-Control-Request-Method: GET"];
+    let preflight =
+        |origin| explain_by(&config, &[&["-X", "OPTIONS", "http://api.example.org/"], &asks(origin)[..]].concat());
+    let field = |said: &Json, name: &str| {
+        let fields = said["response_headers"].as_array().unwrap().clone();
+        fields.into_iter().find(|field| field[0] == name).map(|field| field[1].as_str().unwrap().to_owned())
+    };
+
+    let allowed = preflight("Origin: https://app.example.com");
+    assert_eq!((&allowed["status"], &allowed["code"]), (&204.into(), &"preflight".into()), "{allowed:#}");
+    assert!(has(&allowed, "a CORS preflight: it carries no version, and is answered here"), "{allowed:#}");
+    assert!(has(&allowed, "`https://app.example.com`"), "{allowed:#}");
+    assert_eq!(field(&allowed, "access-control-allow-origin").as_deref(), Some("https://app.example.com"));
+    assert!(field(&allowed, "access-control-allow-headers").unwrap().contains("APIVER"), "{allowed:#}");
+
+    let denied = preflight("Origin: https://app.example.com.evil");
+    assert_eq!(denied["status"], 204, "{denied:#}");
+    assert_eq!(field(&denied, "access-control-allow-origin"), None, "{denied:#}");
+
+    let actual =
+        explain_by(&config, &["http://api.example.org/", "-H", "APIVER: 1", "-H", "Origin: https://app.example.com"]);
+    assert_eq!(actual["outcome"], "forward", "{actual:#}");
+    assert!(field(&actual, "access-control-expose-headers").unwrap().contains("api-version"), "{actual:#}");
+    assert!(field(&actual, "vary").unwrap().contains("Origin"), "{actual:#}");
+}
+
+#[test]
+fn without_a_policy_a_preflight_is_explained_as_one_without_a_version() {
+    let config = CONFIG.replace("unknown = \"back\"", "preflight = \"1\"");
+    let words = [
+        "-X",
+        "OPTIONS",
+        "http://api.example.org/",
+        "-H",
+        "Origin: https://a.example",
+        "-H",
+        "Access-Control-Request-Method: GET",
+    ];
+    let said = explain_by(&config, &words);
+    assert_eq!((&said["outcome"], &said["version"]), (&"forward".into(), &"1.4.2".into()), "{said:#}");
+    assert!(has(&said, "no version is asked for"), "{said:#}");
+    let nowhere = explain(&words);
+    assert_eq!((&nowhere["status"], &nowhere["code"]), (&204.into(), &"preflight".into()), "{nowhere:#}");
 }

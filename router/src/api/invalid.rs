@@ -83,6 +83,9 @@ pub enum InvalidApi {
         /// As written.
         status: u16,
     },
+    /// A status for what no API has a say in.
+    #[error("`unknown_host` takes no status here: it is said where no API is found, so that none has a say in it")]
+    StatusOfNoApi,
     /// A status for no reason.
     #[error("`{}` is no rejection code", .0.escape_debug())]
     Code(String),

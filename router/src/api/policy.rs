@@ -236,9 +236,12 @@ pub fn parse_header(text: &str) -> Result<HeaderName, InvalidApi> {
 /// Reads one entry of `status`: a code and a number.
 ///
 /// # Errors
-/// An unknown code, or a status that is no error.
+/// An unknown code, one that no API has a say in, or a status that is no error.
 pub fn parse_status(code: &str, status: u16) -> Result<(Reason, StatusCode), InvalidApi> {
     let reason = Reason::from_code(code).ok_or_else(|| InvalidApi::Code(code.to_owned()))?;
+    if reason == Reason::UnknownHost {
+        return Err(InvalidApi::StatusOfNoApi);
+    }
     match StatusCode::from_u16(status) {
         Ok(value) if reason.is_configurable() && (400..600).contains(&status) => Ok((reason, value)),
         _ => Err(InvalidApi::Status { code: reason.code(), status }),

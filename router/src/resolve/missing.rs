@@ -2,7 +2,7 @@
 
 use super::{
     Unresolved,
-    accepted::Accepted,
+    accepted::{Accepted, read_accept},
     lookup::{Against, Looked, look_up_value},
 };
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     rejection::Reason,
     request::Request,
     table::RowId,
+    version::Source,
     witness::{Fact, Witness},
 };
 
@@ -39,14 +40,29 @@ pub(super) fn choose_default<'r>(
     }
 }
 
-/// The version that answers where none is needed.
+/// The version that answers where none is needed. It may not be refused: what the client does not accept is no answer,
+/// wherever it asks.
 #[cold]
-pub(super) fn choose_neutral<'r>(at: &Against<'_>, witness: &mut impl Witness) -> Result<RowId, Unresolved<'r>> {
+pub(super) fn choose_neutral<'r>(
+    request: &Request<'_>,
+    at: &Against<'_>,
+    witness: &mut impl Witness,
+) -> Result<RowId, Unresolved<'r>> {
     witness.saw(Fact::Neutral);
+    // Whatever led here may have ended before `Accept` was read.
+    let mut accepted = Accepted::NONE;
+    if at.part.api().reads(Source::Accept) {
+        read_accept(request, at, &mut (), &mut accepted);
+    }
+    let accepts_nothing = accepted.wildcard_refused && !accepted.others && accepted.named().next().is_none();
+    if accepts_nothing {
+        return Err(Unresolved::new(Reason::NotAcceptable, None));
+    }
     // Checked when the API was read: there is one.
     let version = at.part.api().neutral_version().unwrap_or_default();
     witness.saw(Fact::Default(version));
     match look_up_value(version.as_bytes(), at) {
+        Looked::Row(row) if accepted.refuses(row, at) => Err(Unresolved::new(Reason::NotAcceptable, None)),
         Looked::Row(row) => Ok(row),
         _ => Err(Unresolved::new(Reason::UnknownVersion, None)),
     }

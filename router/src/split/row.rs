@@ -251,10 +251,13 @@ fn fingerprint(api: &str, key: &str, salt: &str, arm: &super::Arm) -> u64 {
     hash.finish()
 }
 
+/// How the names of Verge's own cookies begin. No origin sees one.
+pub(crate) const COOKIE_PREFIX: &str = "__Host-verge-";
+
 /// One cookie for each row, whatever characters its key has.
 fn cookie_name(api: &str, key: &str) -> Box<str> {
     let mut hash = SipHash::new();
     hash.field(api.as_bytes());
     hash.field(key.as_bytes());
-    format!("__Host-verge-{:08x}", hash.finish() >> 32).into()
+    format!("{COOKIE_PREFIX}{:08x}", hash.finish() >> 32).into()
 }
