@@ -10,7 +10,10 @@ use crate::{
 };
 use http::StatusCode;
 use verge_router::{
-    api::{self, Advertise, ApiDraft, ApiPath, HostPattern, HostVersion, InvalidApi, Missing, Scheme, Unknown, Vendor},
+    api::{
+        self, Advertise, ApiDraft, ApiPath, HostPattern, HostVersion, InvalidApi, Missing, PinDraft, Scheme, Unknown,
+        Vendor,
+    },
     origin::DomainPattern,
     rejection::Reason,
     version::Source,
@@ -78,6 +81,7 @@ fn read_draft(section: &mut Section<'_>) -> ApiDraft {
         status: section.section("status").map(|status| read_statuses(&status)),
         advertise: section.entry("advertise").and_then(|entry| entry.list(Advertise::parse)),
         cors: section.section("cors").map(cors::read),
+        pin: section.section("pin").map(read_pin),
         ..ApiDraft::default()
     };
     if let Some(mut version) = section.section("version") {
@@ -97,12 +101,39 @@ fn read_draft(section: &mut Section<'_>) -> ApiDraft {
         if reads_host && !version.has("host") {
             version.refuse_at("read", InvalidApi::NoHostPattern.to_string());
         }
-        let answered = version.has("neutral_version") || matches!(draft.missing, Some(Missing::Version(_)));
+        let unpinned = draft.pin.as_ref().and_then(|pin| pin.unpinned.as_ref());
+        let default = if draft.missing == Some(Missing::Pin) { unpinned } else { draft.missing.as_ref() };
+        let answered = version.has("neutral_version") || matches!(default, Some(Missing::Version(_)));
         if draft.neutral.is_some() && !answered {
             version.refuse_at("neutral", InvalidApi::NeutralWithoutVersion.to_string());
         }
+        if draft.missing == Some(Missing::Pin) && draft.pin.as_ref().is_none_or(|pin| pin.subject.is_none()) {
+            version.refuse_at("missing", InvalidApi::PinWithoutSubject.to_string());
+        }
+        if draft.preflight == Some(Missing::Pin) {
+            version.refuse_at("preflight", InvalidApi::PinnedPreflight.to_string());
+        }
         version.close();
     }
+    if draft.pin.is_some() && !matches!(draft.missing, None | Some(Missing::Pin)) {
+        section.refuse_at("pin", InvalidApi::PinUnused.to_string());
+    }
+    draft
+}
+
+/// `[api.pin]`: whom pins are for, and what those get that have none.
+fn read_pin(mut section: Section<'_>) -> PinDraft {
+    let subject = section.need("subject", "`subject = [\"claim:sub\"]`");
+    let draft = PinDraft {
+        subject: subject.and_then(|entry| filled(&entry, api::parse_subject, "say who a consumer is")),
+        unpinned: section.entry("unpinned").and_then(|entry| {
+            entry.parse(|text| match Missing::parse(text) {
+                Ok(Missing::Pin) => Err(InvalidApi::UnpinnedIsPinned),
+                read => read,
+            })
+        }),
+    };
+    section.close();
     draft
 }
 

@@ -3,6 +3,7 @@
 mod api;
 mod base64;
 mod fields;
+mod pin;
 mod row;
 mod split;
 mod trip;
@@ -11,6 +12,7 @@ mod value;
 pub use api::read_api;
 pub(crate) use fields::Fields;
 pub use fields::InvalidRow;
+pub use pin::{PIN, StoredPin};
 pub(crate) use row::{read_key, read_state};
 pub use row::{read_row, write_row};
 pub use trip::{Trip, Trips};

@@ -25,12 +25,16 @@ pub mod cache;
 #[cfg(feature = "cache")]
 pub mod control;
 #[cfg(feature = "cache")]
+pub mod pins;
+#[cfg(feature = "cache")]
 pub mod snapshot;
 
 #[cfg(feature = "cache")]
 pub use crate::cache::{DemandStatus, Feed, Held, LiveTable, Refreshed, SourceStatus, Status};
-pub use crate::item::{InvalidRow, Item, Layout, Trip, Trips, Value};
+pub use crate::item::{InvalidRow, Item, Layout, PIN, StoredPin, Trip, Trips, Value};
 pub use crate::parse::{InvalidItem, Part, Scope, parse_all};
+#[cfg(feature = "cache")]
+pub use crate::pins::{ConsumerPins, PinSource, PinStatus, pin_key};
 #[cfg(feature = "cache")]
 pub use crate::snapshot::SnapshotFile;
 #[cfg(feature = "dynamodb")]

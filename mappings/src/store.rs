@@ -48,7 +48,7 @@ pub trait Store: Source {
     /// The table cannot be described, or its keys are those of no known layout.
     async fn layout(&self) -> Result<Layout, StoreError>;
 
-    /// All items, Verge's own among them, read consistently, ordered by API and key.
+    /// All items, Verge's own but pins among them, read consistently, ordered by API and key.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -59,6 +59,12 @@ pub trait Store: Source {
     /// # Errors
     /// The store cannot be read.
     async fn get(&self, api: &str, key: &str) -> Result<Option<Item>, StoreError>;
+
+    /// An API's pins, read consistently, ordered by key: they are in no listing, for there may be millions.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn pins(&self, api: &str) -> Result<Vec<Item>, StoreError>;
 
     /// Puts an item in whole, and returns it as stored. `who` goes to `updated_by`.
     ///

@@ -7,6 +7,7 @@ mod advertise;
 mod draft;
 mod invalid;
 mod methods;
+mod pins;
 mod place;
 mod policy;
 mod sources;
@@ -15,6 +16,7 @@ pub use advertise::Advertise;
 pub use draft::ApiDraft;
 pub use invalid::InvalidApi;
 pub use methods::{Methods, parse_method};
+pub use pins::{PinDraft, PinPolicy, parse_subject};
 pub use place::{ApiPath, HostPattern, MAX_HOST};
 pub use policy::{DEFAULT_HEADER, Missing, Scheme, Unknown, Vendor, parse_header, parse_status, parse_version};
 pub(crate) use sources::Sources;
@@ -40,6 +42,7 @@ pub struct Api {
     host: Option<HostVersion>,
     scheme: Scheme,
     missing: Missing,
+    pins: Option<PinPolicy>,
     unknown: Unknown,
     neutral: Vec<ApiPath>,
     neutral_version: Option<Box<str>>,
@@ -138,6 +141,25 @@ impl Api {
         &self.missing
     }
 
+    /// Whom pins are for: where the missing-version policy is [`Missing::Pin`], and only there.
+    #[must_use]
+    pub fn pins(&self) -> Option<&PinPolicy> {
+        self.pins.as_ref()
+    }
+
+    /// The version that answers where none is asked for and no pin says another.
+    #[must_use]
+    pub fn default_version(&self) -> Option<&str> {
+        match (&self.missing, &self.pins) {
+            (Missing::Version(version), _) => Some(version),
+            (Missing::Pin, Some(pins)) => match pins.unpinned() {
+                Missing::Version(version) => Some(version),
+                Missing::Reject | Missing::Pin => None,
+            },
+            (Missing::Reject | Missing::Pin, _) => None,
+        }
+    }
+
     /// Unknown-version policy.
     #[must_use]
     pub fn unknown(&self) -> Unknown {
@@ -153,10 +175,7 @@ impl Api {
     /// The version that answers there: an explicit one, or that of the missing-version policy.
     #[must_use]
     pub fn neutral_version(&self) -> Option<&str> {
-        match (&self.neutral_version, &self.missing) {
-            (Some(version), _) | (None, Missing::Version(version)) => Some(version),
-            (None, Missing::Reject) => None,
-        }
+        self.neutral_version.as_deref().or_else(|| self.default_version())
     }
 
     /// The methods it takes; `None`: any.
@@ -170,7 +189,7 @@ impl Api {
     pub fn preflight(&self) -> Option<&str> {
         match &self.preflight {
             Missing::Version(version) => Some(version),
-            Missing::Reject => None,
+            Missing::Reject | Missing::Pin => None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     UnixTime,
+    pin::Pins,
     split::{Health, Seal},
 };
 use core::net::IpAddr;
@@ -18,6 +19,8 @@ pub struct Moment<'m> {
     pub request_id: &'m [u8],
     /// The state of breakers.
     pub health: &'m dyn Health,
+    /// What is known of consumers' pins.
+    pub pins: &'m dyn Pins,
     /// The operator's key, where there is one: without it nothing that is signed is believed, and no cookie is set.
     pub seal: Option<&'m dyn Seal>,
     /// Whether overrides are configured at all: only then are they read, and do answers vary by them.
@@ -30,6 +33,15 @@ impl Moment<'_> {
     /// This time, and nothing else known.
     #[must_use]
     pub const fn at(now: UnixTime) -> Self {
-        Self { now, client: None, request_id: b"", health: &(), seal: None, overridable: false, is_tester: false }
+        Self {
+            now,
+            client: None,
+            request_id: b"",
+            health: &(),
+            pins: &(),
+            seal: None,
+            overridable: false,
+            is_tester: false,
+        }
     }
 }

@@ -11,6 +11,7 @@ mod stated;
 use crate::{
     UnixTime,
     api::Unknown,
+    moment::Moment,
     rejection::Reason,
     request::{Present, Request},
     table::{ApiTable, Found, Refused, RowId},
@@ -68,10 +69,10 @@ pub(crate) fn resolve<'r>(
     request: &Request<'r>,
     present: Present,
     part: &ApiTable,
-    now: UnixTime,
+    moment: &Moment<'_>,
     witness: &mut impl Witness,
 ) -> Result<Resolved, Unresolved<'r>> {
-    let api = part.api();
+    let (api, now) = (part.api(), moment.now);
     let reads_accept = present.accept && api.reads(Source::Accept);
     // Room for what is refused by range, where there are ranges.
     let mut room;
@@ -86,10 +87,10 @@ pub(crate) fn resolve<'r>(
     let segment = if api.reads(Source::Path) { path_version(request, &at) } else { None };
     let neutral = !api.neutral().is_empty() && is_neutral(request, segment, part);
     let mut heard = Heard { stated: None, accepted: Accepted::NONE };
-    let decided = decide(request, reads_accept, segment, &at, witness, &mut heard);
+    let decided = decide(request, reads_accept, segment, &at, moment, witness, &mut heard);
     // Where no version is needed, one that cannot answer is none. What is refused, or contradicts itself, stays so.
     let is_none = |decided: &Result<(RowId, Source), Unresolved<'_>>| match decided {
-        Ok((row, source)) => *source == Source::Missing || !part.lives(*row, now),
+        Ok((row, source)) => matches!(source, Source::Missing | Source::Pin) || !part.lives(*row, now),
         Err(no) => !matches!(no.reason, Reason::AmbiguousVersion | Reason::NotAcceptable),
     };
     let decided = match decided {
@@ -129,6 +130,7 @@ fn decide<'r>(
     reads_accept: bool,
     segment: Option<&'r str>,
     at: &Against<'_>,
+    moment: &Moment<'_>,
     witness: &mut impl Witness,
     heard: &mut Heard<'r>,
 ) -> Result<(RowId, Source), Unresolved<'r>> {
@@ -149,7 +151,7 @@ fn decide<'r>(
     }
     match choose_range(&heard.accepted, request, at)? {
         Some(row) => Ok((row, Source::Accept)),
-        None => Ok((choose_default(&heard.accepted, request, at, witness)?, Source::Missing)),
+        None => choose_default(&heard.accepted, request, at, moment, witness),
     }
 }
 
@@ -196,7 +198,7 @@ fn asked_text<'r>(
     source: Source,
 ) -> Option<&'r [u8]> {
     match (source, &heard.stated) {
-        (Source::Missing, _) => None,
+        (Source::Missing | Source::Pin, _) => None,
         (_, Some(stated)) => Some(stated.text),
         (_, None) => {
             let asked = heard.accepted.named().find(|candidate| candidate.looked == Looked::Row(row))?;

@@ -77,7 +77,7 @@ fn decide(
         return Err(reject_for(Reason::NoTable, part.api()));
     }
     let resolved =
-        resolve::resolve(request, present, part, now, witness).map_err(|no| reject(no, request, part, now))?;
+        resolve::resolve(request, present, part, moment, witness).map_err(|no| reject(no, request, part, now))?;
     let (mapping, choice) = match part.get(resolved.row) {
         Some(Found::Good(Good::Mapping(mapping))) => (mapping.clone(), None),
         Some(Found::Good(Good::Split(row))) => {

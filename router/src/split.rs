@@ -23,6 +23,7 @@ pub(crate) use row::COOKIE_PREFIX;
 pub use row::{HeldArm, SplitRow};
 pub use seal::Seal;
 pub use subject::Sticky;
+pub(crate) use subject::{Room, Subject};
 
 use crate::origin::Origin;
 use alloc::{borrow::ToOwned, boxed::Box, string::String, vec::Vec};

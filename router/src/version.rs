@@ -21,6 +21,8 @@ pub enum Source {
     Host,
     /// Nowhere: the missing-version policy chose.
     Missing,
+    /// Nowhere: the consumer is pinned to it.
+    Pin,
 }
 
 impl Source {
@@ -37,6 +39,7 @@ impl Source {
             Self::Path => "path",
             Self::Host => "host",
             Self::Missing => "missing",
+            Self::Pin => "pin",
         }
     }
 

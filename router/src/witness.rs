@@ -3,6 +3,7 @@
 use crate::{
     api::{Api, Methods, Unknown},
     cors::Cors,
+    pin::Pinned,
     split::{By, SplitRow},
     version::{Source, accept::Range},
 };
@@ -42,6 +43,15 @@ pub enum Fact<'a> {
     Fell(Unknown),
     /// The policy names this version.
     Default(&'a str),
+    /// Pins decide, and this is what is known of the consumer that the request names.
+    Consumer(Option<&'a [u8]>, &'a Pinned),
+    /// The consumer is pinned to this version; by an upgrade, or as before.
+    PinnedTo {
+        /// The version, range or alias.
+        version: &'a str,
+        /// Whether an upgrade says so.
+        upgraded: bool,
+    },
     /// The row that answers.
     Resolved {
         /// Where the version was read.

@@ -84,6 +84,7 @@ fn decide(case: &Case, table: &MappingTable) -> Observed {
     let moment = Moment {
         client: CLIENT.parse().ok(),
         request_id: REQUEST_ID.as_bytes(),
+        pins: &*case.fixture,
         ..Moment::at(case.now.unwrap_or(ANY_TIME))
     };
     let decision = route(&request, table, &moment, &mut ());

@@ -61,6 +61,8 @@ struct Live<'a> {
     node: Node,
     secure: Origin,
     clear: Origin,
+    /// Whether consumers are pinned.
+    pins: bool,
 }
 
 impl<'a> Live<'a> {
@@ -102,7 +104,9 @@ impl<'a> Live<'a> {
             let read = async || node.metric("verge_table_refreshes_total").await >= before + files;
             eventually("the second reading", read).await;
         }
-        Self { authority, node, secure, clear }
+        let pins =
+            fixture.items.iter().any(|item| item["version"].as_str().is_some_and(|key| key.starts_with("#pin#")));
+        Self { authority, node, secure, clear, pins }
     }
 
     async fn run(&self, case: &Case) -> Observed {
@@ -119,7 +123,17 @@ impl<'a> Live<'a> {
             self.node.connect().await
         };
         connection.send(bytes(case)).await;
-        let Some(answer) = connection.answer_to(case.method.as_str()).await else { return Observed::default() };
+        let Some(mut answer) = connection.answer_to(case.method.as_str()).await else { return Observed::default() };
+        if self.pins && code(&answer) == Some("no_table") {
+            // The first request of a consumer has its pin loaded.
+            eventually("the consumer's pin", async || {
+                let mut connection = self.node.connect().await;
+                connection.send(bytes(case)).await;
+                answer = connection.answer_to(case.method.as_str()).await.unwrap();
+                code(&answer) != Some("no_table")
+            })
+            .await;
+        }
         let mut seen = self.secure.seen().split_off(secure);
         let over_tls = !seen.is_empty();
         seen.extend(self.clear.seen().split_off(clear));
@@ -159,6 +173,10 @@ impl Live<'_> {
         .await;
         source
     }
+}
+
+fn code(answer: &Answer) -> Option<&str> {
+    answer.field("verge-reason")
 }
 
 /// What the client saw.

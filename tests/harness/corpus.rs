@@ -12,7 +12,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::{collections::BTreeMap, sync::Arc};
-use verge_router::UnixTime;
+use verge_mappings::{Item, PIN, StoredPin};
+use verge_router::{Pinned, Pins, UnixTime};
 
 /// One request and what must come of it.
 #[derive(Debug, Clone)]
@@ -84,6 +85,19 @@ impl Fixture {
     #[must_use]
     pub fn document(&self) -> String {
         format!("{PREAMBLE}\n{}", self.config)
+    }
+}
+
+/// Its items say what consumers are pinned to.
+impl Pins for Fixture {
+    fn pinned(&self, api: &str, subject: &[u8]) -> Pinned {
+        let key = format!("{PIN}{}", String::from_utf8_lossy(subject));
+        let pin = self.items.iter().find(|item| item["api"] == api && item["version"] == *key);
+        match pin.map(|item| StoredPin::read(&Item::from_json(item).unwrap())) {
+            None => Pinned::Nowhere,
+            Some(Ok(stored)) => Pinned::To(stored.pin.into()),
+            Some(Err(_)) => Pinned::Unreadable,
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use std::{
 };
 use telemetry::{CanaryGauges, Metrics, TableGauges};
 use tokio::{net::TcpListener, sync::Semaphore};
-use verge_mappings::LiveTable;
+use verge_mappings::{ConsumerPins, LiveTable};
 
 /// Operators' connections at a time: scrapers and probes, not clients.
 const MAX_CONNECTIONS: usize = 64;
@@ -29,6 +29,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Admin {
     pub(crate) table: Arc<LiveTable>,
     pub(crate) breakers: Arc<Breakers>,
+    pub(crate) pins: Arc<ConsumerPins>,
     /// What this node goes by in pages about several.
     pub(crate) node: String,
     pub(crate) threads: Vec<Arc<Metrics>>,
@@ -94,6 +95,7 @@ impl Admin {
                     &self.threads,
                     &self.gauges(),
                     &self.arms(),
+                    &self.pins.status(),
                     self.open.count(),
                     self.access_log.dropped(),
                 );

@@ -32,7 +32,7 @@ use tokio::{
     sync::watch,
 };
 use verge_config::{CertificateFiles, Config};
-use verge_mappings::{Held, LiveTable, Store};
+use verge_mappings::{ConsumerPins, Held, LiveTable, Store};
 
 /// Threads beside the serving ones: table refresh, DNS, the operator's listeners.
 const BACKGROUND_THREADS: usize = 2;
@@ -57,6 +57,7 @@ pub(crate) struct App {
     metrics: Vec<Arc<Metrics>>,
     breakers: Arc<Breakers>,
     stores: Arc<Stores>,
+    pins: Arc<ConsumerPins>,
     generation: Generation,
     lanes: Vec<Arc<Lane>>,
     threads: Vec<JoinHandle<()>>,
@@ -128,7 +129,9 @@ impl App {
             background.spawn(certificates.follow(metrics.first().cloned().unwrap_or_default()));
         }
         let breakers = Arc::new(Breakers::new(threads, config.canary.breaker));
-        let generation = Generation::new(&config, &table, &metrics, &breakers, &background)?;
+        let pins = Arc::new(ConsumerPins::new(sources.pins()));
+        background.spawn(pins.clone().run());
+        let generation = Generation::new(&config, &table, &metrics, &breakers, &pins, &background)?;
         let stores = Arc::new(Stores::new(sources.stores()));
         background.spawn(breakers.clone().run(table.clone(), stores.clone()));
         let lanes: Vec<Arc<Lane>> = generation.ingresses().iter().cloned().map(Lane::new).collect();
@@ -141,6 +144,7 @@ impl App {
         let admin = Arc::new(Admin {
             table: table.clone(),
             breakers: breakers.clone(),
+            pins: pins.clone(),
             node: node_name(),
             threads: metrics.clone(),
             open: open.clone(),
@@ -158,6 +162,7 @@ impl App {
             metrics,
             breakers,
             stores,
+            pins,
             generation,
             lanes,
             threads,
@@ -220,7 +225,8 @@ impl App {
             tracing::warn!("[listen], [admin] and [health] change with a restart only");
         }
         let sources = Sources::open(&config, &self.background, Some(&self.sources))?;
-        let generation = Generation::new(&config, &self.table, &self.metrics, &self.breakers, &self.background)?;
+        let generation =
+            Generation::new(&config, &self.table, &self.metrics, &self.breakers, &self.pins, &self.background)?;
         self.logs.reload(&config)?;
         // From here on nothing fails: a table that cannot be read yet leaves the old one serving.
         let outcome = self.background.block_on(sources.replace(&self.table, &config));
@@ -234,6 +240,7 @@ impl App {
         self.background.block_on(old.retire());
         self.breakers.reload(config.canary.breaker);
         self.stores.replace(sources.stores());
+        self.pins.replace(sources.pins());
         self.sources = sources;
         self.config = config;
         Ok(())

@@ -9,6 +9,7 @@ mod node;
 mod quickstart;
 mod serve;
 mod table;
+mod versions;
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 use std::{
@@ -100,6 +101,7 @@ enum Command {
     Explain(explain::Args),
     Mappings(mappings::Args),
     Canary(canary::Args),
+    Versions(versions::Args),
     Quickstart(quickstart::Args),
 }
 
@@ -138,6 +140,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Mappings(args) => mappings::run(&args),
         Command::Canary(args) => canary::run(&args),
+        Command::Versions(args) => versions::run(&args),
         Command::Quickstart(args) => quickstart::run(&args),
     };
     match outcome {

@@ -25,8 +25,8 @@ use pingora_error::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use std::{os::fd::RawFd, sync::Arc, time::Instant};
-use verge_mappings::LiveTable;
-use verge_router::{Forward, Hop, Reason, Rejection, Request, route};
+use verge_mappings::{ConsumerPins, LiveTable};
+use verge_router::{Forward, Hop, Moment, Reason, Rejection, Request, route};
 
 pub(crate) use canary::Canary;
 pub(crate) use identity::fresh_id;
@@ -38,6 +38,7 @@ pub(crate) const MAX_ATTEMPTS: usize = 2;
 #[derive(Clone)]
 pub(crate) struct Verge {
     pub(crate) table: Arc<LiveTable>,
+    pub(crate) pins: Arc<ConsumerPins>,
     pub(crate) dialer: Arc<Dialer>,
     /// Limit on a request's body, in bytes.
     pub(crate) max_body: u64,
@@ -72,11 +73,12 @@ impl Verge {
         let Some(request) = view(session.req_header()).filter(sound) else {
             return Err(self.fault(Reason::BadRequest, Reason::BadRequest.title(), session, journey));
         };
-        let moment = self.moment(session, &journey.id);
         let decision = {
             let held = self.table.load();
             match held.as_ref() {
                 Some(held) => {
+                    let pins = self.pins.beside(held);
+                    let moment = Moment { pins: &pins, ..self.moment(session, &journey.id) };
                     let decision = route(&request, &held.table, &moment, &mut ());
                     match &decision {
                         Ok(forward) => held.touch(forward.api().name()),

@@ -4,6 +4,7 @@
 
 pub(crate) mod access;
 mod arms;
+mod pins;
 
 pub(crate) use arms::CanaryGauges;
 
@@ -13,7 +14,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
-use verge_mappings::DemandStatus;
+use verge_mappings::{DemandStatus, PinStatus};
 use verge_router::Reason;
 
 /// Upper bounds of the duration histogram, in milliseconds; the last bucket has none.
@@ -181,6 +182,7 @@ pub(crate) fn render(
     threads: &[std::sync::Arc<Metrics>],
     table: &TableGauges,
     canary: &CanaryGauges,
+    known: &PinStatus,
     open: usize,
     log_dropped: u64,
 ) -> String {
@@ -320,6 +322,7 @@ pub(crate) fn render(
         page.single("verge_table_api_evictions_total", "counter", "APIs dropped for others.", evictions);
     }
     arms::write(&mut page, canary);
+    pins::write(&mut page, known);
     page.family("verge_build_info", "gauge", "The version of Verge.");
     page.sample("verge_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     page.text
@@ -371,7 +374,7 @@ mod tests {
         threads[0].answered(200, Duration::from_micros(10));
         threads[1].answered(204, Duration::from_secs(60));
         threads[1].replied(Reason::UnknownVersion);
-        let page = render(&threads, &TableGauges::default(), &CanaryGauges::default(), 0, 0);
+        let page = render(&threads, &TableGauges::default(), &CanaryGauges::default(), &PinStatus::default(), 0, 0);
         for line in [
             "verge_responses_total{class=\"2xx\"} 2",
             "verge_replies_total{reason=\"unknown_version\"} 1",

@@ -6,7 +6,7 @@ use super::guard::{Size, Told};
 use crate::{
     API_ITEM,
     control::{Control, Digest},
-    item::{Item, Layout},
+    item::{Item, Layout, PIN},
     parse::Items,
     source::Sink,
 };
@@ -151,7 +151,9 @@ impl Sink for Packer {
     }
 
     fn item(&mut self, item: Item) {
-        if self.error.is_none() {
+        // There may be millions of pins: they are read one by one, when they are asked for.
+        let is_pin = |layout| item.key(layout).is_some_and(|key| key.starts_with(PIN));
+        if self.error.is_none() && !self.facts.layout.or_else(|| item.layout()).is_some_and(is_pin) {
             self.error = self.pack(&item).err();
         }
     }

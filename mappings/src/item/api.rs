@@ -4,8 +4,8 @@ use super::{Fields, InvalidRow, Item, Value};
 use verge_router::{
     ApiDraft, Source,
     api::{
-        self, Advertise, ApiPath, HostPattern, HostVersion, InvalidApi, Missing, Scheme, Unknown, Vendor, parse_header,
-        parse_query, parse_status, parse_version,
+        self, Advertise, ApiPath, HostPattern, HostVersion, InvalidApi, Missing, PinDraft, Scheme, Unknown, Vendor,
+        parse_header, parse_query, parse_status, parse_subject, parse_version,
     },
     cors::{CorsDraft, InvalidCors, Names, WebOrigin, parse_method, parse_name},
     origin::DomainPattern,
@@ -30,6 +30,7 @@ pub fn read_api(item: &Item) -> Result<ApiDraft, InvalidRow> {
         host: fields.text("host")?.map(HostVersion::parse).transpose()?,
         scheme: fields.text("scheme")?.map(Scheme::parse).transpose()?,
         missing: fields.text("missing")?.map(Missing::parse).transpose()?,
+        pin: fields.map("pin")?.map(|members| read_pin(Fields(members))).transpose()?,
         unknown: fields.text("unknown")?.map(Unknown::parse).transpose()?,
         neutral: each(fields.texts("neutral")?, ApiPath::parse_one)?,
         neutral_version: fields.text("neutral_version")?.map(parse_version).transpose()?,
@@ -47,6 +48,14 @@ fn each<T>(
     parse: impl Fn(&str) -> Result<T, InvalidApi>,
 ) -> Result<Option<Vec<T>>, InvalidApi> {
     texts.map(|texts| texts.into_iter().map(parse).collect()).transpose()
+}
+
+/// The attribute `pin`, with the members that `[api.pin]` has keys for.
+fn read_pin(fields: Fields<'_>) -> Result<PinDraft, InvalidRow> {
+    Ok(PinDraft {
+        subject: each(fields.texts("subject")?, parse_subject)?,
+        unpinned: fields.text("unpinned")?.map(Missing::parse).transpose()?,
+    })
 }
 
 /// The attribute `cors`, with the members that `[api.cors]` has keys for.
@@ -147,6 +156,10 @@ mod tests {
                 "`*` cannot be combined with `credentials = true`: name the origins and fields (Fetch, \"CORS protocol and credentials\")",
             ),
             (json!({"cors": {"origins": ["*"], "existing": "drop"}}), "`existing` is neither `replace` nor `keep`"),
+            (
+                json!({"pin": {"subject": ["ip"]}}),
+                "`ip` does not say who a consumer is: write `claim:sub`, `header:NAME`, `cookie:NAME` or `query:NAME`",
+            ),
             (json!({"status": {"nonsense": 404}}), "`nonsense` is no rejection code"),
         ] {
             assert_eq!(read(json).unwrap_err(), expected);

@@ -9,10 +9,11 @@ mod failure;
 mod generation;
 #[cfg(feature = "cache")]
 mod partitions;
+mod pins;
 mod write;
 
 use super::{LoadError, Sink, Source};
-use crate::item::Layout;
+use crate::item::{Layout, PIN};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     Client,
@@ -132,6 +133,13 @@ impl DynamoStore {
                 for (name, key) in names.into_iter().zip(keys) {
                     page = page.expression_attribute_values(name, AttributeValue::S((*key).to_owned()));
                 }
+            }
+            // Pins are read one by one: here they would only be carried about.
+            if keys.is_empty() && *self.known_layout() == Some(Layout::Verge) {
+                page = page
+                    .filter_expression("NOT begins_with(#version, :pin)")
+                    .expression_attribute_names("#version", Layout::Verge.key())
+                    .expression_attribute_values(":pin", AttributeValue::S(PIN.to_owned()));
             }
             let page = bounded(&site, page.send()).await?;
             for item in page.items.unwrap_or_default().into_iter().map(convert::item) {

@@ -133,6 +133,14 @@ impl Partitioned for Embedded {
     }
 }
 
+#[cfg(feature = "cache")]
+#[async_trait]
+impl crate::pins::PinSource for Embedded {
+    async fn read_pin(&self, api: &str, key: &str) -> Result<Option<Item>, LoadError> {
+        self.store.read_pin(api, key).await
+    }
+}
+
 #[async_trait]
 impl Store for Embedded {
     async fn init(&self) -> Result<Created, StoreError> {
@@ -149,6 +157,10 @@ impl Store for Embedded {
 
     async fn get(&self, api: &str, key: &str) -> Result<Option<Item>, StoreError> {
         self.store.get(api, key).await
+    }
+
+    async fn pins(&self, api: &str) -> Result<Vec<Item>, StoreError> {
+        self.store.pins(api).await
     }
 
     async fn put(&self, item: Item, expect: Expect, who: &str) -> Result<Item, StoreError> {

@@ -1,10 +1,11 @@
 //! A JSON file: what `aws dynamodb scan` prints, `{"Items": […]}` with plain values, or a bare list.
 
 use super::{LoadError, Reading, Sink, Source};
-use crate::item::Item;
+use crate::item::{Item, Layout, PIN};
 use async_trait::async_trait;
 use serde_json::Value as Json;
 use std::{
+    collections::HashMap,
     io,
     path::{Path, PathBuf},
     sync::Mutex,
@@ -17,6 +18,8 @@ pub struct FileSource {
     path: PathBuf,
     /// The file as it was when last read, or when it last could not be.
     seen: Mutex<Option<Stamp>>,
+    /// Its pins when it was last read, by API and key.
+    pins: Mutex<Option<HashMap<(String, String), Item>>>,
 }
 
 /// What changes when a file does.
@@ -31,7 +34,7 @@ impl FileSource {
     /// A source that reads this file; it need not be there yet.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), seen: Mutex::new(None) }
+        Self { path: path.into(), seen: Mutex::new(None), pins: Mutex::new(None) }
     }
 
     fn remember(&self, stamp: Option<Stamp>) {
@@ -46,7 +49,10 @@ impl Source for FileSource {
         // The stamp is older than the content: a write between the two is seen as a change.
         let (stamp, reading) = off_thread(move || (stamp(&path), read(&path, &place))).await?;
         self.remember(stamp);
-        reading?.pour(sink);
+        let reading = reading?;
+        let pins = reading.items.iter().filter_map(|item| Some((pin_of(item)?, item.clone()))).collect();
+        *self.pins.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(pins);
+        reading.pour(sink);
         Ok(())
     }
 
@@ -65,6 +71,22 @@ impl Source for FileSource {
         // Said once: a file that cannot be read is not tried again until it changes again, or at the next refresh.
         *seen = now;
         Ok(true)
+    }
+}
+
+/// Whose pin an item is: in the Verge layout, which names the API.
+fn pin_of(item: &Item) -> Option<(String, String)> {
+    let key = item.text(Layout::Verge.key()).filter(|key| key.starts_with(PIN))?;
+    Some((item.text("api")?.to_owned(), key.to_owned()))
+}
+
+#[cfg(feature = "cache")]
+#[async_trait]
+impl crate::pins::PinSource for FileSource {
+    async fn read_pin(&self, api: &str, key: &str) -> Result<Option<Item>, LoadError> {
+        let pins = self.pins.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let unread = || LoadError::Unreachable { place: self.place(), reason: "it was not read yet".to_owned() };
+        Ok(pins.as_ref().ok_or_else(unread)?.get(&(api.to_owned(), key.to_owned())).cloned())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Advertise, Api, ApiPath, DEFAULT_HEADER, DEFAULT_QUERY, HostPattern, HostVersion, InvalidApi, Methods, Missing,
-    Scheme, Sources, Unknown, Vendor,
+    PinDraft, PinPolicy, Scheme, Sources, Unknown, Vendor,
 };
 use crate::{
     cors::{Cors, CorsDraft},
@@ -39,6 +39,8 @@ pub struct ApiDraft {
     pub scheme: Option<Scheme>,
     /// Missing-version policy.
     pub missing: Option<Missing>,
+    /// Whom pins are for, as a whole.
+    pub pin: Option<PinDraft>,
     /// Unknown-version policy.
     pub unknown: Option<Unknown>,
     /// Paths, after the API's own, that need no version.
@@ -75,6 +77,7 @@ impl ApiDraft {
             host: self.host.or(below.host),
             scheme: self.scheme.or(below.scheme),
             missing: self.missing.or(below.missing),
+            pin: self.pin.or(below.pin),
             unknown: self.unknown.or(below.unknown),
             neutral: self.neutral.or(below.neutral),
             neutral_version: self.neutral_version.or(below.neutral_version),
@@ -105,8 +108,17 @@ impl ApiDraft {
         }
         let missing = self.missing.unwrap_or_default();
         let neutral = self.neutral.unwrap_or_default();
-        if !neutral.is_empty() && self.neutral_version.is_none() && missing == Missing::Reject {
+        let pins = match (&missing, self.pin) {
+            (Missing::Pin, pin) => Some(pin.unwrap_or_default().finish()?),
+            (_, Some(_)) => return Err(InvalidApi::PinUnused),
+            (_, None) => None,
+        };
+        let default = pins.as_ref().map_or(&missing, PinPolicy::unpinned);
+        if !neutral.is_empty() && self.neutral_version.is_none() && *default == Missing::Reject {
             return Err(InvalidApi::NeutralWithoutVersion);
+        }
+        if self.preflight == Some(Missing::Pin) {
+            return Err(InvalidApi::PinnedPreflight);
         }
         let header = self.header.unwrap_or(HeaderName::from_static(DEFAULT_HEADER));
         let status = self.status.unwrap_or_default();
@@ -128,6 +140,11 @@ impl ApiDraft {
         let own: Vec<&str> =
             lists.iter().map(HeaderName::as_str).filter(|_| advertise.contains(&Advertise::Fields)).collect();
         let cors = self.cors.map(|cors| cors.finish(&asked_in, &own)).transpose()?;
+        for field in pins.iter().flat_map(PinPolicy::fields) {
+            if !vary.contains(&field) {
+                vary.push(field);
+            }
+        }
         if cors.as_ref().is_some_and(Cors::varies) {
             vary.push(header::ORIGIN);
         }
@@ -149,6 +166,7 @@ impl ApiDraft {
             host: self.host,
             scheme: self.scheme.unwrap_or_default(),
             missing,
+            pins,
             unknown: self.unknown.unwrap_or_default(),
             neutral,
             neutral_version: self.neutral_version,

@@ -73,8 +73,25 @@ pub enum InvalidApi {
     #[error("`methods` is empty: leave it out to allow any")]
     NoMethod,
     /// The missing-version policy.
-    #[error("`{}` is neither `reject` nor a version", .0.escape_debug())]
+    #[error("`{}` is neither `reject`, `pin` nor a version", .0.escape_debug())]
     Missing(String),
+    /// Where a consumer says who it is.
+    #[error("`{}` does not say who a consumer is: write `claim:sub`, `header:NAME`, `cookie:NAME` or `query:NAME`", .0.escape_debug())]
+    PinSubject(String),
+    /// Pins, and nothing says whom they are for.
+    #[error(
+        "`missing = \"pin\"` needs `[api.pin] subject = [\"claim:sub\"]`, one to eight places that say who a consumer is"
+    )]
+    PinWithoutSubject,
+    /// Whom pins are for, and there are none.
+    #[error("it says whom pins are for, and there are none: write `missing = \"pin\"`")]
+    PinUnused,
+    /// Pins for those without one.
+    #[error("`unpinned` is for consumers without a pin: `reject`, a version or an alias")]
+    UnpinnedIsPinned,
+    /// Preflights carry nothing that says who a consumer is.
+    #[error("a preflight says nothing of its consumer (Fetch, \"CORS protocol\"): name a version, or `reject`")]
+    PinnedPreflight,
     /// A status.
     #[error("status {status} for `{code}`: only rejections take a status of their own, from 400 to 599")]
     Status {

@@ -169,16 +169,19 @@ pub enum Missing {
     Reject,
     /// This version, or the one this alias stands for.
     Version(Box<str>),
+    /// The version that the consumer is pinned to.
+    Pin,
 }
 
 impl Missing {
-    /// Reads `reject`, a version or an alias.
+    /// Reads `reject`, `pin`, a version or an alias.
     ///
     /// # Errors
     /// What cannot be a version.
     pub fn parse(text: &str) -> Result<Self, InvalidApi> {
         match text {
             "reject" => Ok(Self::Reject),
+            "pin" => Ok(Self::Pin),
             _ if text.is_empty() || text.len() > 256 || !text.bytes().all(|b| b.is_ascii_graphic()) => {
                 Err(InvalidApi::Missing(text.to_owned()))
             }

@@ -19,7 +19,7 @@ impl Sources {
             Source::Query => 4,
             Source::Path => 8,
             Source::Host => 16,
-            Source::Missing => 0,
+            Source::Missing | Source::Pin => 0,
         }
     }
 

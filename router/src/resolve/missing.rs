@@ -6,10 +6,12 @@ use super::{
     lookup::{Against, Looked, look_up_value},
 };
 use crate::{
-    api::Missing,
     cors::is_preflight,
+    moment::Moment,
+    pin::Pinned,
     rejection::Reason,
     request::Request,
+    split::Room,
     table::RowId,
     version::Source,
     witness::{Fact, Witness},
@@ -20,20 +22,59 @@ pub(super) fn choose_default<'r>(
     accepted: &Accepted,
     request: &Request<'_>,
     at: &Against<'_>,
+    moment: &Moment<'_>,
     witness: &mut impl Witness,
-) -> Result<RowId, Unresolved<'r>> {
+) -> Result<(RowId, Source), Unresolved<'r>> {
     witness.saw(Fact::NothingAsked);
     if is_preflight(request) {
-        return choose_for_preflight(at, witness);
+        return Ok((choose_for_preflight(at, witness)?, Source::Missing));
     }
     if accepted.wildcard_refused && !accepted.others {
         return Err(Unresolved::new(Reason::NotAcceptable, None));
     }
-    let Missing::Version(default) = at.part.api().missing() else {
+    if let Some(row) = choose_pinned(accepted, request, at, moment, witness)? {
+        return Ok((row, Source::Pin));
+    }
+    let Some(default) = at.part.api().default_version() else {
         return Err(Unresolved::new(Reason::MissingVersion, None));
     };
     witness.saw(Fact::Default(default));
-    match look_up_value(default.as_bytes(), at) {
+    Ok((take(default, accepted, at)?, Source::Missing))
+}
+
+/// The version that the consumer is pinned to; `None` where pins do not decide, or it has none.
+fn choose_pinned<'r>(
+    accepted: &Accepted,
+    request: &Request<'_>,
+    at: &Against<'_>,
+    moment: &Moment<'_>,
+    witness: &mut impl Witness,
+) -> Result<Option<RowId>, Unresolved<'r>> {
+    let api = at.part.api();
+    let Some(policy) = api.pins() else { return Ok(None) };
+    let mut room: Room = None;
+    let Some(subject) = policy.read(request, moment, &mut room) else {
+        witness.saw(Fact::Consumer(None, &Pinned::Nowhere));
+        return Ok(None);
+    };
+    let subject = subject.bytes(&room);
+    let pinned = moment.pins.pinned(api.name(), subject);
+    witness.saw(Fact::Consumer(Some(subject), &pinned));
+    let pin = match &pinned {
+        Pinned::To(pin) => pin,
+        Pinned::Nowhere => return Ok(None),
+        // An error is not an absence: whoever has a pin must not get what those get that have none.
+        Pinned::Unreadable => return Err(Unresolved::new(Reason::InvalidMapping, None)),
+        Pinned::NotKnown => return Err(Unresolved::new(Reason::NoTable, None)),
+    };
+    let Some((version, upgraded)) = pin.at(at.now) else { return Ok(None) };
+    witness.saw(Fact::PinnedTo { version, upgraded });
+    take(version, accepted, at).map(Some)
+}
+
+/// The row of a version that nobody asked for.
+fn take<'r>(version: &str, accepted: &Accepted, at: &Against<'_>) -> Result<RowId, Unresolved<'r>> {
+    match look_up_value(version.as_bytes(), at) {
         Looked::Row(row) if accepted.refuses(row, at) => Err(Unresolved::new(Reason::NotAcceptable, None)),
         Looked::Row(row) => Ok(row),
         _ => Err(Unresolved::new(Reason::UnknownVersion, None)),
@@ -61,20 +102,12 @@ pub(super) fn choose_neutral<'r>(
     // Checked when the API was read: there is one.
     let version = at.part.api().neutral_version().unwrap_or_default();
     witness.saw(Fact::Default(version));
-    match look_up_value(version.as_bytes(), at) {
-        Looked::Row(row) if accepted.refuses(row, at) => Err(Unresolved::new(Reason::NotAcceptable, None)),
-        Looked::Row(row) => Ok(row),
-        _ => Err(Unresolved::new(Reason::UnknownVersion, None)),
-    }
+    take(version, &accepted, at)
 }
 
 /// Where a missing version goes, else the API's `preflight` version.
 fn choose_for_preflight<'r>(at: &Against<'_>, witness: &mut impl Witness) -> Result<RowId, Unresolved<'r>> {
-    let default = match at.part.api().missing() {
-        Missing::Version(default) => Some(&**default),
-        Missing::Reject => None,
-    };
-    for version in [default, at.part.api().preflight()].into_iter().flatten() {
+    for version in [at.part.api().default_version(), at.part.api().preflight()].into_iter().flatten() {
         if let Looked::Row(row) = look_up_value(version.as_bytes(), at) {
             witness.saw(Fact::Default(version));
             return Ok(row);

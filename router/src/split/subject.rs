@@ -25,7 +25,7 @@ pub enum Sticky {
 
 /// Whom a choice is for, as a request has it.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Subject<'a> {
+pub(crate) enum Subject<'a> {
     /// As it stands in the request.
     Received(&'a [u8]),
     /// The first so many bytes of the room.
@@ -34,7 +34,7 @@ pub(super) enum Subject<'a> {
 
 impl<'a> Subject<'a> {
     /// Its bytes, with the room it may have been written to.
-    pub(super) fn bytes(self, room: &'a Room) -> &'a [u8] {
+    pub(crate) fn bytes(self, room: &'a Room) -> &'a [u8] {
         match self {
             Self::Received(bytes) => bytes,
             Self::Written(length) => room.as_ref().and_then(|room| room.get(..length)).unwrap_or_default(),
@@ -43,7 +43,7 @@ impl<'a> Subject<'a> {
 }
 
 /// Room for a subject that is not written in the request as it is; cleared only where one is written.
-pub(super) type Room = Option<[u8; 256]>;
+pub(crate) type Room = Option<[u8; 256]>;
 
 fn clear(room: &mut Room) -> &mut [u8; 256] {
     room.insert([0; 256])
@@ -86,7 +86,7 @@ impl Sticky {
     }
 
     /// The field it is read from, which answers vary by.
-    pub(super) fn field(&self) -> Option<HeaderName> {
+    pub(crate) fn field(&self) -> Option<HeaderName> {
         match self {
             Self::Header(name) => Some(name.clone()),
             Self::Cookie(_) | Self::Signed => Some(header::COOKIE),
@@ -96,7 +96,7 @@ impl Sticky {
     }
 
     /// What this request has of it; an empty value is none. The signed cookie is read elsewhere, with its seal.
-    pub(super) fn read<'a>(&self, request: &Request<'a>, moment: &Moment<'_>, room: &mut Room) -> Option<Subject<'a>> {
+    pub(crate) fn read<'a>(&self, request: &Request<'a>, moment: &Moment<'_>, room: &mut Room) -> Option<Subject<'a>> {
         let received = match self {
             Self::Header(name) => request.headers.get(name).map(|value| value.as_bytes().trim_ascii()),
             Self::Cookie(name) => cookie(request.headers, name),

@@ -225,8 +225,12 @@ impl RawExpect {
         if !forward && self.code.as_deref().and_then(Reason::from_code).is_none() {
             return Err("a rejection says its `code`, as the contract lists them".to_owned());
         }
-        if self.source.as_deref().is_some_and(|source| source != "missing" && Source::parse(source).is_err()) {
-            return Err("`source` is the name of one, or `missing`".to_owned());
+        if self
+            .source
+            .as_deref()
+            .is_some_and(|source| !["missing", "pin"].contains(&source) && Source::parse(source).is_err())
+        {
+            return Err("`source` is the name of one, `missing` or `pin`".to_owned());
         }
         let outcome = if forward { "forward" } else { "reject" };
         let mut expected = vec![("outcome".to_owned(), Some(outcome.to_owned()))];

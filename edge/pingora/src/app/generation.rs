@@ -24,7 +24,7 @@ use tokio::{
     sync::watch,
 };
 use verge_config::{AccessLog, Config, Origins};
-use verge_mappings::LiveTable;
+use verge_mappings::{ConsumerPins, LiveTable};
 
 /// Idle upstream connections kept by each serving thread.
 const UPSTREAM_POOL: usize = 512;
@@ -43,6 +43,7 @@ impl Generation {
         table: &Arc<LiveTable>,
         metrics: &[Arc<Metrics>],
         breakers: &Arc<Breakers>,
+        pins: &Arc<ConsumerPins>,
         background: &Runtime,
     ) -> Result<Self, Failure> {
         let (over, shutdown) = watch::channel(false);
@@ -57,6 +58,7 @@ impl Generation {
             .map(|(thread, metrics)| {
                 let verge = Verge {
                     table: table.clone(),
+                    pins: pins.clone(),
                     dialer: dialer.clone(),
                     max_body: config.limits.body,
                     limits: limits(config),

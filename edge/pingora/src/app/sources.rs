@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::runtime::Runtime;
 use verge_config::{Config, Table, TableSource};
 use verge_mappings::{
-    DynamoSettings, DynamoStore, Feed, FileSource, LiveTable, LoadError, Partitioned, Scope, SnapshotFile, Source,
-    Store,
+    DynamoSettings, DynamoStore, Feed, FileSource, LiveTable, LoadError, Partitioned, PinSource, Scope, SnapshotFile,
+    Source, Store,
 };
 #[cfg(feature = "embedded")]
 use verge_mappings::{Embedded, Keep};
@@ -21,6 +21,8 @@ pub(crate) struct Opened {
     source: Arc<dyn Source>,
     /// The same, where it can be written.
     store: Option<Arc<dyn Store>>,
+    /// The same, where pins are read.
+    pins: Arc<dyn PinSource>,
     /// The same, where its APIs can be read one by one.
     parted: Option<Arc<dyn Partitioned>>,
 }
@@ -100,10 +102,20 @@ impl Sources {
         move |api| opened.store(api)
     }
 
+    /// Finds where an API's pins are read, wherever that is asked.
+    pub(crate) fn pins(&self) -> impl Fn(&str) -> Option<Arc<dyn PinSource>> + Send + Sync + 'static {
+        let opened = Self { opened: self.opened.clone(), local: self.local };
+        move |api| Some(opened.home(api)?.pins.clone())
+    }
+
     /// The table an API's rows are written to; the common one for an API that has none of its own.
     pub(crate) fn store(&self, api: &str) -> Option<Arc<dyn Store>> {
+        self.home(api)?.store.clone()
+    }
+
+    fn home(&self, api: &str) -> Option<&Opened> {
         let own = self.opened.iter().find(|opened| opened.scope == Scope::Api(api.to_owned()));
-        own.or_else(|| self.opened.iter().find(|opened| opened.scope == Scope::All))?.store.clone()
+        own.or_else(|| self.opened.iter().find(|opened| opened.scope == Scope::All))
     }
 }
 
@@ -151,16 +163,14 @@ fn open(scope: Scope, table: &Table, background: &Runtime) -> Result<Opened, Fai
                 table: table.clone(),
                 source: store.clone(),
                 store: Some(store.clone()),
+                pins: store.clone(),
                 parted: Some(store),
             })
         }
-        TableSource::File { path } => Ok(Opened {
-            scope,
-            table: table.clone(),
-            source: Arc::new(FileSource::new(path)),
-            store: None,
-            parted: None,
-        }),
+        TableSource::File { path } => {
+            let file = Arc::new(FileSource::new(path));
+            Ok(Opened { scope, table: table.clone(), source: file.clone(), store: None, pins: file, parted: None })
+        }
         #[cfg(feature = "embedded")]
         TableSource::Embedded { path, name } => {
             let engine = background
@@ -172,6 +182,7 @@ fn open(scope: Scope, table: &Table, background: &Runtime) -> Result<Opened, Fai
                 table: table.clone(),
                 source: engine.clone(),
                 store: Some(engine.clone()),
+                pins: engine.clone(),
                 parted: Some(engine),
             })
         }

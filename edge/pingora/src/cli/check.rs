@@ -85,6 +85,10 @@ impl TableReport {
             missing: match part.api().missing() {
                 Missing::Reject => "reject".to_owned(),
                 Missing::Version(version) => version.to_string(),
+                Missing::Pin => match part.api().default_version() {
+                    Some(version) => format!("pin, else {version}"),
+                    None => "pin, else reject".to_owned(),
+                },
             },
         });
         let invalid = held.invalid.iter().map(|item| InvalidReport {

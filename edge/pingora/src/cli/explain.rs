@@ -1,5 +1,6 @@
 //! `verge explain`: the whole decision about one request, step by step, by the code that serves; nothing is sent.
 
+mod pins;
 mod steps;
 
 use super::{ConfigArg, Exit, Failure, Outcome, config, print, print_json};
@@ -9,6 +10,7 @@ use crate::{
     reply::Reply,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use pins::{Asked, known};
 use serde::Serialize;
 use std::net::IpAddr;
 use steps::Steps;
@@ -28,6 +30,8 @@ use verge_router::{
   verge explain -c verge.toml -X POST -H 'APIVER: v2' --json http://api.example.com/orders
   verge explain -c verge.toml -H 'APIVER: v1' --now 2027-01-01T00:00:00Z http://api.example.com/   after the sunset?
   verge explain -c verge.toml -H 'APIVER: v2' --request-id ID http://api.example.com/              which arm was it?
+  verge explain -c verge.toml -H 'X-Consumer: ann' http://api.example.com/                  what is she pinned to?
+  verge explain -c verge.toml -H 'X-Consumer: ann' --pin v1 http://api.example.com/         and if it were v1?
 
 Exit codes: 0 the decision is printed, a rejection too; 69 the table cannot be read; 78 configuration")]
 pub(crate) struct Args {
@@ -48,6 +52,9 @@ pub(crate) struct Args {
     /// The request's id, as in the access log: a choice made by chance is made again as it was.
     #[arg(long, value_name = "ID", default_value = "00000000000000000000000000000000")]
     request_id: HeaderValue,
+    /// The version the consumer is pinned to, instead of what the store says; `none` for no pin.
+    #[arg(long, value_name = "VERSION")]
+    pin: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -106,6 +113,11 @@ pub(crate) fn run(args: &Args) -> Outcome {
         is_tester: testers.iter().any(|network| network.contains(args.client)),
         ..Moment::at(args.now.unwrap_or_else(unix_now))
     };
+    // Who the consumer is, the decision says; what it is pinned to can be read then.
+    let asked = Asked::default();
+    let _ = route(&request, &held.table, &Moment { pins: &asked, ..moment }, &mut ());
+    let pins = known(asked, args.pin.as_deref(), &config)?;
+    let moment = Moment { pins: &pins, ..moment };
     let explanation = explain(&request, &hop, &held, &moment);
     if args.json {
         print_json(&explanation)?;

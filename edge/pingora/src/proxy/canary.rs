@@ -34,13 +34,13 @@ impl Canary {
     pub(super) fn moment<'m>(&'m self, client: Option<IpAddr>, request_id: &'m HeaderValue) -> Moment<'m> {
         let is_tester = client.is_some_and(|client| self.testers.iter().any(|network| network.contains(client)));
         Moment {
-            now: unix_now(),
             client,
             request_id: request_id.as_bytes(),
             health: &*self.breakers,
             seal: self.key.as_deref().map(|key| key as &dyn Seal),
             overridable: self.key.is_some() || !self.testers.is_empty(),
             is_tester,
+            ..Moment::at(unix_now())
         }
     }
 }

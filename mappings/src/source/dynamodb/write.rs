@@ -242,6 +242,10 @@ impl Store for DynamoStore {
         self.read_one(&key).await
     }
 
+    async fn pins(&self, api: &str) -> Result<Vec<Item>, StoreError> {
+        Ok(self.query_pins(api).await?)
+    }
+
     async fn put(&self, item: Item, expect: Expect, who: &str) -> Result<Item, StoreError> {
         let layout = self.layout().await?;
         let text = |name: &'static str| item.text(name).unwrap_or_default();

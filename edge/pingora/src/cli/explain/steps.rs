@@ -3,7 +3,7 @@
 use http::{HeaderMap, header};
 use verge_mappings::Trips;
 use verge_router::{
-    Fact, Source, SplitRow, Witness,
+    Fact, Pinned, Source, SplitRow, Witness,
     api::{Scheme as VersionScheme, Unknown},
     cors::Cors,
     split::{By, Sticky},
@@ -62,6 +62,18 @@ impl Witness for Steps<'_> {
                 format!("it is unknown, and the policy `{}` takes the nearest {nearest} version", unknown.as_str())
             }
             Fact::Default(default) => format!("the policy is version `{default}`"),
+            Fact::Consumer(None, _) => "the policy is `pin`, and the request names no consumer".to_owned(),
+            Fact::Consumer(Some(subject), pinned) => {
+                let known = match pinned {
+                    Pinned::To(_) => "has a pin",
+                    Pinned::Nowhere => "has no pin",
+                    Pinned::Unreadable => "has a pin that cannot be read",
+                    Pinned::NotKnown => "is not known yet, and is loaded meanwhile",
+                };
+                format!("the policy is `pin`, and consumer `{}` {known}", printable(subject))
+            }
+            Fact::PinnedTo { version, upgraded: false } => format!("it is pinned to `{version}`"),
+            Fact::PinnedTo { version, upgraded: true } => format!("its upgrade is to `{version}`"),
             Fact::Resolved { source, key } => format!("row `{key}` answers, by {}", source.as_str()),
             Fact::Picked { row, arm, by } => picked(row, arm, by, self.now, self.trips),
         });

@@ -9,7 +9,6 @@ use std::{collections::HashSet, sync::Arc};
 use verge_mappings::{API_ITEM, InvalidItem, parse_all};
 use verge_router::{
     MappingTable, Origin,
-    api::Missing,
     resolve::label::Label,
     split::SplitRow,
     table::{ApiTable, Good},
@@ -55,7 +54,7 @@ pub(crate) fn split(tables: &Tables, id: &RowId) -> Option<Arc<SplitRow>> {
 fn lost_defaults<'t>(now: &'t MappingTable, then: &'t MappingTable) -> impl Iterator<Item = InvalidItem> + use<'t> {
     then.apis().iter().filter_map(|part| {
         let name = part.api().name();
-        let Missing::Version(version) = part.api().missing() else { return None };
+        let version = part.api().default_version()?;
         let before = now.api(name)?;
         let same = before.api().missing() == part.api().missing();
         (same && names_a_row(before, version) && !names_a_row(part, version)).then(|| InvalidItem {
@@ -67,7 +66,8 @@ fn lost_defaults<'t>(now: &'t MappingTable, then: &'t MappingTable) -> impl Iter
     })
 }
 
-fn names_a_row(part: &ApiTable, version: &str) -> bool {
+/// Whether a version, range or alias leads to a row.
+pub(crate) fn names_a_row(part: &ApiTable, version: &str) -> bool {
     part.names_a_row(version)
 }
 

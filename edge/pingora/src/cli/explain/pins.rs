@@ -1,0 +1,64 @@
+//! The pin of the consumer whose request is explained: as the store has it, or as it is said on the command line.
+
+use crate::{
+    app::{self, sources::Sources},
+    cli::{Exit, Failure},
+};
+use std::cell::RefCell;
+use verge_config::Config;
+use verge_mappings::{StoredPin, pin_key};
+use verge_router::{Pin, Pinned, Pins, api::parse_version};
+
+/// Knows nothing, and keeps what it is asked.
+#[derive(Default)]
+pub(super) struct Asked(RefCell<Option<(String, Vec<u8>)>>);
+
+impl Pins for Asked {
+    fn pinned(&self, api: &str, subject: &[u8]) -> Pinned {
+        *self.0.borrow_mut() = Some((api.to_owned(), subject.to_owned()));
+        Pinned::NotKnown
+    }
+}
+
+/// Says of every consumer what is known of the one that was asked for.
+pub(super) struct Known(Pinned);
+
+impl Pins for Known {
+    fn pinned(&self, _: &str, _: &[u8]) -> Pinned {
+        self.0.clone()
+    }
+}
+
+/// What is known of the consumer that was asked for. Where none was, nothing is read.
+pub(super) fn known(asked: Asked, said: Option<&str>, config: &Config) -> Result<Known, Failure> {
+    let pinned = match (said, asked.0.into_inner()) {
+        (Some("none"), _) => Pinned::Nowhere,
+        (Some(version), _) => {
+            let version =
+                parse_version(version).map_err(|error| Failure::new(Exit::Usage, format!("--pin: {error}")))?;
+            Pinned::To(Pin { version, upgrade: None, expires: None }.into())
+        }
+        (None, None) => Pinned::NotKnown,
+        (None, Some((api, subject))) => read(config, &api, &subject)?,
+    };
+    Ok(Known(pinned))
+}
+
+fn read(config: &Config, api: &str, subject: &[u8]) -> Result<Pinned, Failure> {
+    let background = app::runtime()?;
+    let sources = Sources::open(config, &background, None)?;
+    let Some(source) = (sources.pins())(api) else { return Ok(Pinned::Nowhere) };
+    let read = background.block_on(async {
+        // A file says what it holds once it was read.
+        if sources.store(api).is_none() {
+            sources.live_table(config).refresh_once().await?;
+        }
+        source.read_pin(api, &pin_key(subject)).await
+    });
+    let item = read.map_err(|error| Failure::new(Exit::Unavailable, error))?;
+    Ok(match item.as_ref().map(StoredPin::read) {
+        None => Pinned::Nowhere,
+        Some(Ok(stored)) => Pinned::To(stored.pin.into()),
+        Some(Err(_)) => Pinned::Unreadable,
+    })
+}

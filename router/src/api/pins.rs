@@ -1,0 +1,80 @@
+//! Whom pins are for, and what happens to consumers without one.
+
+use super::{InvalidApi, Missing};
+use crate::{
+    moment::Moment,
+    request::Request,
+    split::{Room, Sticky, Subject},
+};
+use alloc::{borrow::ToOwned, vec::Vec};
+use http::HeaderName;
+
+/// The policy as a border wrote it; what is `None` was not written.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PinDraft {
+    /// Who a consumer is: see [`parse_subject`].
+    pub subject: Option<Vec<Sticky>>,
+    /// What consumers without a pin get: `reject`, a version or an alias.
+    pub unpinned: Option<Missing>,
+}
+
+/// How consumers are told from one another, and what those get that have no pin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PinPolicy {
+    subject: Vec<Sticky>,
+    unpinned: Missing,
+}
+
+/// More places of a subject than this are none.
+const MAX_PLACES: usize = 8;
+
+/// Reads one place that says who a consumer is: `header:NAME`, `cookie:NAME`, `query:NAME` or `claim:NAME`.
+///
+/// # Errors
+/// Anything else. An address is none of them: no `Vary` can name it, and a cache would give one consumer's answer to another.
+pub fn parse_subject(text: &str) -> Result<Sticky, InvalidApi> {
+    match Sticky::parse(text) {
+        Ok(Sticky::Address | Sticky::Signed) | Err(_) => Err(InvalidApi::PinSubject(text.to_owned())),
+        Ok(place) => Ok(place),
+    }
+}
+
+impl PinDraft {
+    pub(super) fn finish(self) -> Result<PinPolicy, InvalidApi> {
+        let subject = self.subject.filter(|places| (1..=MAX_PLACES).contains(&places.len()));
+        let subject = subject.ok_or(InvalidApi::PinWithoutSubject)?;
+        match self.unpinned.unwrap_or_default() {
+            Missing::Pin => Err(InvalidApi::UnpinnedIsPinned),
+            unpinned => Ok(PinPolicy { subject, unpinned }),
+        }
+    }
+}
+
+impl PinPolicy {
+    /// Where a request says who its consumer is; the first that it has counts.
+    #[must_use]
+    pub fn subject(&self) -> &[Sticky] {
+        &self.subject
+    }
+
+    /// What consumers without a pin get; never [`Missing::Pin`].
+    #[must_use]
+    pub fn unpinned(&self) -> &Missing {
+        &self.unpinned
+    }
+
+    /// Fields that the choice is read from.
+    pub(super) fn fields(&self) -> impl Iterator<Item = HeaderName> {
+        self.subject.iter().filter_map(Sticky::field)
+    }
+
+    /// Who the consumer is.
+    pub(crate) fn read<'r>(
+        &self,
+        request: &Request<'r>,
+        moment: &Moment<'_>,
+        room: &mut Room,
+    ) -> Option<Subject<'r>> {
+        self.subject.iter().find_map(|place| place.read(request, moment, room))
+    }
+}
