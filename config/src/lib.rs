@@ -18,6 +18,7 @@ pub mod problem;
 pub mod secret;
 pub mod table;
 pub mod units;
+pub mod usage;
 
 mod claims;
 mod cors;
@@ -39,6 +40,7 @@ pub use crate::{
     problem::{Problem, Problems},
     secret::Secret,
     table::{Table, TableSource},
+    usage::{ConsumerBy, Usage},
 };
 
 use crate::{claims::Claims, report::Report, section::Section};
@@ -64,6 +66,8 @@ pub struct Config {
     pub origins: Origins,
     /// `[canary]`: who may choose an arm, and when a breaker takes one out.
     pub canary: Canary,
+    /// `[usage]`: how consumers are told apart.
+    pub usage: Usage,
     /// `[[api]]`, in the order of the document. Names are distinct; each has a table, its own or `table`.
     pub apis: Vec<ApiConfig>,
 }
@@ -91,6 +95,7 @@ impl Config {
             table: root.section("table").and_then(|section| table::read(section, false, &mut claims)),
             origins: origins::read(&mut root),
             canary: canary::read(&mut root),
+            usage: usage::read(&mut root),
             apis: api::read_all(&mut root, &mut claims),
         };
         root.close();

@@ -179,7 +179,7 @@ fn a_key_like_no_other_gets_the_list() {
 fn each_key_is_listed_once() {
     check_api(
         "zzzzzzzzzz = 1\n",
-        "line 9: api[0].zzzzzzzzzz: unknown key `zzzzzzzzzz`, there are `name`, `hosts`, `path`, `strip`, `allow`, `supported`, `methods`, `status`, `advertise`, `cors`, `version`, `table`",
+        "line 9: api[0].zzzzzzzzzz: unknown key `zzzzzzzzzz`, there are `name`, `hosts`, `path`, `strip`, `allow`, `supported`, `methods`, `status`, `advertise`, `cors`, `pin`, `version`, `table`",
     );
 }
 
@@ -694,6 +694,22 @@ fn a_source_or_policy_that_lacks_something_is_refused() {
     check_api(
         "version.unknown = \"newest\"\n",
         "line 9: api[0].version.unknown: `newest` is none of `reject`, `forward` and `back`",
+    );
+    check_api(
+        "version.missing = \"pin\"\n",
+        "line 9: api[0].version.missing: `missing = \"pin\"` needs `[api.pin] subject = [\"claim:sub\"]`, one to eight places that say who a consumer is",
+    );
+    check_api(
+        "version.missing = \"v1\"\npin.subject = \"claim:sub\"\n",
+        "line 10: api[0].pin: it says whom pins are for, and there are none: write `missing = \"pin\"`",
+    );
+    check_api(
+        "version.missing = \"pin\"\npin.subject = \"ip\"\n",
+        "line 10: api[0].pin.subject: `ip` does not say who a consumer is: write `claim:sub`, `header:NAME`, `cookie:NAME` or `query:NAME`",
+    );
+    check_below(
+        "[usage]\nconsumer = [\"header:x-api-key\", \"ip\"]\n",
+        "line 8: usage.consumer[1]: `ip` does not say who a consumer is: write `header:NAME`, `claim:NAME`, `cookie:NAME`, `query:NAME` or `network`",
     );
     check_api(
         "status.unknown_host = 404\n",

@@ -22,8 +22,8 @@ pub use ramp::Ramp;
 pub(crate) use row::COOKIE_PREFIX;
 pub use row::{HeldArm, SplitRow};
 pub use seal::Seal;
-pub use subject::Sticky;
-pub(crate) use subject::{Room, Subject};
+pub(crate) use subject::Subject;
+pub use subject::{Room, Sticky, find_subject};
 
 use crate::origin::Origin;
 use alloc::{borrow::ToOwned, boxed::Box, string::String, vec::Vec};

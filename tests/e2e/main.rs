@@ -31,6 +31,7 @@ mod live_corpus;
 mod operators;
 mod outage;
 mod outcomes;
+mod pins;
 mod reload;
 mod retries;
 mod routing;

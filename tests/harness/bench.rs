@@ -121,11 +121,21 @@ impl Bench {
         self.command("canary", words, "")
     }
 
+    /// Runs `verge versions WORDS`.
+    pub fn versions(&self, words: &[&str]) -> Said {
+        self.command("versions", words, "")
+    }
+
+    /// Runs `verge explain WORDS`.
+    pub fn explain(&self, words: &[&str]) -> Said {
+        self.command("explain", words, "")
+    }
+
     fn command(&self, name: &str, words: &[&str], input: &str) -> Said {
-        let (first, rest) = words.split_first().unwrap();
         let mut child = Command::new(binary())
-            .args([name, first, "-c", "verge.toml"])
-            .args(rest)
+            .arg(name)
+            .args(words)
+            .args(["-c", "verge.toml"])
             .current_dir(self.scratch.path())
             .env("USER", "ann")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))

@@ -1,6 +1,6 @@
 //! The operator's listeners: `[admin]` and `[health]`. Neither is the public one, and neither can reach an origin.
 
-use crate::{breaker::Breakers, listen::OpenConnections, telemetry};
+use crate::{breaker::Breakers, listen::OpenConnections, telemetry, usage::Usage};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
@@ -30,6 +30,7 @@ pub(crate) struct Admin {
     pub(crate) table: Arc<LiveTable>,
     pub(crate) breakers: Arc<Breakers>,
     pub(crate) pins: Arc<ConsumerPins>,
+    pub(crate) usage: Arc<Usage>,
     /// What this node goes by in pages about several.
     pub(crate) node: String,
     pub(crate) threads: Vec<Arc<Metrics>>,
@@ -96,6 +97,7 @@ impl Admin {
                     &self.gauges(),
                     &self.arms(),
                     &self.pins.status(),
+                    &self.usage.gauges(),
                     self.open.count(),
                     self.access_log.dropped(),
                 );
@@ -109,7 +111,12 @@ impl Admin {
                 let page = serde_json::json!({"node": self.node, "arms": self.breakers.report()});
                 json(StatusCode::OK, &page)
             }
-            ("/", Access::Admin(_)) => text(StatusCode::OK, "/healthz\n/readyz\n/metrics\n/canary\n"),
+            ("/usage", Access::Admin(_)) => {
+                let api =
+                    request.uri().query().and_then(|query| query.split('&').find_map(|one| one.strip_prefix("api=")));
+                json(StatusCode::OK, &self.usage.page(&self.node, api))
+            }
+            ("/", Access::Admin(_)) => text(StatusCode::OK, "/healthz\n/readyz\n/metrics\n/canary\n/usage\n"),
             _ => text(StatusCode::NOT_FOUND, "not found\n"),
         }
     }

@@ -10,8 +10,9 @@ use crate::{
     cli::{Exit, Failure, config},
     listen::{self, Files, Lane, Listener, OpenConnections, Serving},
     telemetry::{self, Metrics, access},
+    usage::Usage,
 };
-use generation::Generation;
+use generation::{Generation, Shared};
 use logs::Logs;
 use sources::Sources;
 use std::{
@@ -58,6 +59,7 @@ pub(crate) struct App {
     breakers: Arc<Breakers>,
     stores: Arc<Stores>,
     pins: Arc<ConsumerPins>,
+    usage: Arc<Usage>,
     generation: Generation,
     lanes: Vec<Arc<Lane>>,
     threads: Vec<JoinHandle<()>>,
@@ -131,7 +133,9 @@ impl App {
         let breakers = Arc::new(Breakers::new(threads, config.canary.breaker));
         let pins = Arc::new(ConsumerPins::new(sources.pins()));
         background.spawn(pins.clone().run());
-        let generation = Generation::new(&config, &table, &metrics, &breakers, &pins, &background)?;
+        let usage = Arc::new(Usage::new(threads));
+        let shared = Shared { table: &table, metrics: &metrics, breakers: &breakers, pins: &pins, usage: &usage };
+        let generation = Generation::new(&config, &shared, &background)?;
         let stores = Arc::new(Stores::new(sources.stores()));
         background.spawn(breakers.clone().run(table.clone(), stores.clone()));
         let lanes: Vec<Arc<Lane>> = generation.ingresses().iter().cloned().map(Lane::new).collect();
@@ -145,6 +149,7 @@ impl App {
             table: table.clone(),
             breakers: breakers.clone(),
             pins: pins.clone(),
+            usage: usage.clone(),
             node: node_name(),
             threads: metrics.clone(),
             open: open.clone(),
@@ -163,6 +168,7 @@ impl App {
             breakers,
             stores,
             pins,
+            usage,
             generation,
             lanes,
             threads,
@@ -225,8 +231,9 @@ impl App {
             tracing::warn!("[listen], [admin] and [health] change with a restart only");
         }
         let sources = Sources::open(&config, &self.background, Some(&self.sources))?;
-        let generation =
-            Generation::new(&config, &self.table, &self.metrics, &self.breakers, &self.pins, &self.background)?;
+        let Self { table, metrics, breakers, pins, usage, .. } = &*self;
+        let shared = Shared { table, metrics, breakers, pins, usage };
+        let generation = Generation::new(&config, &shared, &self.background)?;
         self.logs.reload(&config)?;
         // From here on nothing fails: a table that cannot be read yet leaves the old one serving.
         let outcome = self.background.block_on(sources.replace(&self.table, &config));

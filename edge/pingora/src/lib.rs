@@ -15,6 +15,7 @@ mod reply;
 mod seal;
 mod telemetry;
 mod trust;
+mod usage;
 
 mod admin;
 pub mod cli;

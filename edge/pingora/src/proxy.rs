@@ -6,12 +6,14 @@ mod fault;
 mod identity;
 mod journey;
 mod upgrade;
+mod usage;
 
 use crate::{
     dial::{DialError, Dialer},
     ingress::{IngressLimits, Line, check_http2, is_authority},
     reply::Reply,
     telemetry::Metrics,
+    usage::Usage,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -25,6 +27,7 @@ use pingora_error::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use std::{os::fd::RawFd, sync::Arc, time::Instant};
+use verge_config::ConsumerBy;
 use verge_mappings::{ConsumerPins, LiveTable};
 use verge_router::{Forward, Hop, Moment, Reason, Rejection, Request, route};
 
@@ -46,6 +49,9 @@ pub(crate) struct Verge {
     /// Whether requests are logged.
     pub(crate) logs_access: bool,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) usage: Arc<Usage>,
+    /// How consumers are told apart when they are counted.
+    pub(crate) consumer: Arc<[ConsumerBy]>,
     pub(crate) canary: Canary,
 }
 
@@ -102,6 +108,7 @@ impl Verge {
             let reply = Reply::to_rejection(&rejection, &journey.id);
             journey.api = rejection.api;
             journey.requested = rejection.requested;
+            journey.version = rejection.version;
             Box::new(reply)
         })
     }
@@ -363,6 +370,7 @@ impl ProxyHttp for Verge {
         let duration = journey.started.elapsed();
         self.metrics.answered(status, duration);
         self.count_arm(journey, status);
+        self.count_version(session, journey);
         if !self.logs_access {
             return;
         }

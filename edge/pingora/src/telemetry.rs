@@ -5,10 +5,11 @@
 pub(crate) mod access;
 mod arms;
 mod pins;
+mod usage;
 
 pub(crate) use arms::CanaryGauges;
 
-use crate::listen::Full;
+use crate::{listen::Full, usage::VersionGauge};
 use std::{
     fmt::Write,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -183,6 +184,7 @@ pub(crate) fn render(
     table: &TableGauges,
     canary: &CanaryGauges,
     known: &PinStatus,
+    versions: &[VersionGauge],
     open: usize,
     log_dropped: u64,
 ) -> String {
@@ -323,6 +325,7 @@ pub(crate) fn render(
     }
     arms::write(&mut page, canary);
     pins::write(&mut page, known);
+    usage::write(&mut page, versions);
     page.family("verge_build_info", "gauge", "The version of Verge.");
     page.sample("verge_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     page.text
@@ -374,7 +377,8 @@ mod tests {
         threads[0].answered(200, Duration::from_micros(10));
         threads[1].answered(204, Duration::from_secs(60));
         threads[1].replied(Reason::UnknownVersion);
-        let page = render(&threads, &TableGauges::default(), &CanaryGauges::default(), &PinStatus::default(), 0, 0);
+        let page =
+            render(&threads, &TableGauges::default(), &CanaryGauges::default(), &PinStatus::default(), &[], 0, 0);
         for line in [
             "verge_responses_total{class=\"2xx\"} 2",
             "verge_replies_total{reason=\"unknown_version\"} 1",

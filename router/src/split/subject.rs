@@ -43,7 +43,7 @@ impl<'a> Subject<'a> {
 }
 
 /// Room for a subject that is not written in the request as it is; cleared only where one is written.
-pub(crate) type Room = Option<[u8; 256]>;
+pub type Room = Option<[u8; 256]>;
 
 fn clear(room: &mut Room) -> &mut [u8; 256] {
     room.insert([0; 256])
@@ -117,6 +117,20 @@ impl Sticky {
         };
         received.filter(|subject| !subject.is_empty()).map(Subject::Received)
     }
+}
+
+/// What a request has of the first of these places that it has anything of. Of [`Sticky::Signed`] it has nothing.
+///
+/// `room` is for what does not stand in the request as it is: claims, and addresses.
+pub fn find_subject<'a>(
+    places: impl IntoIterator<Item = &'a Sticky>,
+    request: &Request<'a>,
+    moment: &Moment<'_>,
+    room: &'a mut Room,
+) -> Option<(&'a Sticky, &'a [u8])> {
+    let mut places = places.into_iter();
+    let (place, subject) = places.find_map(|place| Some((place, place.read(request, moment, room)?)))?;
+    Some((place, subject.bytes(room)))
 }
 
 /// The value of a cookie: the first of this name on any line.

@@ -11,6 +11,7 @@ use crate::{
     seal::Key,
     telemetry::Metrics,
     trust::Bundle,
+    usage::Usage,
 };
 use pingora_core::{
     apps::HttpServerOptions,
@@ -29,6 +30,16 @@ use verge_mappings::{ConsumerPins, LiveTable};
 /// Idle upstream connections kept by each serving thread.
 const UPSTREAM_POOL: usize = 512;
 
+/// What generations have in common.
+pub(crate) struct Shared<'a> {
+    pub(crate) table: &'a Arc<LiveTable>,
+    /// One for each serving thread.
+    pub(crate) metrics: &'a [Arc<Metrics>],
+    pub(crate) breakers: &'a Arc<Breakers>,
+    pub(crate) pins: &'a Arc<ConsumerPins>,
+    pub(crate) usage: &'a Arc<Usage>,
+}
+
 /// The serving side of one configuration.
 pub(crate) struct Generation {
     /// One for each serving thread, in their order.
@@ -38,19 +49,14 @@ pub(crate) struct Generation {
 
 impl Generation {
     /// Prepares everything; nothing is served by it yet.
-    pub(crate) fn new(
-        config: &Config,
-        table: &Arc<LiveTable>,
-        metrics: &[Arc<Metrics>],
-        breakers: &Arc<Breakers>,
-        pins: &Arc<ConsumerPins>,
-        background: &Runtime,
-    ) -> Result<Self, Failure> {
+    pub(crate) fn new(config: &Config, shared: &Shared<'_>, background: &Runtime) -> Result<Self, Failure> {
+        let Shared { table, metrics, breakers, pins, usage } = *shared;
         let (over, shutdown) = watch::channel(false);
         let dialer = Arc::new(dialer(&config.origins, background.handle())?);
         let roots = roots(&config.origins)?;
         let conf = Arc::new(server_conf(&roots));
         let logs_access = config.log.access != AccessLog::Off;
+        let consumer: Arc<[_]> = config.usage.consumer.clone().into();
         let (key, testers) = (canary_key(&config.canary)?, Arc::from(config.canary.testers.clone()));
         let ingresses = metrics
             .iter()
@@ -64,6 +70,8 @@ impl Generation {
                     limits: limits(config),
                     logs_access,
                     metrics: metrics.clone(),
+                    usage: usage.clone(),
+                    consumer: consumer.clone(),
                     canary: Canary {
                         thread,
                         breakers: breakers.clone(),

@@ -4,6 +4,7 @@ mod consumer;
 mod pin;
 mod pins;
 mod upgrade;
+mod usage;
 
 use super::Outcome;
 use clap::Subcommand;
@@ -16,6 +17,7 @@ use clap::Subcommand;
   verge versions rollback -c verge.toml orders ann@example.com
   verge versions unpin -c verge.toml orders ann@example.com
   verge versions pins list -c verge.toml orders
+  verge versions usage -c verge.toml orders                            who still uses what
 
 A consumer is what `[api.pin] subject` reads. A table with `source = \"file\"` can be looked at, not written.
 
@@ -33,6 +35,7 @@ enum Command {
     Upgrade(upgrade::Upgrade),
     Rollback(upgrade::Rollback),
     Pins(pins::Args),
+    Usage(usage::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -42,5 +45,6 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Command::Upgrade(args) => upgrade::upgrade(args),
         Command::Rollback(args) => upgrade::rollback(args),
         Command::Pins(args) => pins::run(args),
+        Command::Usage(args) => usage::run(args),
     }
 }

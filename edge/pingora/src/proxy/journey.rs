@@ -25,6 +25,8 @@ pub(crate) struct Journey {
     /// The API that rejected, for the log.
     pub(super) api: Option<Arc<Api>>,
     pub(super) requested: Option<Box<str>>,
+    /// The row that rejected.
+    pub(super) version: Option<Box<str>>,
     pub(super) attempts: usize,
     pub(super) upstream: Option<SocketAddr>,
     pub(super) connected: Option<Instant>,
@@ -45,6 +47,7 @@ impl Journey {
             reason: None,
             api: None,
             requested: None,
+            version: None,
             attempts: 0,
             upstream: None,
             connected: None,
