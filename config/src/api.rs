@@ -107,7 +107,7 @@ fn read_draft(section: &mut Section<'_>) -> ApiDraft {
         if draft.neutral.is_some() && !answered {
             version.refuse_at("neutral", InvalidApi::NeutralWithoutVersion.to_string());
         }
-        if draft.missing == Some(Missing::Pin) && draft.pin.as_ref().is_none_or(|pin| pin.subject.is_none()) {
+        if draft.missing == Some(Missing::Pin) && draft.pin.is_none() {
             version.refuse_at("missing", InvalidApi::PinWithoutSubject.to_string());
         }
         if draft.preflight == Some(Missing::Pin) {

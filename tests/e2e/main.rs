@@ -42,3 +42,4 @@ mod sources;
 mod table_life;
 mod tls;
 mod upgrades;
+mod usage;

@@ -51,7 +51,7 @@ async fn until(what: &str, mut is: impl FnMut() -> bool) {
     let patience = Instant::now() + Duration::from_secs(30);
     while !is() {
         assert!(Instant::now() < patience, "{what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::task::yield_now().await;
     }
 }
 
