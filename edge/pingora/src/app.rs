@@ -3,6 +3,7 @@
 pub(crate) mod generation;
 mod logs;
 pub(crate) mod sources;
+mod told;
 
 use crate::{
     admin::{Access, Admin},
@@ -27,11 +28,8 @@ use std::{
     thread::JoinHandle,
     time::Duration,
 };
-use tokio::{
-    runtime::Runtime,
-    signal::unix::{Signal, SignalKind, signal},
-    sync::watch,
-};
+use tokio::{runtime::Runtime, sync::watch};
+use told::{Signals, Told, Watched};
 use verge_config::{CertificateFiles, Config};
 use verge_mappings::{ConsumerPins, Held, LiveTable, Store};
 
@@ -43,9 +41,6 @@ const BUILDER_STAYS: Duration = Duration::from_millis(500);
 
 /// How long the listeners wait for a table that is on this machine.
 const LOCAL_TABLE: Duration = Duration::from_secs(10);
-
-/// How often the configuration file is looked at.
-const CONFIG_POLL: Duration = Duration::from_secs(1);
 
 /// A running proxy.
 pub(crate) struct App {
@@ -67,19 +62,6 @@ pub(crate) struct App {
     leaving: Arc<AtomicBool>,
     open: Arc<OpenConnections>,
     addresses: Vec<(&'static str, SocketAddr)>,
-}
-
-/// What the process is told from outside; heard from the first moment on.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-/// What to do next.
-enum Told {
-    Stop,
-    Reload,
 }
 
 impl App {
@@ -273,60 +255,6 @@ impl App {
         }
         self.background.shutdown_timeout(Duration::from_millis(100));
         access::flush();
-    }
-}
-
-impl Signals {
-    fn listen() -> Result<Self, Failure> {
-        let open = || {
-            Ok(Self {
-                terminate: signal(SignalKind::terminate())?,
-                interrupt: signal(SignalKind::interrupt())?,
-                hangup: signal(SignalKind::hangup())?,
-            })
-        };
-        open().map_err(|error: io::Error| Failure::new(Exit::Failed, format!("signals cannot be received: {error}")))
-    }
-
-    async fn told(&mut self, watched: Option<&mut Watched>) -> Told {
-        let changed = async {
-            match watched {
-                Some(watched) => watched.changed().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = self.terminate.recv() => Told::Stop,
-            _ = self.interrupt.recv() => Told::Stop,
-            _ = self.hangup.recv() => Told::Reload,
-            () = changed => Told::Reload,
-        }
-    }
-}
-
-/// A file and what it looked like when it was last read.
-struct Watched {
-    path: PathBuf,
-    seen: Option<Vec<u8>>,
-}
-
-impl Watched {
-    fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), seen: std::fs::read(path).ok() }
-    }
-
-    /// Returns when the file says something else than before. A file that cannot be read, as in the middle of being
-    /// replaced, has not changed yet.
-    async fn changed(&mut self) {
-        loop {
-            tokio::time::sleep(CONFIG_POLL).await;
-            if let Ok(text) = std::fs::read(&self.path)
-                && self.seen.as_ref() != Some(&text)
-            {
-                self.seen = Some(text);
-                return;
-            }
-        }
     }
 }
 

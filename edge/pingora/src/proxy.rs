@@ -7,6 +7,7 @@ mod identity;
 mod journey;
 mod upgrade;
 mod usage;
+mod view;
 
 use crate::{
     dial::{DialError, Dialer},
@@ -19,7 +20,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use edits::{RequestEdits, ResponseEdits};
 use fault::{BODY_TOO_LARGE, UNDIALLABLE, detail_of, reason_of, waited_for};
-use http::{StatusCode, Uri, header, uri::PathAndQuery};
+use http::{StatusCode, header};
 use identity::traceparent;
 use journey::{Journey, client};
 use pingora_core::{protocols::Digest, upstreams::peer::HttpPeer};
@@ -30,6 +31,7 @@ use std::{os::fd::RawFd, sync::Arc, time::Instant};
 use verge_config::ConsumerBy;
 use verge_mappings::{ConsumerPins, LiveTable};
 use verge_router::{Forward, Hop, Moment, Reason, Rejection, Request, route};
+use view::{content_length, is_tls, target_of, view};
 
 pub(crate) use canary::Canary;
 pub(crate) use identity::fresh_id;
@@ -53,22 +55,6 @@ pub(crate) struct Verge {
     /// How consumers are told apart when they are counted.
     pub(crate) consumer: Arc<[ConsumerBy]>,
     pub(crate) canary: Canary,
-}
-
-/// The head as the router may see it. The authority is `:authority` or the absolute target's, else `Host`.
-fn view(head: &RequestHeader) -> Option<Request<'_>> {
-    if !head.raw_path_is_utf8() {
-        return None;
-    }
-    let host = match head.uri.authority() {
-        Some(authority) => authority.as_str(),
-        None => head.headers.get(header::HOST).map_or(Some(""), |host| host.to_str().ok())?,
-    };
-    Some(Request { method: &head.method, host, path: head.uri.path(), query: head.uri.query(), headers: &head.headers })
-}
-
-fn is_tls(session: &Session) -> bool {
-    session.digest().is_some_and(|digest| digest.ssl_digest.is_some())
 }
 
 impl Verge {
@@ -396,14 +382,4 @@ impl ProxyHttp for Verge {
 /// Whether another address may do where this one failed.
 pub(crate) fn is_for_another_address(kind: &ErrorType) -> bool {
     matches!(kind, ErrorType::ConnectRefused | ErrorType::ConnectNoRoute)
-}
-
-/// The decision's target as the type that pingora sends; `None` where that cannot hold it.
-fn target_of(forward: &Forward) -> Option<Uri> {
-    let target = PathAndQuery::from_maybe_shared(Bytes::copy_from_slice(forward.target().as_bytes())).ok()?;
-    Some(Uri::from(target))
-}
-
-fn content_length(head: &RequestHeader) -> Option<u64> {
-    head.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
