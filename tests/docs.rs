@@ -35,8 +35,9 @@ fn every_outcome_stands_in_the_table_with_its_status() {
 
 /// The names of all metrics, where names are emitted.
 fn metrics() -> BTreeSet<String> {
-    let files = ["edge/pingora/src/telemetry.rs", "edge/pingora/src/telemetry/arms.rs"];
-    files.iter().flat_map(|file| quoted(&read(file), "verge_")).collect()
+    let own = quoted(&read("edge/pingora/src/telemetry.rs"), "verge_");
+    let files = rust_files("edge/pingora/src/telemetry");
+    own.into_iter().chain(files.iter().flat_map(|file| quoted(file, "verge_"))).collect()
 }
 
 #[test]
