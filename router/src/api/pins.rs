@@ -69,12 +69,7 @@ impl PinPolicy {
     }
 
     /// Who the consumer is.
-    pub(crate) fn read<'r>(
-        &self,
-        request: &Request<'r>,
-        moment: &Moment<'_>,
-        room: &mut Room,
-    ) -> Option<Subject<'r>> {
+    pub(crate) fn read<'r>(&self, request: &Request<'r>, moment: &Moment<'_>, room: &mut Room) -> Option<Subject<'r>> {
         self.subject.iter().find_map(|place| place.read(request, moment, room))
     }
 }
