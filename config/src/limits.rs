@@ -27,6 +27,13 @@ pub struct Limits {
     pub tunnel_timeout: Duration,
     /// How long a client connection may be idle: 1 s to an hour.
     pub idle_timeout: Duration,
+    /// From a request's head to the end of its answer: 1 s to a day. Streams and tunnels have none.
+    pub request_timeout: Duration,
+    /// Requests under way: 1 to 1 000 000.
+    pub in_flight: usize,
+    /// Bytes the process may take before it sheds load: 0 (no limit) to 1024 GiB; `None`: nine tenths of what its control
+    /// group may.
+    pub memory: Option<u64>,
     /// Open client connections: 1 to 1 000 000.
     pub connections: usize,
     /// Of these, from one IPv4 address or one /64 of IPv6: 1 to 1 000 000.
@@ -48,6 +55,9 @@ impl Default for Limits {
             handshake_timeout: Duration::from_secs(5),
             tunnel_timeout: Duration::from_secs(600),
             idle_timeout: Duration::from_secs(60),
+            request_timeout: Duration::from_secs(1800),
+            in_flight: 10_000,
+            memory: None,
             connections: 10_000,
             connections_per_address: 1000,
             handshakes: 1000,
@@ -75,6 +85,9 @@ pub(crate) fn read(root: &mut Section<'_>) -> Limits {
         handshake_timeout: section.duration("handshake_timeout", default.handshake_timeout, TENTH..=FIVE_MINUTES),
         tunnel_timeout: section.duration("tunnel_timeout", default.tunnel_timeout, SECOND..=DAY),
         idle_timeout: section.duration("idle_timeout", default.idle_timeout, SECOND..=HOUR),
+        request_timeout: section.duration("request_timeout", default.request_timeout, SECOND..=DAY),
+        in_flight: count(&mut section, "in_flight", default.in_flight, 1_000_000),
+        memory: section.entry("memory").and_then(|entry| entry.size(0..=1 << 40)),
         connections: count(&mut section, "connections", default.connections, 1_000_000),
         connections_per_address: count(
             &mut section,

@@ -1,7 +1,11 @@
 //! `[origins]`: what may be dialled, and how.
 
 use crate::{section::Section, units::shown};
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 use verge_router::origin::{Dial, DialPattern, Domain, DomainPattern, OriginRules};
 
 /// `[origins]`.
@@ -16,6 +20,25 @@ pub struct Origins {
     pub connect: Vec<(Domain, Dial)>,
     /// For rows without their own.
     pub timeouts: OriginTimeouts,
+    /// How many requests an origin is given at a time.
+    pub load: OriginLoad,
+    /// Name servers to ask instead of the system's; empty for those.
+    pub dns: Vec<SocketAddr>,
+}
+
+/// How many requests an origin is given at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OriginLoad {
+    /// Requests at one domain: 1 to 1 000 000.
+    pub in_flight: usize,
+    /// How long a request waits for a place: up to a minute; not at all where it is zero.
+    pub queue: Duration,
+}
+
+impl Default for OriginLoad {
+    fn default() -> Self {
+        Self { in_flight: 1000, queue: Duration::from_secs(1) }
+    }
 }
 
 /// Time limits towards origins.
@@ -29,6 +52,8 @@ pub struct OriginTimeouts {
     pub write: Duration,
     /// How long an idle connection is kept: up to a day.
     pub idle: Duration,
+    /// From the first attempt to the end of the answer: 10 ms to a day. Streams and tunnels have none.
+    pub total: Duration,
 }
 
 impl Default for OriginTimeouts {
@@ -39,11 +64,14 @@ impl Default for OriginTimeouts {
             read: Duration::from_secs(35),
             write: Duration::from_secs(35),
             idle: Duration::from_secs(60),
+            // Longer than the longest answer that API Gateway streams.
+            total: Duration::from_secs(900),
         }
     }
 }
 
 const LEAST: Duration = Duration::from_millis(10);
+const MINUTE: Duration = Duration::from_secs(60);
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -68,7 +96,18 @@ pub(crate) fn read(root: &mut Section<'_>) -> Origins {
         read: section.duration("read_timeout", default.read, LEAST..=DAY),
         write: section.duration("write_timeout", default.write, LEAST..=DAY),
         idle: section.duration("idle_timeout", default.idle, Duration::ZERO..=DAY),
+        total: section.duration("total_timeout", default.total, LEAST..=DAY),
     };
+    let default = origins.load;
+    origins.load = OriginLoad {
+        in_flight: section
+            .entry("in_flight")
+            .and_then(|entry| entry.integer(1..=1_000_000))
+            .and_then(|count| usize::try_from(count).ok())
+            .unwrap_or(default.in_flight),
+        queue: section.duration("queue", default.queue, Duration::ZERO..=MINUTE),
+    };
+    origins.dns = section.entry("dns").and_then(|entry| entry.list(parse_name_server)).unwrap_or_default();
     origins.connect = section.section("connect").map(|connect| read_connect(&connect)).unwrap_or_default();
     section.close();
     origins
@@ -87,6 +126,13 @@ fn read_connect(section: &Section<'_>) -> Vec<(Domain, Dial)> {
         connect.push((domain, dial));
     }
     connect
+}
+
+/// `address` or `address:port`; 53 without one.
+fn parse_name_server(text: &str) -> Result<SocketAddr, String> {
+    let bare = || text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53));
+    let refuse = |_| format!("`{}` is not a name server's address such as `10.0.0.2` or `10.0.0.2:53`", shown(text));
+    text.parse().or_else(|_| bare().map_err(refuse))
 }
 
 /// A pattern with a slash is meant as a block of addresses, and the message should say so.

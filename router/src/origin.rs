@@ -104,6 +104,8 @@ pub struct Timeouts {
     pub write: Option<Duration>,
     /// How long an idle connection is kept.
     pub idle: Option<Duration>,
+    /// The whole exchange with the origin, second attempts included.
+    pub total: Option<Duration>,
 }
 
 /// An origin as a border reads it, before it is checked.

@@ -12,12 +12,14 @@
 mod stages;
 
 mod access_log;
+mod addresses;
 mod answers;
 mod bodies;
 mod canary;
 mod certificates;
 mod control;
 mod credentials;
+mod deadlines;
 mod demand;
 mod dialling;
 mod faults;
@@ -28,6 +30,7 @@ mod http2;
 mod ingress;
 mod large;
 mod live_corpus;
+mod load;
 mod operators;
 mod outage;
 mod outcomes;

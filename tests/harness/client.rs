@@ -157,6 +157,11 @@ impl Connection {
         within("a head", self.read_head()).await
     }
 
+    /// The next line, without its end; `None` where the peer has closed.
+    pub async fn line(&mut self) -> Option<String> {
+        within("a line", self.read_line()).await
+    }
+
     /// Reads a little more; whether there was something.
     async fn fill(&mut self) -> bool {
         matches!(self.transport.read_buf(&mut self.unread).await, Ok(n) if n > 0)

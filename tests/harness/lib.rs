@@ -30,6 +30,7 @@ pub mod bench;
 pub mod certs;
 pub mod client;
 pub mod corpus;
+pub mod dns;
 pub mod frames;
 pub mod message;
 pub mod node;

@@ -24,7 +24,7 @@ use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::{
     io,
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex},
 };
 use tokio::{
@@ -87,6 +87,9 @@ struct Stage {
     connections: watch::Sender<usize>,
 }
 
+/// A free port.
+const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// The stand-in. It ends with the runtime it was started in.
 pub struct Origin {
     address: SocketAddr,
@@ -101,16 +104,22 @@ impl Origin {
 
     /// Serves these domains with another certificate, or fewer protocols.
     pub async fn speaking(protocols: &[&str], certificate: &Certificate, domains: &[&str]) -> Self {
-        Self::listen(domains, Some(TlsAcceptor::from(certificate.server_config(protocols)))).await
+        Self::listen(ANYWHERE, domains, Some(TlsAcceptor::from(certificate.server_config(protocols)))).await
+    }
+
+    /// Serves these domains at this address of the machine's own.
+    pub async fn start_at(address: SocketAddr, authority: &Authority, domains: &[&str]) -> Self {
+        let tls = TlsAcceptor::from(authority.certify(domains).server_config(&["h2", "http/1.1"]));
+        Self::listen(address, domains, Some(tls)).await
     }
 
     /// Serves these domains in the clear, HTTP/1.1.
     pub async fn in_the_clear(domains: &[&str]) -> Self {
-        Self::listen(domains, None).await
+        Self::listen(ANYWHERE, domains, None).await
     }
 
-    async fn listen(domains: &[&str], tls: Option<TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    async fn listen(address: SocketAddr, domains: &[&str], tls: Option<TlsAcceptor>) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let stage = Arc::new(Stage {
             domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
             behaviours: Mutex::default(),

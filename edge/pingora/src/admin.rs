@@ -98,7 +98,7 @@ impl Admin {
                     &self.arms(),
                     &self.pins.status(),
                     &self.usage.gauges(),
-                    self.open.count(),
+                    &self.open,
                     self.access_log.dropped(),
                 );
                 let mut answer = text(StatusCode::OK, page);

@@ -116,8 +116,10 @@ impl App {
         let pins = Arc::new(ConsumerPins::new(sources.pins()));
         background.spawn(pins.clone().run());
         let usage = Arc::new(Usage::new(threads));
-        let shared = Shared { table: &table, metrics: &metrics, breakers: &breakers, pins: &pins, usage: &usage };
+        let shared =
+            Shared { table: &table, metrics: &metrics, breakers: &breakers, pins: &pins, usage: &usage, open: &open };
         let generation = Generation::new(&config, &shared, &background)?;
+        background.spawn(open.requests().clone().watch_memory());
         let stores = Arc::new(Stores::new(sources.stores()));
         background.spawn(breakers.clone().run(table.clone(), stores.clone()));
         let lanes: Vec<Arc<Lane>> = generation.ingresses().iter().cloned().map(Lane::new).collect();
@@ -213,8 +215,8 @@ impl App {
             tracing::warn!("[listen], [admin] and [health] change with a restart only");
         }
         let sources = Sources::open(&config, &self.background, Some(&self.sources))?;
-        let Self { table, metrics, breakers, pins, usage, .. } = &*self;
-        let shared = Shared { table, metrics, breakers, pins, usage };
+        let Self { table, metrics, breakers, pins, usage, open, .. } = &*self;
+        let shared = Shared { table, metrics, breakers, pins, usage, open };
         let generation = Generation::new(&config, &shared, &self.background)?;
         self.logs.reload(&config)?;
         // From here on nothing fails: a table that cannot be read yet leaves the old one serving.

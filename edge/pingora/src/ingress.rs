@@ -42,6 +42,7 @@ use farewell::LINGER;
 use framing::BodyFraming;
 pub(crate) use framing::is_authority;
 pub(crate) use head::{HeadLimits, check_http2};
+pub(crate) use http2::is_call;
 pub(crate) use line::Line;
 pub(crate) use pace::PaceLimits;
 pub(crate) use wire::Wire;
@@ -69,6 +70,8 @@ pub(crate) struct IngressLimits {
     pub(crate) handshake_timeout: Duration,
     /// Between two messages of a tunnel.
     pub(crate) tunnel_timeout: Duration,
+    /// From a request's head to the end of its answer, but for streams.
+    pub(crate) request_timeout: Duration,
     /// Of bodies and answers.
     pub(crate) pace: PaceLimits,
     /// How many may be connected.

@@ -7,6 +7,7 @@
 mod certificates;
 pub(crate) mod descriptors;
 mod permits;
+mod requests;
 
 use crate::{
     ingress::{Ingress, Wire},
@@ -30,6 +31,7 @@ use tokio_rustls::TlsAcceptor;
 
 pub(crate) use certificates::{Certificates, Files};
 pub(crate) use permits::{Full, OpenConnections, Permit, PermitLimits};
+pub(crate) use requests::{RequestLimits, Requests, UnderWay};
 
 /// Connections that wait to be accepted; the kernel's own bound (`somaxconn`) applies besides.
 const BACKLOG: i32 = 4096;

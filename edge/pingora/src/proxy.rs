@@ -1,6 +1,8 @@
 //! The phases of a request, in order: route, dial, edit the request, edit the answer, log.
 
+mod attempts;
 mod canary;
+mod deadline;
 mod edits;
 mod fault;
 mod identity;
@@ -10,16 +12,18 @@ mod usage;
 mod view;
 
 use crate::{
-    dial::{DialError, Dialer},
+    dial::Dialer,
     ingress::{IngressLimits, Line, check_http2, is_authority},
+    listen::Requests,
     reply::Reply,
     telemetry::Metrics,
     usage::Usage,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
+use deadline::is_stream;
 use edits::{RequestEdits, ResponseEdits};
-use fault::{BODY_TOO_LARGE, UNDIALLABLE, detail_of, reason_of, waited_for};
+use fault::{BODY_TOO_LARGE, detail_of, reason_of, waited_for};
 use http::{StatusCode, header};
 use identity::traceparent;
 use journey::{Journey, client};
@@ -27,17 +31,19 @@ use pingora_core::{protocols::Digest, upstreams::peer::HttpPeer};
 use pingora_error::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
-use std::{os::fd::RawFd, sync::Arc, time::Instant};
+use std::{
+    os::fd::RawFd,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use verge_config::ConsumerBy;
 use verge_mappings::{ConsumerPins, LiveTable};
 use verge_router::{Forward, Hop, Moment, Reason, Rejection, Request, route};
 use view::{content_length, is_tls, target_of, view};
 
+pub(crate) use attempts::{MAX_ATTEMPTS, is_for_another_address};
 pub(crate) use canary::Canary;
 pub(crate) use identity::fresh_id;
-
-/// How often a request may go to an origin.
-pub(crate) const MAX_ATTEMPTS: usize = 2;
 
 /// What all serving threads share, and what is this thread's own.
 #[derive(Clone)]
@@ -54,10 +60,20 @@ pub(crate) struct Verge {
     pub(crate) usage: Arc<Usage>,
     /// How consumers are told apart when they are counted.
     pub(crate) consumer: Arc<[ConsumerBy]>,
+    pub(crate) requests: Arc<Requests>,
     pub(crate) canary: Canary,
 }
 
 impl Verge {
+    /// Decides, unless load is shed; a rejection is already the answer.
+    fn take_on(&self, session: &Session, journey: &mut Journey) -> Result<Forward, Box<Reply>> {
+        if journey.under_way.is_none() {
+            let detail = "This node has more to do than it can; try again shortly.";
+            return Err(self.fault(Reason::Overloaded, detail, session, journey));
+        }
+        self.decide(session, journey)
+    }
+
     /// Decides; a rejection is already the answer.
     fn decide(&self, session: &Session, journey: &mut Journey) -> Result<Forward, Box<Reply>> {
         // Who reads more into an authority than a host and a port reads another host.
@@ -144,9 +160,13 @@ impl ProxyHttp for Verge {
 
     /// 1. Route. `true` means the answer has been given.
     async fn request_filter(&self, session: &mut Session, journey: &mut Journey) -> Result<bool> {
+        journey.under_way = self.requests.begin();
         let too_large = content_length(session.req_header()).is_some_and(|length| length > self.max_body);
         if session.req_header().version == http::Version::HTTP_2 {
             session.set_write_timeout(Some(self.limits.pace.grace));
+            if let Some(line) = session.digest().and_then(Line::of) {
+                line.name(&journey.id);
+            }
             if let Some(reason) = check_http2(session.req_header(), &self.limits.head) {
                 let reply = self.fault(reason, reason.title(), session, journey);
                 self.send(session, &reply).await?;
@@ -154,7 +174,7 @@ impl ProxyHttp for Verge {
             }
         }
         upgrade::prepare(session);
-        let decision = self.decide(session, journey).and_then(|forward| {
+        let decision = self.take_on(session, journey).and_then(|forward| {
             let target = target_of(&forward)
                 .ok_or_else(|| self.fault(Reason::BadRequest, Reason::BadRequest.title(), session, journey))?;
             Ok((forward, target))
@@ -180,39 +200,21 @@ impl ProxyHttp for Verge {
 
     /// 2. Dial what the decision says, and nothing else.
     async fn upstream_peer(&self, session: &mut Session, journey: &mut Journey) -> Result<Box<HttpPeer>> {
-        let tunnel = upgrade::is_asked(session).then_some(self.limits.tunnel_timeout);
-        loop {
-            let Some(forward) = &journey.forward else {
-                return Error::e_explain(ErrorType::InternalError, "no decision to dial");
-            };
-            let attempt = journey.attempts;
-            journey.attempts += 1;
-            if attempt > 0 {
-                self.metrics.retried();
-            }
-            journey.dialled = forward.choice().map(|_| Instant::now());
-            let error = match self.dialer.peer(forward, attempt).await {
-                Ok(peer) => return Ok(upgrade::dial(peer, tunnel)),
-                Err(error) => error,
-            };
-            if let DialError::Forbidden(..) = error {
-                tracing::error!(api = forward.api().name(), version = forward.mapping().key(), %error, "an origin resolves to an address that is never dialled");
-            }
-            if !self.fall_back(session, journey) {
-                return Err(Error::explain(UNDIALLABLE, error.to_string()).into_up());
-            }
-        }
+        self.dial(session, journey).await
     }
 
     async fn connected_to_upstream(
         &self,
         _: &mut Session,
-        _: bool,
+        reused: bool,
         peer: &HttpPeer,
         _: RawFd,
         _: Option<&Digest>,
         journey: &mut Journey,
     ) -> Result<()> {
+        if let Some(way) = journey.way.as_ref().filter(|_| !reused) {
+            way.succeeded();
+        }
         if self.logs_access {
             journey.connected = Some(Instant::now());
             journey.upstream = peer._address.as_inet().copied();
@@ -267,7 +269,7 @@ impl ProxyHttp for Verge {
         if journey.body > self.max_body {
             return Err(Error::explain(BODY_TOO_LARGE, "request body over the limit").into_down());
         }
-        Ok(())
+        self.check_time(journey)
     }
 
     /// 4. Edit the answer.
@@ -279,6 +281,11 @@ impl ProxyHttp for Verge {
     ) -> Result<()> {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             upgrade::begin(session, self.limits.tunnel_timeout)?;
+            // A tunnel may stay for days: it is no request any more.
+            (journey.place, journey.under_way) = (None, None);
+        }
+        if head.status == StatusCode::SWITCHING_PROTOCOLS || is_stream(&head.headers) {
+            journey.deadline = None;
         }
         if !head.status.is_informational() {
             session.set_close_on_response_before_downstream_finish(true);
@@ -295,21 +302,16 @@ impl ProxyHttp for Verge {
         Ok(())
     }
 
-    /// A connection that was never made has carried nothing: any method may try the next address, and what may fall back
-    /// to stable does.
     fn fail_to_connect(
         &self,
         session: &mut Session,
         _: &HttpPeer,
         journey: &mut Journey,
-        mut error: Box<Error>,
+        error: Box<Error>,
     ) -> Box<Error> {
-        let again = is_for_another_address(error.etype()) && journey.attempts < MAX_ATTEMPTS;
-        error.set_retry(self.fall_back(session, journey) || again);
-        error
+        self.not_connected(session, journey, error)
     }
 
-    /// What failed on a connection: again on a fresh one where the pooled one was dead, else at stable where that may be.
     fn error_while_proxy(
         &self,
         peer: &HttpPeer,
@@ -318,12 +320,17 @@ impl ProxyHttp for Verge {
         journey: &mut Journey,
         reused: bool,
     ) -> Box<Error> {
-        let mut error = error.more_context(format!("Peer: {peer}"));
-        canary::may_repeat(session, &mut error, reused);
-        if !error.retry.retry() && canary::is_for_another_origin(session, &error) && self.fall_back(session, journey) {
-            error.set_retry(true);
-        }
-        error
+        self.broken_off(session, journey, error.more_context(format!("Peer: {peer}")), reused)
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _: &mut Session,
+        _: &mut Option<Bytes>,
+        _: bool,
+        journey: &mut Journey,
+    ) -> Result<Option<Duration>> {
+        self.check_time(journey).map(|()| None)
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, journey: &mut Journey) -> FailToProxy {
@@ -341,6 +348,7 @@ impl ProxyHttp for Verge {
         if head_sent {
             // The client must see that the answer is cut short, not a second one.
             journey.reason = Some(reason);
+            self.metrics.cut(reason);
             return FailToProxy { error_code: 0, can_reuse_downstream: false };
         }
         let reply = self.fault(reason, detail_of(reason, error), session, journey);
@@ -377,9 +385,4 @@ impl ProxyHttp for Verge {
     ) -> bool {
         true
     }
-}
-
-/// Whether another address may do where this one failed.
-pub(crate) fn is_for_another_address(kind: &ErrorType) -> bool {
-    matches!(kind, ErrorType::ConnectRefused | ErrorType::ConnectNoRoute)
 }

@@ -4,14 +4,18 @@
 
 pub(crate) mod access;
 mod arms;
+mod page;
 mod pins;
 mod usage;
 
 pub(crate) use arms::CanaryGauges;
 
-use crate::{listen::Full, usage::VersionGauge};
+use crate::{
+    listen::{Full, OpenConnections},
+    usage::VersionGauge,
+};
+use page::Page;
 use std::{
-    fmt::Write,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
@@ -40,6 +44,10 @@ pub(crate) struct Metrics {
     /// By what was waited for, in the order of [`Waited::ALL`].
     timed_out: [AtomicU64; Waited::ALL.len()],
     upstream_retries: AtomicU64,
+    retries_denied: AtomicU64,
+    addresses_set_back: AtomicU64,
+    /// By reason, in the order of [`Reason::ALL`].
+    cut: [AtomicU64; Reason::ALL.len()],
     fallbacks: AtomicU64,
 }
 
@@ -50,10 +58,11 @@ pub(crate) enum Waited {
     Head,
     Body,
     Answer,
+    Request,
 }
 
 impl Waited {
-    const ALL: [Self; 4] = [Self::Handshake, Self::Head, Self::Body, Self::Answer];
+    const ALL: [Self; 5] = [Self::Handshake, Self::Head, Self::Body, Self::Answer, Self::Request];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -61,6 +70,7 @@ impl Waited {
             Self::Head => "head",
             Self::Body => "body",
             Self::Answer => "answer",
+            Self::Request => "request",
         }
     }
 }
@@ -94,11 +104,12 @@ impl Metrics {
 
     /// A reply of ours, for this reason.
     pub(crate) fn replied(&self, reason: Reason) {
-        if let Some(at) = Reason::ALL.iter().position(|other| *other == reason)
-            && let Some(counter) = self.reasons.get(at)
-        {
-            counter.fetch_add(1, Relaxed);
-        }
+        count(&self.reasons, Reason::ALL.iter().position(|other| *other == reason));
+    }
+
+    /// An answer of an origin broke off after its head, for this reason.
+    pub(crate) fn cut(&self, reason: Reason) {
+        count(&self.cut, Reason::ALL.iter().position(|other| *other == reason));
     }
 
     /// A head was refused before the proxy saw it.
@@ -151,6 +162,16 @@ impl Metrics {
     pub(crate) fn retried(&self) {
         self.upstream_retries.fetch_add(1, Relaxed);
     }
+
+    /// A second attempt is left out: the origin has had its tenth.
+    pub(crate) fn not_retried(&self) {
+        self.retries_denied.fetch_add(1, Relaxed);
+    }
+
+    /// An address took no connection.
+    pub(crate) fn address_set_back(&self) {
+        self.addresses_set_back.fetch_add(1, Relaxed);
+    }
 }
 
 fn count(row: &[AtomicU64], at: Option<usize>) {
@@ -185,7 +206,7 @@ pub(crate) fn render(
     canary: &CanaryGauges,
     known: &PinStatus,
     versions: &[VersionGauge],
-    open: usize,
+    open: &OpenConnections,
     log_dropped: u64,
 ) -> String {
     let sum =
@@ -216,7 +237,17 @@ pub(crate) fn render(
     page.sample("verge_request_duration_seconds_count", &[], total);
 
     page.single("verge_connections_total", "counter", "Connections accepted.", sum(&|m| &m.connections));
-    page.single("verge_connections", "gauge", "Connections open now.", open);
+    page.single("verge_connections", "gauge", "Connections open now.", open.count());
+    let requests = open.requests();
+    page.single("verge_requests", "gauge", "Requests under way now.", requests.count());
+    page.single("verge_memory_resident_bytes", "gauge", "Memory that the process takes.", requests.resident());
+    page.single(
+        "verge_memory_limit_bytes",
+        "gauge",
+        "Memory over which load is shed; 0 for none.",
+        requests.memory_limit(),
+    );
+    page.single("verge_memory_short", "gauge", "Whether load is shed for memory.", u8::from(requests.is_short()));
     page.single(
         "verge_tls_handshakes_failed_total",
         "counter",
@@ -252,6 +283,25 @@ pub(crate) fn render(
         "Second attempts at an origin.",
         sum(&|m| &m.upstream_retries),
     );
+    page.single(
+        "verge_upstream_retries_denied_total",
+        "counter",
+        "Second attempts left out, for an origin has had its tenth.",
+        sum(&|m| &m.retries_denied),
+    );
+    page.single(
+        "verge_origin_addresses_set_back_total",
+        "counter",
+        "Times that an address took no connection and was set back.",
+        sum(&|m| &m.addresses_set_back),
+    );
+    page.family("verge_answers_cut_total", "counter", "Answers of origins that broke off, by reason.");
+    for reason in
+        [Reason::OriginUnreachable, Reason::OriginTls, Reason::OriginTimeout, Reason::BodyTooLarge, Reason::Internal]
+    {
+        let at = Reason::ALL.iter().position(|other| *other == reason).unwrap_or_default();
+        page.sample("verge_answers_cut_total", &[("reason", reason.code())], sum_at(threads, |m| &m.cut, at));
+    }
     page.single(
         "verge_arm_fallbacks_total",
         "counter",
@@ -339,54 +389,5 @@ fn sum_at<const N: usize>(
     threads.iter().filter_map(|metrics| row(metrics).get(at)).map(|counter| counter.load(Relaxed)).sum()
 }
 
-#[derive(Default)]
-struct Page {
-    text: String,
-}
-
-impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-    }
-
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
-        self.text.push_str(name);
-        for (i, (label, text)) in labels.iter().enumerate() {
-            // A key of the sample layout may have what ends a label's value.
-            let text = text.replace('\\', "\\\\").replace('"', "\\\"");
-            let _ = write!(self.text, "{}{label}=\"{text}\"", if i == 0 { '{' } else { ',' });
-        }
-        let _ = writeln!(self.text, "{} {value}", if labels.is_empty() { "" } else { "}" });
-    }
-
-    fn single(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
-        self.family(name, kind, help);
-        self.sample(name, &[], value);
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::Arc;
-
-    #[test]
-    fn threads_are_summed_and_buckets_are_cumulative() {
-        let threads = [Arc::new(Metrics::default()), Arc::new(Metrics::default())];
-        threads[0].answered(200, Duration::from_micros(10));
-        threads[1].answered(204, Duration::from_secs(60));
-        threads[1].replied(Reason::UnknownVersion);
-        let page =
-            render(&threads, &TableGauges::default(), &CanaryGauges::default(), &PinStatus::default(), &[], 0, 0);
-        for line in [
-            "verge_responses_total{class=\"2xx\"} 2",
-            "verge_replies_total{reason=\"unknown_version\"} 1",
-            "verge_request_duration_seconds_bucket{le=\"0.001\"} 1",
-            "verge_request_duration_seconds_bucket{le=\"+Inf\"} 2",
-            "verge_table_loaded 0",
-        ] {
-            assert!(page.lines().any(|other| other == line), "{line}\n{page}");
-        }
-    }
-}
+mod tests;

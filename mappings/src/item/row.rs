@@ -90,6 +90,7 @@ pub(super) fn read_origin(
             read: fields.duration("read_timeout")?,
             write: fields.duration("write_timeout")?,
             idle: fields.duration("idle_timeout")?,
+            total: fields.duration("total_timeout")?,
         },
     };
     Ok(Origin::parse(&spec, rules, api.allow())?)
@@ -221,6 +222,7 @@ pub(super) fn write_origin(item: &mut Item, origin: &Origin, layout: Layout) {
     text("read_timeout", duration(timeouts.read));
     text("write_timeout", duration(timeouts.write));
     text("idle_timeout", duration(timeouts.idle));
+    text("total_timeout", duration(timeouts.total));
     let usual = if origin.scheme() == Scheme::Https { 443 } else { 80 };
     if origin.port() != usual {
         item.insert("port", Value::N(origin.port().to_string()));

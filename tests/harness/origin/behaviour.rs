@@ -12,6 +12,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 use tokio::sync::watch;
 
@@ -33,6 +34,8 @@ pub enum Behaviour {
     },
     /// Describes the request once the gate is open.
     Held(Gate),
+    /// Begins an answer of this media type, and sends a part of it each time the pause is over, for ever.
+    Dripping(&'static str, Duration),
     /// Never answers.
     Silent,
     /// Closes the connection without an answer.
@@ -82,6 +85,11 @@ impl Behaviour {
                 )]);
                 let body = whole(seen.body.clone()).with_trailers(std::future::ready(Some(Ok(trailers)))).boxed();
                 Ok(Response::builder().header("content-type", "application/grpc").body(body).unwrap())
+            }
+            Self::Dripping(kind, pause) => {
+                let mut ticks = tokio::time::interval(pause);
+                ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+                Ok(Response::builder().header("content-type", kind).body(Drops(ticks).boxed()).unwrap())
             }
             Self::Silent => std::future::pending().await,
             Self::ResetOnceUsed | Self::HangUpOnceUsed if seen.turn == 1 => Ok(echo(seen)),
@@ -150,6 +158,18 @@ impl hyper::body::Body for Parts {
         }
         self.sent = true;
         Poll::Ready(self.left.pop_front().map(|part| part.map(Frame::data)))
+    }
+}
+
+/// A body that goes on, bit by bit.
+struct Drops(tokio::time::Interval);
+
+impl hyper::body::Body for Drops {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.0.poll_tick(cx).map(|_| Some(Ok(Frame::data(Bytes::from_static(b"data: drop\n\n")))))
     }
 }
 

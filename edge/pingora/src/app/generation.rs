@@ -4,9 +4,9 @@
 use crate::{
     breaker::Breakers,
     cli::{Exit, Failure, config},
-    dial::{DialRules, DialTimeouts, Dialer},
+    dial::{DialRules, DialTimeouts, Dialer, LoadLimits},
     ingress::{HeadLimits, Ingress, IngressLimits, PaceLimits},
-    listen::PermitLimits,
+    listen::{OpenConnections, PermitLimits, RequestLimits},
     proxy::{self, Canary, Verge},
     seal::Key,
     telemetry::Metrics,
@@ -38,6 +38,7 @@ pub(crate) struct Shared<'a> {
     pub(crate) breakers: &'a Arc<Breakers>,
     pub(crate) pins: &'a Arc<ConsumerPins>,
     pub(crate) usage: &'a Arc<Usage>,
+    pub(crate) open: &'a Arc<OpenConnections>,
 }
 
 /// The serving side of one configuration.
@@ -50,7 +51,7 @@ pub(crate) struct Generation {
 impl Generation {
     /// Prepares everything; nothing is served by it yet.
     pub(crate) fn new(config: &Config, shared: &Shared<'_>, background: &Runtime) -> Result<Self, Failure> {
-        let Shared { table, metrics, breakers, pins, usage } = *shared;
+        let Shared { table, metrics, breakers, pins, usage, open } = *shared;
         let (over, shutdown) = watch::channel(false);
         let dialer = Arc::new(dialer(&config.origins, background.handle())?);
         let roots = roots(&config.origins)?;
@@ -72,6 +73,7 @@ impl Generation {
                     metrics: metrics.clone(),
                     usage: usage.clone(),
                     consumer: consumer.clone(),
+                    requests: open.requests().clone(),
                     canary: Canary {
                         thread,
                         breakers: breakers.clone(),
@@ -84,6 +86,8 @@ impl Generation {
                 Arc::new(Ingress::new(Arc::new(proxy), limits(config), logs_access, metrics.clone(), shutdown.clone()))
             })
             .collect();
+        let limits = &config.limits;
+        open.requests().limit(RequestLimits { in_flight: limits.in_flight, memory: limits.memory });
         Ok(Self { ingresses, over })
     }
 
@@ -109,6 +113,7 @@ fn limits(config: &Config) -> IngressLimits {
         idle_timeout: limits.idle_timeout,
         handshake_timeout: limits.handshake_timeout,
         tunnel_timeout: limits.tunnel_timeout,
+        request_timeout: limits.request_timeout,
         pace: PaceLimits { grace: limits.body_timeout, rate: limits.body_rate },
         permits: PermitLimits {
             connections: limits.connections,
@@ -142,7 +147,10 @@ pub(crate) fn dialer(origins: &Origins, background: &Handle) -> Result<Dialer, F
             read: timeouts.read,
             write: timeouts.write,
             idle: timeouts.idle,
+            total: timeouts.total,
         },
+        load: LoadLimits { in_flight: origins.load.in_flight, queue: origins.load.queue },
+        dns: origins.dns.clone(),
     };
     Dialer::new(rules, background.clone()).map_err(|error| Failure::new(Exit::Failed, error))
 }

@@ -1,11 +1,15 @@
 //! Names to addresses, beside the requests: an answer is kept for its TTL, renewed in the background after it, and the
 //! last good one goes on while the name server is away.
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-use hashbrown::HashMap;
-use hickory_resolver::TokioResolver;
+use super::{by_domain::ByDomain, health::Health};
+use arc_swap::ArcSwapOption;
+use hickory_resolver::{
+    TokioResolver,
+    config::{NameServerConfig, ResolverConfig},
+    net::runtime::TokioRuntimeProvider,
+};
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -39,36 +43,49 @@ pub(crate) struct Known {
     fresh_until: Instant,
 }
 
+/// A name, with what is known of it.
 #[derive(Debug, Default)]
-struct Entry {
+pub(crate) struct Entry {
     known: ArcSwapOption<Known>,
     /// Held by whoever looks the name up while no address is known; the others wait for its answer.
     first: Mutex<()>,
     renewing: AtomicBool,
+    pub(super) health: Health,
 }
 
 /// Resolves and remembers. The names come from the table and the configuration, so their number is bounded.
 pub(crate) struct Resolver {
     dns: TokioResolver,
-    entries: ArcSwap<HashMap<Domain, Arc<Entry>>>,
+    entries: ByDomain<Entry>,
     background: Handle,
 }
 
 impl Resolver {
-    pub(crate) fn new(background: Handle) -> Result<Self, ResolverError> {
+    /// Asks these name servers, or the system's where there are none.
+    pub(crate) fn new(servers: &[SocketAddr], background: Handle) -> Result<Self, ResolverError> {
         let _guard = background.enter();
-        let dns = TokioResolver::builder_tokio()
-            .and_then(|builder| builder.build())
-            .map_err(|error| ResolverError(error.to_string()))?;
-        Ok(Self { dns, entries: ArcSwap::default(), background })
+        let builder = match servers {
+            [] => TokioResolver::builder_tokio(),
+            servers => {
+                let servers = servers.iter().map(|server| at(*server)).collect();
+                let config = ResolverConfig::from_name_servers(servers);
+                Ok(TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()))
+            }
+        };
+        let dns = builder.and_then(|builder| builder.build()).map_err(|error| ResolverError(error.to_string()))?;
+        Ok(Self { dns, entries: ByDomain::default(), background })
+    }
+
+    /// What is known of a name.
+    pub(super) fn entry(&self, name: &Domain) -> Arc<Entry> {
+        self.entries.get(name)
     }
 
     /// The addresses of a name. Waits only where none is known.
-    pub(crate) async fn resolve(&self, name: &Domain) -> Arc<Known> {
-        let entry = self.entry(name);
+    pub(super) async fn resolve(&self, name: &Domain, entry: &Arc<Entry>) -> Arc<Known> {
         if let Some(known) = entry.usable() {
             if Instant::now() >= known.fresh_until && !entry.renewing.swap(true, Ordering::AcqRel) {
-                self.look_up(name.clone(), entry);
+                self.look_up(name.clone(), entry.clone());
             }
             return known;
         }
@@ -81,19 +98,6 @@ impl Resolver {
             Ok(known) => known,
             Err(error) => Arc::new(Known::failed(error.to_string())),
         }
-    }
-
-    fn entry(&self, name: &Domain) -> Arc<Entry> {
-        if let Some(entry) = self.entries.load().get(name) {
-            return entry.clone();
-        }
-        let fresh = Arc::new(Entry::default());
-        self.entries.rcu(|entries| {
-            let mut entries = HashMap::clone(entries);
-            entries.entry(name.clone()).or_insert_with(|| fresh.clone());
-            entries
-        });
-        self.entries.load().get(name).cloned().unwrap_or(fresh)
     }
 
     fn look_up(&self, name: Domain, entry: Arc<Entry>) -> tokio::task::JoinHandle<Arc<Known>> {
@@ -128,6 +132,13 @@ impl Resolver {
     }
 }
 
+/// A name server at an address.
+fn at(server: SocketAddr) -> NameServerConfig {
+    let mut config = NameServerConfig::udp_and_tcp(server.ip());
+    config.connections.iter_mut().for_each(|connection| connection.port = server.port());
+    config
+}
+
 impl Entry {
     /// What is known, where it can be relied on: addresses however old they are, that there are none only for a while.
     fn usable(&self) -> Option<Arc<Known>> {
@@ -147,12 +158,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_is_forgotten_after_a_while() {
-        let resolver = Resolver::new(Handle::current()).unwrap();
+        let resolver = Resolver::new(&[], Handle::current()).unwrap();
         let name = Domain::parse("localhost").unwrap();
-        resolver.entry(&name).known.store(Some(Arc::new(Known::failed("just now".into()))));
-        assert_eq!(resolver.resolve(&name).await.error.as_deref(), Some("just now"));
+        let entry = resolver.entry(&name);
+        entry.known.store(Some(Arc::new(Known::failed("just now".into()))));
+        assert_eq!(resolver.resolve(&name, &entry).await.error.as_deref(), Some("just now"));
         let old = Known { fresh_until: Instant::now(), ..Known::failed("long ago".into()) };
-        resolver.entry(&name).known.store(Some(Arc::new(old)));
-        assert_ne!(resolver.resolve(&name).await.error.as_deref(), Some("long ago"));
+        entry.known.store(Some(Arc::new(old)));
+        assert_ne!(resolver.resolve(&name, &entry).await.error.as_deref(), Some("long ago"));
     }
 }

@@ -2,8 +2,8 @@
 //! bodies of requests, and an end for connections that chatter.
 
 use super::{Ingress, Line, Wire, line::Progress as Moved, pace::PaceLimits};
-use crate::telemetry::Waited;
-use http::header;
+use crate::telemetry::{Waited, access};
+use http::{HeaderMap, header};
 use pingora_core::{
     apps::HttpServerApp,
     protocols::{
@@ -107,14 +107,14 @@ impl Ingress {
     }
 
     async fn serve_stream(self: Arc<Self>, mut session: HttpSession, _open: Stream) {
-        let streaming = session.req_header().headers.get(header::CONTENT_TYPE).is_some_and(|kind| {
-            kind.as_bytes().get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"))
-        });
-        // Both sides of a gRPC call may be silent for as long as the origin likes.
-        if session.is_body_done() || streaming {
+        // Both sides of a call may be silent for as long as the origin likes.
+        if session.is_body_done() || is_call(&session.req_header().headers) {
             self.proxy.process_new_http(ServerSession::new_http2(session), &self.over).await;
             return;
         }
+        // What the log is told of a stream whose phases end in the middle.
+        let begun = Instant::now();
+        let told = self.logs_access.then(|| (session.req_header().clone(), session.client_addr().cloned()));
         let line = Arc::<Line>::default();
         if let Some(digest) = session.digest_mut() {
             digest.proxy_digest = line.digest();
@@ -123,9 +123,32 @@ impl Ingress {
             biased;
             _ = self.proxy.process_new_http(ServerSession::new_http2(session), &self.over) => {}
             // pingora has no deadline here; without its session the stream is reset.
-            () = overdue(&line, &self.limits.pace) => self.metrics.timed_out(Waited::Body),
+            () = overdue(&line, &self.limits.pace) => {
+                self.metrics.timed_out(Waited::Body);
+                let Some((head, client)) = told else { return };
+                let client = client.as_ref().and_then(|client| client.as_inet());
+                tracing::info!(
+                    target: access::TARGET,
+                    request_id = line.id(),
+                    client = %client.map(|address| address.ip().to_string()).unwrap_or_default(),
+                    method = head.method.as_str(),
+                    host = head.uri.authority().map(|authority| authority.as_str()).unwrap_or_default(),
+                    path = head.uri.path(),
+                    protocol = "h2",
+                    status = 0_u64,
+                    duration_ms = begun.elapsed().as_secs_f64() * 1000.0,
+                    fault = "the request body came too slowly: the stream is reset",
+                );
+            }
         }
     }
+}
+
+/// Whether this is gRPC, whose bodies are messages that come when they come.
+pub(crate) fn is_call(headers: &HeaderMap) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+    kind.get(..GRPC.len()).is_some_and(|start| start.eq_ignore_ascii_case(GRPC))
 }
 
 /// Returns when a body is too slow.

@@ -1,10 +1,11 @@
 //! What the phases of a request tell the connection under it. pingora stands between both and hands through what hangs
 //! on its digest of the connection.
 
+use http::HeaderValue;
 use pingora_core::protocols::{Digest, raw_connect::ProxyDigest};
 use pingora_http::ResponseHeader;
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 use tokio::sync::Notify;
@@ -17,6 +18,8 @@ pub(crate) struct Line {
     bytes: AtomicU64,
     done: AtomicBool,
     moved: Notify,
+    /// The id of the request, for a log line that its phases do not come to write.
+    id: OnceLock<HeaderValue>,
 }
 
 /// How far a body has come.
@@ -35,6 +38,16 @@ impl Line {
     /// From here on, both sides send what they like: the answer is 101.
     pub(crate) fn open_tunnel(&self) {
         self.tunnel.store(true, Ordering::Release);
+    }
+
+    /// What the request goes by.
+    pub(crate) fn name(&self, id: &HeaderValue) {
+        let _ = self.id.set(id.clone());
+    }
+
+    /// The request's id, once it is known.
+    pub(super) fn id(&self) -> &str {
+        self.id.get().and_then(|id| id.to_str().ok()).unwrap_or_default()
     }
 
     /// The origin is there: from here on it is the client that is waited for.

@@ -1,5 +1,6 @@
 //! Who may be connected: so many clients in all, so many from one address, and so many in a TLS handshake at a time.
 
+use super::Requests;
 use hashbrown::HashMap;
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -51,6 +52,7 @@ pub(crate) struct OpenConnections {
     /// Taken when a connection comes and when it goes, never by a request.
     by_address: Mutex<HashMap<IpAddr, usize>>,
     none: Notify,
+    requests: Arc<Requests>,
 }
 
 impl OpenConnections {
@@ -86,6 +88,11 @@ impl OpenConnections {
             }
             none.await;
         }
+    }
+
+    /// The requests on all of them.
+    pub(crate) fn requests(&self) -> &Arc<Requests> {
+        &self.requests
     }
 
     /// How many are open.

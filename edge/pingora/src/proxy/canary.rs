@@ -2,9 +2,10 @@
 //! the second attempt at stable.
 
 use super::{
-    MAX_ATTEMPTS, Verge,
+    Verge,
+    attempts::MAX_ATTEMPTS,
     journey::{Journey, client},
-    target_of, view,
+    view::{target_of, view},
 };
 use crate::{
     breaker::{Breakers, Ending},
@@ -86,8 +87,6 @@ impl Verge {
         breakers.count(*thread, choice, Ending::Failed);
         self.metrics.fell_back();
         (journey.forward, journey.target) = (Some(stable), target);
-        // The body is sent again from its beginning.
-        journey.body = 0;
         true
     }
 }

@@ -1,5 +1,6 @@
 //! pingora's errors, as reasons and sentences for the client.
 
+use super::deadline::{ORIGIN_OVERDUE, REQUEST_OVERDUE};
 use crate::telemetry::Waited;
 use pingora_error::{Error, ErrorSource, ErrorType};
 use std::io;
@@ -7,6 +8,8 @@ use verge_router::Reason;
 
 /// The error type of a name that cannot be dialled.
 pub(super) const UNDIALLABLE: ErrorType = ErrorType::Custom("undiallable");
+/// The error type of a request that found no place at its origin.
+pub(super) const OVERLOADED: ErrorType = ErrorType::Custom("origin overloaded");
 /// The error type of a request whose body grew over the limit.
 pub(super) const BODY_TOO_LARGE: ErrorType = ErrorType::Custom("body too large");
 
@@ -19,6 +22,15 @@ pub(super) fn reason_of(error: &Error) -> Option<Reason> {
     let kind = error.etype();
     if *kind == BODY_TOO_LARGE {
         return Some(Reason::BodyTooLarge);
+    }
+    if *kind == OVERLOADED {
+        return Some(Reason::OriginOverloaded);
+    }
+    if *kind == ORIGIN_OVERDUE {
+        return Some(Reason::OriginTimeout);
+    }
+    if *kind == REQUEST_OVERDUE {
+        return None;
     }
     if io_cause(error) == Some(io::ErrorKind::InvalidData) && *error.esource() == ErrorSource::Downstream {
         return Some(Reason::BadRequest);
@@ -74,6 +86,7 @@ pub(super) fn detail_of(reason: Reason, error: &Error) -> &'static str {
         }
         (Reason::OriginTimeout, ErrorType::WriteTimedout) => "The origin did not take the request in time.",
         (Reason::OriginTimeout, _) => "The origin did not answer in time.",
+        (Reason::OriginOverloaded, _) => "The origin has as many requests as it may have; try again shortly.",
         (Reason::OriginTls, _) => "The origin's TLS handshake failed, or its certificate is not valid for its name.",
         (Reason::OriginUnreachable, kind) if *kind == UNDIALLABLE => {
             "The origin's name does not resolve to an address that may be dialled."

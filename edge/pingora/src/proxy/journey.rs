@@ -1,7 +1,11 @@
 //! One request from its head to its log line.
 
 use super::identity::fresh_id;
-use crate::telemetry::access;
+use crate::{
+    dial::{Place, Way},
+    listen::UnderWay,
+    telemetry::access,
+};
 use http::{HeaderValue, Uri, header};
 use pingora_error::Error;
 use pingora_proxy::Session;
@@ -34,6 +38,12 @@ pub(crate) struct Journey {
     /// When the arm that was picked was dialled.
     pub(super) dialled: Option<Instant>,
     pub(super) body: u64,
+    /// This request's share of the process, of its origin, and of the time there is.
+    pub(super) under_way: Option<UnderWay>,
+    pub(super) place: Option<Place>,
+    pub(super) deadline: Option<Instant>,
+    /// How the address was found that is dialled.
+    pub(super) way: Option<Way>,
     pub(super) fault: Option<String>,
 }
 
@@ -54,6 +64,10 @@ impl Journey {
             answered: None,
             dialled: None,
             body: 0,
+            under_way: None,
+            place: None,
+            deadline: None,
+            way: None,
             fault: None,
         }
     }

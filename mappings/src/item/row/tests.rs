@@ -69,7 +69,7 @@ fn a_sample_row_honours_the_other_attributes() {
 fn every_attribute_of_a_verge_row_is_read() {
     let row = verge(json!({
         "base_path": "/prod", "scheme": "http", "port": 8080, "protocol": "h1", "connect": "10.1.2.3:9000",
-        "connect_timeout": "500ms", "read_timeout": "29s", "write_timeout": "1m", "idle_timeout": "20s",
+        "connect_timeout": "500ms", "read_timeout": "29s", "write_timeout": "1m", "idle_timeout": "20s", "total_timeout": "2m",
         "status": "active", "deprecated_at": "2026-01-01T00:00:00Z", "sunset_at": "2026-06-01T00:00:00Z",
         "successor": "v2", "docs": "https://docs.example.com/v1",
         "brownouts": [{"from": "2026-05-01T00:00:00Z", "to": "2026-05-01T01:00:00Z"}],
@@ -87,6 +87,7 @@ fn every_attribute_of_a_verge_row_is_read() {
         read: Some(Duration::from_secs(29)),
         write: Some(Duration::from_secs(60)),
         idle: Some(Duration::from_secs(20)),
+        total: Some(Duration::from_secs(120)),
     };
     assert_eq!(origin.timeouts(), expected);
     let life = spec.lifecycle.unwrap();
@@ -183,6 +184,7 @@ prop_compose! {
             read: read.map(Duration::from_secs),
             write: write.map(Duration::from_millis),
             idle: idle.map(Duration::from_secs),
+            total: None,
         }
     }
 }

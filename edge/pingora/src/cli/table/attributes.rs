@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 use verge_mappings::Value;
 
 /// Attributes that are text, whatever they look like.
-const TEXTS: [&str; 21] = [
+const TEXTS: [&str; 22] = [
     "domain",
     "base_path",
     "dn",
@@ -16,6 +16,7 @@ const TEXTS: [&str; 21] = [
     "read_timeout",
     "write_timeout",
     "idle_timeout",
+    "total_timeout",
     "salt",
     "alias_of",
     "status",
@@ -29,7 +30,7 @@ const TEXTS: [&str; 21] = [
 ];
 
 /// What makes a row lead to an origin, and an alias has not.
-pub(crate) const ORIGIN: [&str; 13] = [
+pub(crate) const ORIGIN: [&str; 14] = [
     "domain",
     "base_path",
     "dn",
@@ -42,6 +43,7 @@ pub(crate) const ORIGIN: [&str; 13] = [
     "read_timeout",
     "write_timeout",
     "idle_timeout",
+    "total_timeout",
     "split",
 ];
 

@@ -15,6 +15,7 @@ use crate::{
 use pingora_core::{connectors::TransportConnector, protocols::ALPN, upstreams::peer::HttpPeer};
 use pingora_error::{Error, ErrorType};
 use serde_json::{Value as Json, json};
+use std::time::Duration;
 use verge_router::{Origin, origin::Scheme};
 
 /// What an origin showed. No request is sent.
@@ -64,7 +65,8 @@ fn probe(tables: &Tables, dialer: &Dialer, connector: &TransportConnector, origi
 async fn connect(dialer: &Dialer, connector: &TransportConnector, origin: &Origin) -> Result<Seen, String> {
     let mut attempt = 0;
     loop {
-        let peer = dialer.peer_of(origin, attempt).await.map_err(|error| error.to_string())?;
+        let dialled = dialer.peer_of(origin, Duration::MAX).await.map_err(|error| error.to_string())?;
+        let peer = dialled.peer;
         attempt += 1;
         let error = match connector.new_stream(&*peer).await {
             Ok(stream) => {
@@ -77,6 +79,9 @@ async fn connect(dialer: &Dialer, connector: &TransportConnector, origin: &Origi
             }
             Err(error) => error,
         };
+        if let Some(way) = &dialled.way {
+            way.failed();
+        }
         if !is_for_another_address(error.etype()) || attempt >= MAX_ATTEMPTS {
             return Err(format!("`{}` at {}: {}", origin.domain(), peer._address, words(&error, &peer)));
         }

@@ -1,0 +1,49 @@
+//! When a request must be over, whoever is to blame. Streams and tunnels have no such time, only bounds on silence.
+//!
+//! Nothing wakes up for it: every wait of a request has a limit of its own, and after each the deadline is looked at.
+
+use super::{Verge, journey::Journey};
+use crate::{ingress::is_call, telemetry::Waited};
+use http::{HeaderMap, header};
+use pingora_error::{Error, ErrorType, Result};
+use pingora_http::RequestHeader;
+use std::time::{Duration, Instant};
+
+/// The error type of an exchange that took the origin too long.
+pub(super) const ORIGIN_OVERDUE: ErrorType = ErrorType::Custom("the exchange with the origin took too long");
+/// The error type of a request that took too long in all.
+pub(super) const REQUEST_OVERDUE: ErrorType = ErrorType::Custom("the request took too long");
+
+impl Verge {
+    /// How long an attempt may take that begins now. The first one sets the deadline.
+    pub(super) fn time_left(&self, head: &RequestHeader, journey: &mut Journey) -> Duration {
+        let now = Instant::now();
+        if let Some(forward) = journey.forward.as_ref().filter(|_| journey.attempts == 0 && !is_call(&head.headers)) {
+            let total = self.dialer.total(forward);
+            let rest = self.limits.request_timeout.saturating_sub(now.saturating_duration_since(journey.started));
+            journey.deadline = now.checked_add(total.min(rest));
+        }
+        journey.deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(now))
+    }
+
+    /// Whether there is time left.
+    pub(super) fn check_time(&self, journey: &Journey) -> Result<()> {
+        let Some(deadline) = journey.deadline else { return Ok(()) };
+        let now = Instant::now();
+        if now < deadline {
+            return Ok(());
+        }
+        if now.saturating_duration_since(journey.started) < self.limits.request_timeout {
+            return Err(Error::explain(ORIGIN_OVERDUE, "over `total_timeout`").into_up());
+        }
+        self.metrics.timed_out(Waited::Request);
+        Err(Error::explain(REQUEST_OVERDUE, "over `request_timeout`").into_down())
+    }
+}
+
+/// Whether an answer is a stream: events (HTML, "Server-sent events") or a call's messages.
+pub(super) fn is_stream(headers: &HeaderMap) -> bool {
+    const EVENTS: &[u8] = b"text/event-stream";
+    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+    is_call(headers) || kind.get(..EVENTS.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENTS))
+}
