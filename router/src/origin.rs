@@ -9,8 +9,9 @@ mod domain;
 pub use dial::{Cidr, Dial, DialHost, DialPattern, may_dial};
 pub use domain::{Domain, DomainPattern};
 
-use alloc::{borrow::ToOwned, boxed::Box, format, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, boxed::Box, format, string::String, sync::Arc, vec::Vec};
 use core::time::Duration;
+use hashbrown::HashSet;
 use http::HeaderValue;
 
 /// What the operator allows rows to name (`[origins]`).
@@ -131,6 +132,13 @@ pub struct OriginSpec<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     domain: Domain,
+    /// Rows of an API differ in their domains and hardly in this.
+    stage: Arc<Stage>,
+}
+
+/// What there is to an origin besides its domain.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Stage {
     base_path: Box<str>,
     scheme: Scheme,
     port: u16,
@@ -139,10 +147,20 @@ pub struct Origin {
     special: Option<Box<Special>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct Special {
     connect: Option<Dial>,
     timeouts: Timeouts,
+}
+
+/// What origins have in common while a table is built, so that it is held once.
+#[derive(Debug, Default)]
+pub(crate) struct Stages(HashSet<Arc<Stage>>);
+
+impl Stages {
+    pub(crate) fn share(&mut self, origin: &mut Origin) {
+        origin.stage = self.0.get_or_insert_with(&origin.stage, Arc::clone).clone();
+    }
 }
 
 impl Origin {
@@ -213,7 +231,7 @@ impl Origin {
         let timeouts = spec.timeouts;
         let is_special = connect.is_some() || timeouts != Timeouts::default();
         let special = is_special.then(|| Box::new(Special { connect, timeouts }));
-        Ok(Self { domain, base_path, scheme, port, protocol, special })
+        Ok(Self { domain, stage: Arc::new(Stage { base_path, scheme, port, protocol, special }) })
     }
 
     /// The domain: Host, SNI and the name the certificate must bear.
@@ -231,37 +249,37 @@ impl Origin {
     /// The path prefix: empty, or `/prod` (begins with a slash, ends without).
     #[must_use]
     pub fn base_path(&self) -> &str {
-        &self.base_path
+        &self.stage.base_path
     }
 
     /// Scheme.
     #[must_use]
     pub fn scheme(&self) -> Scheme {
-        self.scheme
+        self.stage.scheme
     }
 
     /// Port.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.stage.port
     }
 
     /// Protocol.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
-        self.protocol
+        self.stage.protocol
     }
 
     /// The row's own dial override.
     #[must_use]
     pub fn connect(&self) -> Option<&Dial> {
-        self.special.as_ref()?.connect.as_ref()
+        self.stage.special.as_ref()?.connect.as_ref()
     }
 
     /// The row's own time limits.
     #[must_use]
     pub fn timeouts(&self) -> Timeouts {
-        self.special.as_ref().map(|special| special.timeouts).unwrap_or_default()
+        self.stage.special.as_ref().map(|special| special.timeouts).unwrap_or_default()
     }
 }
 

@@ -14,21 +14,22 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use hashbrown::HashMap;
 use http::HeaderValue;
 
-/// A row as the table holds it. Nearly all are mapped, so that is what must be small.
+/// A row as the table holds it. Nearly all are mapped, so that is what must be small: two words.
 #[derive(Debug)]
 pub(super) enum Entry {
     Good(Good),
     /// An alias that is unusable now goes on as what it last led to.
     Kept(Box<(Box<str>, Good)>),
     /// Where the alias leads; never another alias.
-    Alias {
-        key: Box<str>,
-        to: RowId,
-    },
-    Invalid(Box<str>),
+    Alias(Box<(Box<str>, RowId)>),
+    Invalid(Box<Box<str>>),
 }
 
 impl Entry {
+    pub(super) fn invalid(key: impl Into<Box<str>>) -> Self {
+        Self::Invalid(Box::new(key.into()))
+    }
+
     /// A row that is unusable now, with its last good value.
     pub(super) fn kept(key: &str, good: &Good) -> Self {
         if good.key() == key { Self::Good(good.clone()) } else { Self::Kept(Box::new((key.into(), good.clone()))) }
@@ -38,7 +39,8 @@ impl Entry {
         match self {
             Self::Good(good) => good.key(),
             Self::Kept(kept) => &kept.0,
-            Self::Alias { key, .. } | Self::Invalid(key) => key,
+            Self::Alias(alias) => &alias.0,
+            Self::Invalid(key) => key,
         }
     }
 
@@ -48,7 +50,7 @@ impl Entry {
         match self {
             Self::Good(good) => Some(good),
             Self::Kept(kept) => Some(&kept.1),
-            Self::Alias { .. } | Self::Invalid(_) => None,
+            Self::Alias(_) | Self::Invalid(_) => None,
         }
     }
 }
@@ -142,7 +144,7 @@ impl ApiTable {
     #[inline]
     pub(super) fn follow(&self, row: RowId) -> RowId {
         match self.entries.get(row as usize) {
-            Some(Entry::Alias { to, .. }) => *to,
+            Some(Entry::Alias(alias)) => alias.1,
             _ => row,
         }
     }
@@ -187,7 +189,7 @@ impl ApiTable {
     /// All aliases with the keys they lead to.
     pub fn aliases(&self) -> impl Iterator<Item = (&str, &str)> {
         self.entries.iter().filter_map(|entry| match entry {
-            Entry::Alias { key, to } => self.entries.get(*to as usize).map(|to| (&**key, to.key())),
+            Entry::Alias(alias) => self.entries.get(alias.1 as usize).map(|to| (&*alias.0, to.key())),
             _ => None,
         })
     }

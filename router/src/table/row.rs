@@ -68,12 +68,11 @@ pub struct ApiRows {
 /// One version and where it is served; what a request holds from its start to its end.
 #[derive(Debug)]
 pub struct Mapping {
-    pub(super) api: Arc<Api>,
-    pub(super) key: Box<str>,
-    pub(super) version: HeaderValue,
-    pub(super) origin: Origin,
+    api: Arc<Api>,
+    version: HeaderValue,
+    origin: Origin,
     /// What few rows say.
-    pub(super) special: Option<Box<Special>>,
+    special: Option<Box<Special>>,
 }
 
 /// A row that answers.
@@ -147,7 +146,9 @@ impl Good {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Special {
+struct Special {
+    /// The key, where it is another text than the version.
+    key: Option<Box<str>>,
     hidden: bool,
     lifecycle: Option<Lifecycle>,
 }
@@ -161,14 +162,17 @@ impl Mapping {
 
     pub(crate) fn new(api: Arc<Api>, key: &str, version: HeaderValue, spec: MappingSpec) -> Self {
         let MappingSpec { origin, hidden, lifecycle } = spec;
-        let special = (hidden || lifecycle.is_some()).then(|| Box::new(Special { hidden, lifecycle }));
-        Self { api, key: key.into(), version, origin, special }
+        let same = version.to_str().is_ok_and(|version| version == key);
+        let key = if same { None } else { Some(key.into()) };
+        let is_special = key.is_some() || hidden || lifecycle.is_some();
+        let special = is_special.then(|| Box::new(Special { key, hidden, lifecycle }));
+        Self { api, version, origin, special }
     }
 
     /// Whether a row of this API says just what this one was made of.
     pub(super) fn says(&self, api: &Arc<Api>, key: &str, spec: &MappingSpec) -> bool {
         Arc::ptr_eq(&self.api, api)
-            && *self.key == *key
+            && self.key() == key
             && self.origin == spec.origin
             && self.hidden() == spec.hidden
             && self.lifecycle() == spec.lifecycle.as_ref()
@@ -177,7 +181,8 @@ impl Mapping {
     /// The row's key as stored.
     #[must_use]
     pub fn key(&self) -> &str {
-        &self.key
+        let own = self.special.as_ref().and_then(|special| special.key.as_deref());
+        own.unwrap_or_else(|| self.version_str())
     }
 
     /// The concrete version, as reported in `api-version`: the key, or in the sample layout the version in it.

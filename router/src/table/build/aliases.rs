@@ -48,7 +48,7 @@ impl ApiTable {
         for (row, link) in links {
             let Some(entry) = self.entries.get_mut(row as usize) else { continue };
             match link {
-                Ok(to) => *entry = Entry::Alias { key: entry.key().into(), to },
+                Ok(to) => *entry = Entry::Alias(Box::new((entry.key().into(), to))),
                 Err(reason) => conflict(entry.key(), reason),
             }
         }

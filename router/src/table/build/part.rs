@@ -3,6 +3,7 @@
 use crate::{
     api::Api,
     caseless::CaselessMap,
+    origin::Stages,
     split::SplitRow,
     table::{
         conflict::{Conflict, ConflictReason},
@@ -25,6 +26,7 @@ pub(super) struct PartBuilder<'p> {
     pub(super) targets: HashMap<Box<str>, Box<str>>,
     /// Keys that no request could ask for, or no answer report.
     pub(super) unfit: Vec<(Box<str>, ConflictReason)>,
+    stages: Stages,
 }
 
 /// A row that waits for the others.
@@ -37,7 +39,7 @@ pub(super) struct Prepared {
 impl<'p> PartBuilder<'p> {
     pub(super) fn new(api: Arc<Api>, before: Option<&'p ApiTable>) -> Self {
         let rows = Vec::with_capacity(before.map_or(0, ApiTable::rows));
-        Self { api, before, rows, targets: HashMap::new(), unfit: Vec::new() }
+        Self { api, before, rows, targets: HashMap::new(), unfit: Vec::new(), stages: Stages::default() }
     }
 
     pub(super) fn row(&mut self, row: Row) {
@@ -46,35 +48,36 @@ impl<'p> PartBuilder<'p> {
             // A whole key is matched as it stands, whatever the scheme.
             RowState::Mapped(_) | RowState::Split(_) if !whole && !self.api.scheme().fits(&key) => {
                 self.unfit.push((key.clone(), ConflictReason::OtherScheme(self.api.scheme())));
-                return self.rows.push(Prepared { entry: Entry::Invalid(key), whole });
+                return self.rows.push(Prepared { entry: Entry::invalid(key), whole });
             }
             RowState::Mapped(spec) => self.mapping(&key, spec),
             RowState::Split(spec) => self.split(&key, spec),
             RowState::Alias(target) => {
                 self.targets.insert(key.clone(), target);
-                return self.rows.push(Prepared { entry: Entry::Invalid(key), whole });
+                return self.rows.push(Prepared { entry: Entry::invalid(key), whole });
             }
-            RowState::Invalid => return self.rows.push(Prepared { entry: Entry::Invalid(key), whole }),
+            RowState::Invalid => return self.rows.push(Prepared { entry: Entry::invalid(key), whole }),
         };
         let entry = match good {
             Some(good) => Entry::Good(good),
             None => {
                 self.unfit.push((key.clone(), ConflictReason::UnfitKey));
-                Entry::Invalid(key)
+                Entry::invalid(key)
             }
         };
         self.rows.push(Prepared { entry, whole });
     }
 
     /// The mapping that was there before, where the row still says the same; else a new one. `None`: its key is unfit.
-    fn mapping(&self, key: &str, spec: MappingSpec) -> Option<Good> {
+    fn mapping(&mut self, key: &str, mut spec: MappingSpec) -> Option<Good> {
         if let Some(good @ Good::Mapping(before)) = self.before.and_then(|before| before.good_row(key))
             && before.says(&self.api, key, &spec)
         {
             return Some(good.clone());
         }
-        let mapping = Mapping::new(self.api.clone(), key, reported(key, &self.api)?, spec);
-        Some(Good::Mapping(Arc::new(mapping)))
+        let version = reported(key, &self.api)?;
+        self.stages.share(&mut spec.origin);
+        Some(Good::Mapping(Arc::new(Mapping::new(self.api.clone(), key, version, spec))))
     }
 
     /// A row whose traffic is split. There are few: each is made anew.
@@ -92,7 +95,7 @@ impl<'p> PartBuilder<'p> {
             conflicts.push(Conflict { api: api.name().to_owned(), key: key.to_owned(), reason });
         };
         self.part_twins(&mut conflict);
-        let Self { api, before, rows, targets, unfit } = self;
+        let Self { api, before, rows, targets, unfit, .. } = self;
         unfit.into_iter().for_each(|(key, reason)| conflict(&key, reason));
         let mut entries = Vec::with_capacity(rows.len());
         let mut wholes = Vec::with_capacity(rows.len());

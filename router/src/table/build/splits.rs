@@ -30,7 +30,7 @@ impl ApiTable {
             // What is kept of a row that is new in this table is nothing.
             *entry = match before.and_then(|before| before.good_row(key)) {
                 Some(good) => Entry::kept(key, good),
-                None => Entry::Invalid(key.into()),
+                None => Entry::invalid(key),
             };
         }
         let is_split = |entry: &Entry| matches!(entry.good(), Some(Good::Split(_)));

@@ -42,7 +42,7 @@ impl PartBuilder<'_> {
             conflict(entry.key(), ConflictReason::SameVersion);
             self.targets.remove(entry.key());
             self.unfit.retain(|(key, _)| **key != *entry.key());
-            *entry = Entry::Invalid(entry.key().into());
+            *entry = Entry::invalid(entry.key());
         }
     }
 
