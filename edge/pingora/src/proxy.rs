@@ -38,7 +38,7 @@ use std::{
 };
 use verge_config::ConsumerBy;
 use verge_mappings::{ConsumerPins, LiveTable};
-use verge_router::{Forward, Hop, Moment, Reason, Rejection, Request, route};
+use verge_router::{Forward, Hop, Moment, Reason, Rejection, Request, route, table::ApiTable};
 use view::{content_length, is_tls, target_of, view};
 
 pub(crate) use attempts::{MAX_ATTEMPTS, is_for_another_address};
@@ -90,7 +90,12 @@ impl Verge {
                     let decision = route(&request, &held.table, &moment, &mut ());
                     match &decision {
                         Ok(forward) => held.touch(forward.api().name()),
-                        Err(Rejection { reason: Reason::NoTable, api: Some(api), .. }) => held.want(api.name()),
+                        // A consumer's pin that is not known is not the table's business.
+                        Err(Rejection { reason: Reason::NoTable, api: Some(api), .. })
+                            if !held.table.api(api.name()).is_some_and(ApiTable::is_read) =>
+                        {
+                            held.want(api.name());
+                        }
                         Err(_) => {}
                     }
                     decision

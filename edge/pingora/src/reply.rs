@@ -169,6 +169,12 @@ fn detail(rejection: &Rejection) -> String {
                 None => format!("Version `{version}` is switched off for the time being."),
             }
         }
+        Reason::NoTable if rejection.api.as_ref().is_some_and(|api| api.pins().is_some()) => {
+            "This API, or the version its consumer is pinned to, has not been loaded yet; try again shortly.".to_owned()
+        }
+        Reason::InvalidMapping if rejection.version.is_none() => {
+            "What would say which version answers is not usable; the operator has been told.".to_owned()
+        }
         Reason::InvalidMapping => {
             "This version exists, but its mapping is not usable; the operator has been told.".to_owned()
         }

@@ -1,6 +1,6 @@
 //! What a consumer is called in what is counted: never a secret.
 
-use ring::digest::{SHA256, digest};
+use ring::digest::{Context, SHA256, digest};
 use std::{
     fmt::Write as _,
     net::{IpAddr, Ipv6Addr},
@@ -24,7 +24,9 @@ pub(crate) struct Consumer {
 
 impl Consumer {
     fn new(kind: &str, shown: &[u8], hashed: &[u8]) -> Self {
-        let digest = digest(&SHA256, &[kind.as_bytes(), b"\0", hashed].concat());
+        let mut context = Context::new(&SHA256);
+        [kind.as_bytes(), b"\0", hashed].into_iter().for_each(|part| context.update(part));
+        let digest = context.finish();
         let hash = digest.as_ref().first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
         let mut consumer = Self { name: [0; LONGEST], length: 0, hash };
         let name = kind.bytes().chain(*b":").chain(shown.iter().map(|b| if b.is_ascii_graphic() { *b } else { b'?' }));
