@@ -9,8 +9,8 @@ use orders::{table, table_of};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::{alloc::System, hint::black_box, sync::Arc};
 use verge_router::{
-    ApiDraft, ApiRows, MappingTable, Moment, Origin, Request, Row, RowState, Source, Split,
-    api::{ApiPath, HostPattern, HostVersion, Missing, Scheme, Unknown},
+    ApiDraft, ApiRows, MappingTable, Moment, Origin, Pin, Pinned, Pins, Request, Row, RowState, Source, Split,
+    api::{ApiPath, HostPattern, HostVersion, Missing, PinDraft, Scheme, Unknown, parse_subject},
     origin::{DomainPattern, OriginRules, OriginSpec},
     route,
     split::{Arm, Leads, SplitSpec, Sticky},
@@ -20,15 +20,26 @@ use verge_router::{
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
+/// Every consumer is pinned to `v2`.
+struct PinnedTo(Arc<Pin>);
+
+impl Pins for PinnedTo {
+    fn pinned(&self, _: &str, _: &[u8]) -> Pinned {
+        Pinned::To(self.0.clone())
+    }
+}
+
 /// Allocations and reallocations of one decision. Everything that runs besides would count, so the best of some runs.
 fn allocations(table: &MappingTable, fields: &[(&'static str, &str)], path: &str) -> usize {
     let value = |text| HeaderValue::from_str(text).unwrap();
     let headers: HeaderMap = fields.iter().map(|(name, text)| (HeaderName::from_static(name), value(text))).collect();
     let request =
         Request { method: &Method::GET, host: "Api.Example.Com:8080", path, query: Some("a=1&b=2"), headers: &headers };
+    let pins = PinnedTo(Arc::new(Pin { version: "v2".into(), upgrade: None, expires: None }));
+    let moment = Moment { pins: &pins, ..Moment::at(0) };
     let once = || {
         let region = Region::new(ALLOCATOR);
-        let decision = black_box(route(black_box(&request), table, &Moment::at(0), &mut ()));
+        let decision = black_box(route(black_box(&request), table, &moment, &mut ()));
         let change = region.change();
         drop(decision);
         change.allocations + change.reallocations
@@ -85,6 +96,15 @@ fn a_forward_allocates_its_target_once() {
     ];
     for fields in heads {
         assert_eq!(allocations(&split, fields, "/orders/7"), 1, "{fields:?}");
+    }
+
+    // Neither does what a consumer is pinned to.
+    let subject = ["header:x-consumer", "claim:sub"].map(|place| parse_subject(place).unwrap());
+    let pin = PinDraft { subject: Some(subject.into()), unpinned: None };
+    let draft = ApiDraft { missing: Some(Missing::Pin), pin: Some(pin), ..ApiDraft::default() };
+    let pinned = table_of(["v1", "v2"].map(|key| (key, None)), "/prod", draft);
+    for fields in [[("x-consumer", "ann")], [("authorization", token)]] {
+        assert_eq!(allocations(&pinned, &fields, "/orders/7"), 1, "{fields:?}");
     }
 
     // So it is under the other schemes, and with what the URL says: ranges are found in the table as it stands.
