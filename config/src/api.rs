@@ -12,7 +12,7 @@ use http::StatusCode;
 use verge_router::{
     api::{
         self, Advertise, ApiDraft, ApiPath, HostPattern, HostVersion, InvalidApi, Missing, PinDraft, Scheme, Unknown,
-        Vendor,
+        UntilKnown, Vendor,
     },
     origin::DomainPattern,
     rejection::Reason,
@@ -132,6 +132,7 @@ fn read_pin(mut section: Section<'_>) -> PinDraft {
                 read => read,
             })
         }),
+        until_known: section.entry("until_known").and_then(|entry| entry.parse(UntilKnown::parse)),
     };
     section.close();
     draft

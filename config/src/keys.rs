@@ -139,6 +139,7 @@ pub const KEYS: &[Key] = &[
     key("api[].pin", "table", "none", "which version a consumer gets that asks for none"),
     key("api[].pin.subject", "list of `claim:…`, `header:…`, `cookie:…`, `query:…`", "required", "who a consumer is"),
     key("api[].pin.unpinned", "`reject`, a version or an alias", "`reject`", "what consumers without a pin get"),
+    key("api[].pin.until_known", "`put_off` or `unpinned`", "`put_off`", "what a consumer gets while its pin is read"),
     key("api[].cors", "table", "none", "which web origins may read answers"),
     key("api[].cors.origins", "list of web origins", "required", "who may read answers in a browser"),
     key("api[].cors.methods", "list of methods, or `*`", "the usual ones", "methods a page may use"),

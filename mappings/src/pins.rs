@@ -27,9 +27,9 @@ use tokio::sync::mpsc;
 use verge_router::{Pinned, Pins};
 
 /// What consumers with a pin may take, in bytes.
-const PINNED: u64 = 16 << 20;
+const PINNED: u64 = 32 << 20;
 /// What consumers without one may take: made-up ones are among them, and must not drive out the others.
-const UNPINNED: u64 = 4 << 20;
+const UNPINNED: u64 = 16 << 20;
 /// What an entry takes besides its key, about, in bytes.
 const ENTRY: usize = 256;
 /// How soon a consumer may be asked for again whose load failed or is under way: what clients are told, too.

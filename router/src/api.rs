@@ -16,7 +16,7 @@ pub use advertise::Advertise;
 pub use draft::ApiDraft;
 pub use invalid::InvalidApi;
 pub use methods::{Methods, parse_method};
-pub use pins::{PinDraft, PinPolicy, parse_subject};
+pub use pins::{PinDraft, PinPolicy, UntilKnown, parse_subject};
 pub use place::{ApiPath, HostPattern, MAX_HOST};
 pub use policy::{DEFAULT_HEADER, Missing, Scheme, Unknown, Vendor, parse_header, parse_status, parse_version};
 pub(crate) use sources::Sources;

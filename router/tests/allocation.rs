@@ -100,7 +100,7 @@ fn a_forward_allocates_its_target_once() {
 
     // Neither does what a consumer is pinned to.
     let subject = ["header:x-consumer", "claim:sub"].map(|place| parse_subject(place).unwrap());
-    let pin = PinDraft { subject: Some(subject.into()), unpinned: None };
+    let pin = PinDraft { subject: Some(subject.into()), ..PinDraft::default() };
     let draft = ApiDraft { missing: Some(Missing::Pin), pin: Some(pin), ..ApiDraft::default() };
     let pinned = table_of(["v1", "v2"].map(|key| (key, None)), "/prod", draft);
     for fields in [[("x-consumer", "ann")], [("authorization", token)]] {

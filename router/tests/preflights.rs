@@ -32,7 +32,11 @@ fn defaults() -> impl Strategy<Value = Missing> {
 
 fn pins() -> impl Strategy<Value = Option<PinDraft>> {
     let subject = Some(vec![parse_subject("header:x-consumer").unwrap()]);
-    let draft = defaults().prop_map(move |unpinned| PinDraft { subject: subject.clone(), unpinned: Some(unpinned) });
+    let draft = defaults().prop_map(move |unpinned| PinDraft {
+        subject: subject.clone(),
+        unpinned: Some(unpinned),
+        until_known: None,
+    });
     proptest::option::of(draft)
 }
 

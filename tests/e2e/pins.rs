@@ -117,6 +117,19 @@ async fn a_flood_of_made_up_consumers_costs_few_reads() {
 }
 
 #[tokio::test]
+async fn nobody_is_put_off_where_the_policy_says_so() {
+    let stages = Stages::start().await;
+    let mut items = rows();
+    items.as_array_mut().unwrap().push(json!({"api": "orders", "version": "#pin#ann", "pinned_to": "v1"}));
+    let apis = format!("{APIS}until_known = \"unpinned\"\n");
+    let node = stages.reachable().rows(items).apis(&apis).start().await;
+    let ask = async || node.ask(&Request::get("/").field("x-consumer", "ann")).await;
+    let first = ask().await;
+    assert_eq!((first.status, first.field("api-version")), (200, Some("v2")), "{first:?}");
+    eventually("the pin", async || ask().await.field("api-version") == Some("v1")).await;
+}
+
+#[tokio::test]
 async fn a_file_says_what_consumers_are_pinned_to() {
     let stages = Stages::start().await;
     let mut items = rows();

@@ -4,8 +4,8 @@ use super::{Fields, InvalidRow, Item, Value};
 use verge_router::{
     ApiDraft, Source,
     api::{
-        self, Advertise, ApiPath, HostPattern, HostVersion, InvalidApi, Missing, PinDraft, Scheme, Unknown, Vendor,
-        parse_header, parse_query, parse_status, parse_subject, parse_version,
+        self, Advertise, ApiPath, HostPattern, HostVersion, InvalidApi, Missing, PinDraft, Scheme, Unknown, UntilKnown,
+        Vendor, parse_header, parse_query, parse_status, parse_subject, parse_version,
     },
     cors::{CorsDraft, InvalidCors, Names, WebOrigin, parse_method, parse_name},
     origin::DomainPattern,
@@ -55,6 +55,7 @@ fn read_pin(fields: Fields<'_>) -> Result<PinDraft, InvalidRow> {
     Ok(PinDraft {
         subject: each(fields.texts("subject")?, parse_subject)?,
         unpinned: fields.text("unpinned")?.map(Missing::parse).transpose()?,
+        until_known: fields.text("until_known")?.map(UntilKnown::parse).transpose()?,
     })
 }
 

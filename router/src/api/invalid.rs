@@ -89,6 +89,9 @@ pub enum InvalidApi {
     /// Pins for those without one.
     #[error("`unpinned` is for consumers without a pin: `reject`, a version or an alias")]
     UnpinnedIsPinned,
+    /// What those get of whom nothing is known yet.
+    #[error("`{}` is neither `put_off` nor `unpinned`", .0.escape_debug())]
+    UntilKnown(String),
     /// Preflights carry nothing that says who a consumer is.
     #[error("a preflight says nothing of its consumer (Fetch, \"CORS protocol\"): name a version, or `reject`")]
     PinnedPreflight,

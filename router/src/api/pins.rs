@@ -16,6 +16,32 @@ pub struct PinDraft {
     pub subject: Option<Vec<Sticky>>,
     /// What consumers without a pin get: `reject`, a version or an alias.
     pub unpinned: Option<Missing>,
+    /// What requests get while nothing is known of their consumer.
+    pub until_known: Option<UntilKnown>,
+}
+
+/// What requests get while nothing is known of their consumer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UntilKnown {
+    /// [`Reason::NoTable`](crate::Reason::NoTable): nobody gets another version than their own.
+    #[default]
+    PutOff,
+    /// What consumers without a pin get: nobody is put off.
+    Unpinned,
+}
+
+impl UntilKnown {
+    /// Reads `put_off` or `unpinned`.
+    ///
+    /// # Errors
+    /// Any other word.
+    pub fn parse(text: &str) -> Result<Self, InvalidApi> {
+        match text {
+            "put_off" => Ok(Self::PutOff),
+            "unpinned" => Ok(Self::Unpinned),
+            _ => Err(InvalidApi::UntilKnown(text.to_owned())),
+        }
+    }
 }
 
 /// How consumers are told from one another, and what those get that have no pin.
@@ -23,6 +49,7 @@ pub struct PinDraft {
 pub struct PinPolicy {
     subject: Vec<Sticky>,
     unpinned: Missing,
+    until_known: UntilKnown,
 }
 
 /// More places of a subject than this are none.
@@ -45,7 +72,7 @@ impl PinDraft {
         let subject = subject.ok_or(InvalidApi::PinWithoutSubject)?;
         match self.unpinned.unwrap_or_default() {
             Missing::Pin => Err(InvalidApi::UnpinnedIsPinned),
-            unpinned => Ok(PinPolicy { subject, unpinned }),
+            unpinned => Ok(PinPolicy { subject, unpinned, until_known: self.until_known.unwrap_or_default() }),
         }
     }
 }
@@ -61,6 +88,12 @@ impl PinPolicy {
     #[must_use]
     pub fn unpinned(&self) -> &Missing {
         &self.unpinned
+    }
+
+    /// What requests get while nothing is known of their consumer.
+    #[must_use]
+    pub fn until_known(&self) -> UntilKnown {
+        self.until_known
     }
 
     /// Fields that the choice is read from.

@@ -6,6 +6,7 @@ use super::{
     lookup::{Against, Looked, look_up_value},
 };
 use crate::{
+    api::UntilKnown,
     cors::is_preflight,
     moment::Moment,
     pin::Pinned,
@@ -65,6 +66,7 @@ fn choose_pinned<'r>(
         Pinned::Nowhere => return Ok(None),
         // An error is not an absence: whoever has a pin must not get what those get that have none.
         Pinned::Unreadable => return Err(Unresolved::new(Reason::InvalidMapping, None)),
+        Pinned::NotKnown if policy.until_known() == UntilKnown::Unpinned => return Ok(None),
         Pinned::NotKnown => return Err(Unresolved::new(Reason::NoTable, None)),
     };
     let Some((version, upgraded)) = pin.at(at.now) else { return Ok(None) };
