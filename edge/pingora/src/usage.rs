@@ -70,7 +70,9 @@ impl Usage {
     fn sum(&self, api: Option<&str>) -> Tally {
         let mut sum = Tally::default();
         for Slot(tally) in &self.threads {
-            sum.merge(&tally.lock().unwrap_or_else(PoisonError::into_inner), api);
+            // Only copied while the thread cannot count.
+            let copy = tally.lock().unwrap_or_else(PoisonError::into_inner).copy(api);
+            sum.merge(copy);
         }
         sum
     }

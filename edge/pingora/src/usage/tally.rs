@@ -57,13 +57,20 @@ impl Tally {
         self.apis.get_mut(api)?.get_mut(version).map(|used| &mut **used)
     }
 
-    /// Takes another thread's, of one API or of all.
-    pub(super) fn merge(&mut self, other: &Self, api: Option<&str>) {
+    /// What is counted of one API, or of all.
+    pub(super) fn copy(&self, api: Option<&str>) -> Self {
+        let wanted = self.apis.iter().filter(|(name, _)| api.is_none_or(|api| ***name == *api));
+        let apis = wanted.map(|(name, versions)| (name.clone(), versions.clone())).collect();
+        Self { apis, versions: self.versions, untold: self.untold }
+    }
+
+    /// Takes another thread's.
+    pub(super) fn merge(&mut self, other: Self) {
         self.untold += other.untold;
-        for (name, versions) in other.apis.iter().filter(|(name, _)| api.is_none_or(|api| ***name == *api)) {
-            let mine = self.apis.entry(name.clone()).or_default();
+        for (name, versions) in other.apis {
+            let mine = self.apis.entry(name).or_default();
             for (version, theirs) in versions {
-                let used = mine.entry(version.clone()).or_default();
+                let used = mine.entry(version).or_default();
                 used.served += theirs.served;
                 used.retired += theirs.retired;
                 used.last = used.last.max(theirs.last);
