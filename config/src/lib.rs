@@ -120,6 +120,10 @@ impl Config {
             paths.push(path);
         }
         paths.extend(&mut self.origins.ca);
+        for identity in &mut self.origins.proofs.identities {
+            paths.push(&mut identity.files.certificate);
+            paths.push(&mut identity.files.key);
+        }
         for table in self.table.iter_mut().chain(self.apis.iter_mut().filter_map(|api| api.table.as_mut())) {
             match &mut table.source {
                 TableSource::Embedded { path, .. } | TableSource::File { path } => paths.push(path),

@@ -1,5 +1,7 @@
 //! `[origins]`: what may be dialled, and how.
 
+mod proofs;
+
 use crate::{section::Section, units::shown};
 use std::{
     collections::BTreeSet,
@@ -7,6 +9,8 @@ use std::{
     time::Duration,
 };
 use verge_router::origin::{Dial, DialPattern, Domain, DomainPattern, OriginRules};
+
+pub use proofs::{Identity, Lock, Proofs, Sign};
 
 /// `[origins]`.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +26,8 @@ pub struct Origins {
     pub timeouts: OriginTimeouts,
     /// How many requests an origin is given at a time.
     pub load: OriginLoad,
+    /// What Verge proves to origins.
+    pub proofs: Proofs,
     /// Name servers to ask instead of the system's; empty for those.
     pub dns: Vec<SocketAddr>,
 }
@@ -108,9 +114,16 @@ pub(crate) fn read(root: &mut Section<'_>) -> Origins {
         queue: section.duration("queue", default.queue, Duration::ZERO..=MINUTE),
     };
     origins.dns = section.entry("dns").and_then(|entry| entry.list(parse_name_server)).unwrap_or_default();
+    origins.proofs = proofs::read(&mut section);
     origins.connect = section.section("connect").map(|connect| read_connect(&connect)).unwrap_or_default();
     section.close();
     origins
+}
+
+/// Whether one of these patterns fits a domain.
+#[must_use]
+pub fn in_list(patterns: &[DomainPattern], domain: &Domain) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(domain))
 }
 
 fn read_connect(section: &Section<'_>) -> Vec<(Domain, Dial)> {

@@ -60,7 +60,8 @@ impl<'d> Section<'d> {
 
     /// The tables of the list under a key.
     pub(crate) fn sections(&mut self, key: &'static str) -> Vec<Self> {
-        let expected = format!("a list of tables: write `[[{key}]]`, with two brackets, on a line of its own");
+        let header = keys::header(&format!("{}[]", keys::general(&join(&self.path, key))));
+        let expected = format!("a list of tables: write `{header}`, with two brackets, on a line of its own");
         let Some(entry) = self.entry(key) else { return Vec::new() };
         if !entry.is_list() {
             entry.mistyped(&expected);

@@ -38,7 +38,7 @@ pub use crate::pins::{ConsumerPins, PinSource, PinStatus, pin_key};
 #[cfg(feature = "cache")]
 pub use crate::snapshot::SnapshotFile;
 #[cfg(feature = "dynamodb")]
-pub use crate::source::dynamodb::{DynamoSettings, DynamoStore};
+pub use crate::source::dynamodb::{DynamoSettings, DynamoStore, aws_credentials};
 #[cfg(feature = "embedded")]
 pub use crate::source::embedded::{Embedded, Keep};
 #[cfg(feature = "file")]

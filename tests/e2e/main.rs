@@ -35,6 +35,7 @@ mod operators;
 mod outage;
 mod outcomes;
 mod pins;
+mod proofs;
 mod reload;
 mod retries;
 mod routing;

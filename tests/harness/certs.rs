@@ -9,6 +9,7 @@ use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     crypto::ring::default_provider,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
 };
 use std::{path::PathBuf, sync::Arc};
 
@@ -76,6 +77,25 @@ impl Authority {
         Certificate { chain: certificate.pem(), key: key.serialize_pem() }
     }
 
+    /// Signs a client's certificate.
+    #[must_use]
+    pub fn certify_client(&self, name: &str) -> Certificate {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        Certificate { chain: certificate.pem(), key: key.serialize_pem() }
+    }
+
+    /// What a server uses to ask for clients' certificates of this authority.
+    fn verifier(&self) -> Arc<dyn ClientCertVerifier> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).unwrap();
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(default_provider())).build().unwrap()
+    }
+
     /// Its own certificate, PEM: what `[origins] ca` names.
     #[must_use]
     pub fn pem(&self) -> String {
@@ -104,15 +124,31 @@ impl Default for Authority {
 }
 
 impl Certificate {
+    /// The certificate itself, as it is sent.
+    #[must_use]
+    pub fn der(&self) -> Vec<u8> {
+        CertificateDer::from_pem_slice(self.chain.as_bytes()).unwrap().to_vec()
+    }
+
     /// What a server uses to show it.
     #[must_use]
     pub fn server_config(&self, alpn: &[&str]) -> Arc<ServerConfig> {
+        self.config(alpn, WebPkiClientVerifier::no_client_auth())
+    }
+
+    /// The same for a server that asks for clients' certificates.
+    #[must_use]
+    pub fn server_config_asking(&self, alpn: &[&str], clients: &Authority) -> Arc<ServerConfig> {
+        self.config(alpn, clients.verifier())
+    }
+
+    fn config(&self, alpn: &[&str], clients: Arc<dyn ClientCertVerifier>) -> Arc<ServerConfig> {
         let chain = CertificateDer::pem_slice_iter(self.chain.as_bytes()).collect::<Result<Vec<_>, _>>().unwrap();
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
         let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_single_cert(chain, key)
             .unwrap();
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();

@@ -5,11 +5,13 @@
 
 mod behaviour;
 mod odd;
+mod signature;
 mod websocket;
 mod wire;
 
 pub use behaviour::{Behaviour, Gate};
 pub use odd::{BlackHole, RawOrigin};
+pub use signature::Caller;
 pub use websocket::WebSocket;
 
 use crate::{
@@ -46,6 +48,8 @@ pub struct Seen {
     pub host: String,
     /// The name in the TLS handshake.
     pub sni: Option<String>,
+    /// The client's certificate, as it was sent.
+    pub certificate: Option<Vec<u8>>,
     /// `h2` or `http/1.1`.
     pub protocol: &'static str,
     /// All fields, names in lower case.
@@ -77,6 +81,13 @@ impl Seen {
     pub fn lines(&self, name: &str) -> Vec<&str> {
         self.fields.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_str()).collect()
     }
+}
+
+/// What a client showed in its TLS handshake.
+#[derive(Debug, Clone, Default)]
+struct Client {
+    sni: Option<String>,
+    certificate: Option<Vec<u8>>,
 }
 
 /// What all its connections share.
@@ -111,6 +122,12 @@ impl Origin {
     pub async fn start_at(address: SocketAddr, authority: &Authority, domains: &[&str]) -> Self {
         let tls = TlsAcceptor::from(authority.certify(domains).server_config(&["h2", "http/1.1"]));
         Self::listen(address, domains, Some(tls)).await
+    }
+
+    /// Serves these domains to clients with a certificate of an authority alone.
+    pub async fn asking(protocols: &[&str], certificate: &Certificate, clients: &Authority, domains: &[&str]) -> Self {
+        let tls = TlsAcceptor::from(certificate.server_config_asking(protocols, clients));
+        Self::listen(ANYWHERE, domains, Some(tls)).await
     }
 
     /// Serves these domains in the clear, HTTP/1.1.
@@ -218,37 +235,38 @@ impl Stage {
     async fn serve(self: Arc<Self>, wire: Wire, tls: Option<TlsAcceptor>, connection: usize) {
         let reset = wire.reset_flag();
         let Some(tls) = tls else {
-            return self.serve_http(TokioIo::new(wire), "http/1.1", None, connection, reset).await;
+            return self.serve_http(TokioIo::new(wire), "http/1.1", Client::default(), connection, reset).await;
         };
         // Who does not like the certificate hangs up; that is what some tests are about.
         let Ok(stream) = tls.accept(wire).await else { return };
         let session = stream.get_ref().1;
         let sni = session.server_name().map(str::to_owned);
+        let certificate = session.peer_certificates().and_then(|chain| chain.first()).map(|leaf| leaf.to_vec());
         let protocol = if session.alpn_protocol() == Some(b"h2") { "h2" } else { "http/1.1" };
-        self.serve_http(TokioIo::new(stream), protocol, sni, connection, reset).await;
+        self.serve_http(TokioIo::new(stream), protocol, Client { sni, certificate }, connection, reset).await;
     }
 
     async fn serve_http<T>(
         self: Arc<Self>,
         io: TokioIo<T>,
         protocol: &'static str,
-        sni: Option<String>,
+        client: Client,
         connection: usize,
         reset: wire::ResetFlag,
     ) where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let turns = Arc::new(Mutex::new(0));
-        let secure = sni.is_some();
+        let secure = client.sni.is_some();
         let service = service_fn(move |request: Request<Incoming>| {
-            let (stage, sni, turns, reset) = (self.clone(), sni.clone(), turns.clone(), reset.clone());
+            let (stage, client, turns, reset) = (self.clone(), client.clone(), turns.clone(), reset.clone());
             async move {
                 let turn = {
                     let mut turns = turns.lock().unwrap();
                     *turns += 1;
                     *turns
                 };
-                let seen = read(request, sni, connection, turn).await;
+                let seen = read(request, client, connection, turn).await;
                 let answer = stage.answer(&seen, secure, &reset).await;
                 answer.map_err(|()| io::Error::other("told to hang up"))
             }
@@ -279,7 +297,7 @@ impl Stage {
     }
 }
 
-async fn read(request: Request<Incoming>, sni: Option<String>, connection: usize, turn: usize) -> Seen {
+async fn read(request: Request<Incoming>, client: Client, connection: usize, turn: usize) -> Seen {
     let (head, mut stream) = request.into_parts();
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let host = match head.uri.authority() {
@@ -298,7 +316,8 @@ async fn read(request: Request<Incoming>, sni: Option<String>, connection: usize
         method: head.method.to_string(),
         target: head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
         host,
-        sni,
+        sni: client.sni,
+        certificate: client.certificate,
         protocol: if head.version == Version::HTTP_2 { "h2" } else { "http/1.1" },
         fields: head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
         body: body.into(),

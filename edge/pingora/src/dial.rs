@@ -8,6 +8,7 @@ mod health;
 mod load;
 mod resolver;
 
+use crate::proof::Identities;
 use by_domain::ByDomain;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use load::Load;
@@ -58,6 +59,7 @@ pub(crate) struct Dialer {
     resolver: Resolver,
     rules: DialRules,
     loads: ByDomain<Load>,
+    identities: Arc<Identities>,
     /// Makes group keys, which mean nothing outside this process.
     groups: DefaultHashBuilder,
 }
@@ -92,9 +94,18 @@ impl Dialer {
     ///
     /// # Errors
     /// The system's resolver configuration cannot be read.
-    pub(crate) fn new(rules: DialRules, background: Handle) -> Result<Self, resolver::ResolverError> {
+    pub(crate) fn new(
+        rules: DialRules,
+        identities: Arc<Identities>,
+        background: Handle,
+    ) -> Result<Self, resolver::ResolverError> {
         let resolver = Resolver::new(&rules.dns, background)?;
-        Ok(Self { resolver, rules, loads: ByDomain::default(), groups: DefaultHashBuilder::default() })
+        Ok(Self { resolver, rules, identities, loads: ByDomain::default(), groups: DefaultHashBuilder::default() })
+    }
+
+    /// The client certificates that origins are shown.
+    pub(crate) fn identities(&self) -> &Arc<Identities> {
+        &self.identities
     }
 
     /// Takes a place at an origin, or keeps the one that is there; waits a while where all are taken.
@@ -132,7 +143,10 @@ impl Dialer {
         let address = way.as_ref().map_or_else(|address| *address, |way| way.address);
         let tls = origin.scheme() == Scheme::Https;
         let mut peer = HttpPeer::new(SocketAddr::new(address, port), tls, origin.domain().as_str().to_owned());
-        peer.group_key = self.groups.hash_one((origin.domain(), origin.protocol()));
+        let identity = self.identities.of(origin.domain()).filter(|_| tls);
+        let reading = identity.as_ref().map(|identity| identity.reading);
+        peer.group_key = self.groups.hash_one((origin.domain(), origin.protocol(), reading));
+        peer.client_cert_key = identity.map(|identity| identity.pair.clone());
         let Timeouts { connect, read, write, idle, total: _ } = origin.timeouts();
         let defaults = &self.rules.timeouts;
         let connect = connect.unwrap_or(defaults.connect).min(rest);

@@ -10,6 +10,7 @@ mod clock;
 mod dial;
 mod ingress;
 mod listen;
+mod proof;
 mod proxy;
 mod reply;
 mod seal;

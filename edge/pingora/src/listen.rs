@@ -29,7 +29,7 @@ use std::{
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-pub(crate) use certificates::{Certificates, Files};
+pub(crate) use certificates::{Certificates, Files, read_pairs};
 pub(crate) use permits::{Full, OpenConnections, Permit, PermitLimits};
 pub(crate) use requests::{RequestLimits, Requests, UnderWay};
 

@@ -7,6 +7,7 @@ mod edits;
 mod fault;
 mod identity;
 mod journey;
+mod proving;
 mod upgrade;
 mod usage;
 mod view;
@@ -15,6 +16,7 @@ use crate::{
     dial::Dialer,
     ingress::{IngressLimits, Line, check_http2, is_authority},
     listen::Requests,
+    proof::Proofs,
     reply::Reply,
     telemetry::Metrics,
     usage::Usage,
@@ -61,6 +63,7 @@ pub(crate) struct Verge {
     /// How consumers are told apart when they are counted.
     pub(crate) consumer: Arc<[ConsumerBy]>,
     pub(crate) requests: Arc<Requests>,
+    pub(crate) proofs: Arc<Proofs>,
     pub(crate) canary: Canary,
 }
 
@@ -188,7 +191,9 @@ impl ProxyHttp for Verge {
             Ok((forward, target)) => {
                 (journey.forward, journey.target) = (Some(forward), target);
                 if !too_large {
-                    return Ok(false);
+                    let Some(reply) = self.prepare_to_sign(session, journey).await? else { return Ok(false) };
+                    self.send(session, &reply).await?;
+                    return Ok(true);
                 }
                 self.fault(
                     Reason::BodyTooLarge,
@@ -243,6 +248,7 @@ impl ProxyHttp for Verge {
             Hop { client: client(session), tls: is_tls(session), request_id: &id, traceparent: traceparent.as_ref() };
         let mut edits = RequestEdits::take(upstream, request.headers);
         forward.edit_request(&request, &hop, &mut edits);
+        self.prove(session, journey, forward, &mut edits)?;
         edits.put_back(upstream, journey.target.clone());
         // HTTP/1.0 has no interim answers (RFC 9110 §15.2).
         if upstream.headers.contains_key(header::EXPECT) && session.req_header().version != http::Version::HTTP_10 {

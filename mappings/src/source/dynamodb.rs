@@ -12,6 +12,8 @@ mod partitions;
 mod pins;
 mod write;
 
+pub use connect::aws_credentials;
+
 use super::{LoadError, Sink, Source};
 use crate::item::{Layout, PIN};
 use async_trait::async_trait;

@@ -53,6 +53,8 @@ pub enum Reason {
     OriginTimeout,
     /// Fault: over the origin's in-flight cap.
     OriginOverloaded,
+    /// Fault: the origin wants the request signed, and it cannot be.
+    NotSigned,
     /// Fault: this node sheds load.
     Overloaded,
     /// Fault: a bug of ours.
@@ -61,7 +63,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the contract's table.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::MissingVersion,
         Self::MalformedVersion,
         Self::UnknownVersion,
@@ -75,6 +77,7 @@ impl Reason {
         Self::OriginTls,
         Self::OriginTimeout,
         Self::OriginOverloaded,
+        Self::NotSigned,
         Self::BadRequest,
         Self::MethodNotAllowed,
         Self::BodyTooLarge,
@@ -112,6 +115,7 @@ impl Reason {
             Self::OriginTls => "origin_tls",
             Self::OriginTimeout => "origin_timeout",
             Self::OriginOverloaded => "origin_overloaded",
+            Self::NotSigned => "not_signed",
             Self::Overloaded => "overloaded",
             Self::Internal => "internal",
         }
@@ -133,7 +137,7 @@ impl Reason {
             | Self::AmbiguousVersion
             | Self::NotAcceptable => StatusCode::FORBIDDEN,
             Self::RetiredVersion => StatusCode::GONE,
-            Self::InvalidMapping | Self::NoTable | Self::OriginOverloaded | Self::Overloaded => {
+            Self::InvalidMapping | Self::NoTable | Self::OriginOverloaded | Self::NotSigned | Self::Overloaded => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Preflight => StatusCode::NO_CONTENT,
@@ -193,6 +197,7 @@ impl Reason {
             Self::OriginTls => "The origin's TLS handshake failed",
             Self::OriginTimeout => "The origin did not answer in time",
             Self::OriginOverloaded => "The origin has too many requests in flight",
+            Self::NotSigned => "The request cannot be signed for its origin",
             Self::Overloaded => "This node is overloaded",
             Self::Internal => "Internal error",
         }
@@ -202,7 +207,7 @@ impl Reason {
     #[must_use]
     pub const fn retry_after(self) -> Option<u32> {
         match self {
-            Self::NoTable | Self::Overloaded | Self::OriginOverloaded => Some(1),
+            Self::NoTable | Self::Overloaded | Self::OriginOverloaded | Self::NotSigned => Some(1),
             _ => None,
         }
     }

@@ -24,6 +24,7 @@ pub struct Setup {
     apis: String,
     environment: Vec<(String, String)>,
     document: Option<String>,
+    more: String,
     descriptors: Option<usize>,
 }
 
@@ -46,6 +47,7 @@ impl Setup {
             apis: "[[api]]\nname = \"orders\"\nhosts = [\"*\"]\n[api.version]\nvendor = \"example\"\n".to_owned(),
             environment: Vec::new(),
             document: None,
+            more: String::new(),
             descriptors: None,
         }
     }
@@ -184,6 +186,13 @@ impl Setup {
         self
     }
 
+    /// With these tables besides.
+    #[must_use]
+    pub fn and_document(mut self, text: &str) -> Self {
+        self.more.push_str(text);
+        self
+    }
+
     /// Where its files are.
     #[must_use]
     pub fn scratch(&self) -> &Scratch {
@@ -270,8 +279,9 @@ impl Setup {
             }
         }
         let ca = if self.ca.is_empty() { "" } else { "ca = \"ca.pem\"\n" };
+        let more = &self.more;
         match &self.document {
-            None => text + &format!("[origins]\n{ca}{}\n{}", self.origins, self.apis),
+            None => text + &format!("[origins]\n{ca}{}\n{}{more}", self.origins, self.apis),
             Some(document) if document.contains("[origins]\n") => {
                 text + &document.replacen("[origins]\n", &format!("[origins]\n{ca}"), 1)
             }

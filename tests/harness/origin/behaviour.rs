@@ -1,6 +1,6 @@
 //! What an origin may be told to do with a request.
 
-use super::{Seen, wire::ResetFlag};
+use super::{Caller, Seen, wire::ResetFlag};
 use bytes::Bytes;
 use http::Response;
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
@@ -36,6 +36,8 @@ pub enum Behaviour {
     Held(Gate),
     /// Begins an answer of this media type, and sends a part of it each time the pause is over, for ever.
     Dripping(&'static str, Duration),
+    /// Describes requests that this caller has signed; others are forbidden, as at a stage with IAM authorization.
+    Guarded(Caller),
     /// Never answers.
     Silent,
     /// Closes the connection without an answer.
@@ -91,6 +93,13 @@ impl Behaviour {
                 ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
                 Ok(Response::builder().header("content-type", kind).body(Drops(ticks).boxed()).unwrap())
             }
+            Self::Guarded(caller) => Ok(match caller.objection(seen) {
+                None => echo(seen),
+                Some(objection) => {
+                    eprintln!("{objection}");
+                    forbidden()
+                }
+            }),
             Self::Silent => std::future::pending().await,
             Self::ResetOnceUsed | Self::HangUpOnceUsed if seen.turn == 1 => Ok(echo(seen)),
             Self::HangUp | Self::HangUpOnceUsed => Err(()),

@@ -7,6 +7,7 @@ use crate::{
     dial::{DialRules, DialTimeouts, Dialer, LoadLimits},
     ingress::{HeadLimits, Ingress, IngressLimits, PaceLimits},
     listen::{OpenConnections, PermitLimits, RequestLimits},
+    proof::{Identities, Locks, Proofs, Signers},
     proxy::{self, Canary, Verge},
     seal::Key,
     telemetry::Metrics,
@@ -54,6 +55,7 @@ impl Generation {
         let Shared { table, metrics, breakers, pins, usage, open } = *shared;
         let (over, shutdown) = watch::channel(false);
         let dialer = Arc::new(dialer(&config.origins, background.handle())?);
+        let proofs = Arc::new(proofs(config, background)?);
         let roots = roots(&config.origins)?;
         let conf = Arc::new(server_conf(&roots));
         let logs_access = config.log.access != AccessLog::Off;
@@ -74,6 +76,7 @@ impl Generation {
                     usage: usage.clone(),
                     consumer: consumer.clone(),
                     requests: open.requests().clone(),
+                    proofs: proofs.clone(),
                     canary: Canary {
                         thread,
                         breakers: breakers.clone(),
@@ -86,6 +89,10 @@ impl Generation {
                 Arc::new(Ingress::new(Arc::new(proxy), limits(config), logs_access, metrics.clone(), shutdown.clone()))
             })
             .collect();
+        if !config.origins.proofs.identities.is_empty() {
+            let metrics = metrics.first().cloned().unwrap_or_default();
+            background.spawn(Identities::follow(Arc::downgrade(dialer.identities()), metrics));
+        }
         let limits = &config.limits;
         open.requests().limit(RequestLimits { in_flight: limits.in_flight, memory: limits.memory });
         Ok(Self { ingresses, over })
@@ -136,6 +143,12 @@ pub(crate) fn canary_key(canary: &verge_config::Canary) -> Result<Option<Arc<Key
     Ok(secret.map(|secret| Arc::new(Key::new(&secret))))
 }
 
+/// What is proven to origins on a request's head.
+fn proofs(config: &Config, background: &Runtime) -> Result<Proofs, Failure> {
+    let proofs = &config.origins.proofs;
+    Ok(Proofs { locks: Locks::open(&proofs.locks)?, signers: Signers::start(&proofs.signs, background)? })
+}
+
 /// Decides what is dialled for an origin.
 pub(crate) fn dialer(origins: &Origins, background: &Handle) -> Result<Dialer, Failure> {
     let timeouts = &origins.timeouts;
@@ -152,7 +165,9 @@ pub(crate) fn dialer(origins: &Origins, background: &Handle) -> Result<Dialer, F
         load: LoadLimits { in_flight: origins.load.in_flight, queue: origins.load.queue },
         dns: origins.dns.clone(),
     };
-    Dialer::new(rules, background.clone()).map_err(|error| Failure::new(Exit::Failed, error))
+    let identities = Identities::open(&origins.proofs.identities)
+        .map_err(|error| Failure::new(Exit::Config, format!("[[origins.identity]]: {error}")))?;
+    Dialer::new(rules, identities, background.clone()).map_err(|error| Failure::new(Exit::Failed, error))
 }
 
 /// Opens single connections to origins, just as the proxy opens its own.

@@ -7,6 +7,7 @@ use super::{ConfigArg, Exit, Failure, Outcome, config, print, print_json};
 use crate::{
     app::{generation::canary_key, read_table_once},
     clock::unix_now,
+    proof::Locks,
     reply::Reply,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
@@ -14,6 +15,7 @@ use pins::{Asked, known};
 use serde::Serialize;
 use std::net::IpAddr;
 use steps::Steps;
+use verge_config::origins::{Proofs, in_list};
 use verge_mappings::Held;
 use verge_router::{
     Edits, Forward, Hop, Moment, Rejection, Request,
@@ -118,7 +120,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let _ = route(&request, &held.table, &Moment { pins: &asked, ..moment }, &mut ());
     let pins = known(asked, args.pin.as_deref(), &config)?;
     let moment = Moment { pins: &pins, ..moment };
-    let explanation = explain(&request, &hop, &held, &moment);
+    let explanation = explain(&request, &hop, &held, &moment, &config.origins.proofs);
     if args.json {
         print_json(&explanation)?;
     } else {
@@ -168,7 +170,7 @@ struct Table {
     age: u64,
 }
 
-fn explain(request: &Request<'_>, hop: &Hop<'_>, held: &Held, moment: &Moment<'_>) -> Explanation {
+fn explain(request: &Request<'_>, hop: &Hop<'_>, held: &Held, moment: &Moment<'_>, proofs: &Proofs) -> Explanation {
     let begin =
         format!("{} {} under host `{}`, at {}", request.method, request.path, request.host, rfc3339(moment.now));
     let mut witness = Steps { now: moment.now, trips: &held.trips, steps: vec![begin] };
@@ -191,14 +193,14 @@ fn explain(request: &Request<'_>, hop: &Hop<'_>, held: &Held, moment: &Moment<'_
         steps,
     };
     match decision {
-        Ok(forward) => explanation.forward(&forward, request, hop),
+        Ok(forward) => explanation.forward(&forward, request, hop, proofs),
         Err(rejection) => explanation.reject(&rejection, hop.request_id),
     }
     explanation
 }
 
 impl Explanation {
-    fn forward(&mut self, forward: &Forward, request: &Request<'_>, hop: &Hop<'_>) {
+    fn forward(&mut self, forward: &Forward, request: &Request<'_>, hop: &Hop<'_>, proofs: &Proofs) {
         let origin = forward.origin();
         let host = origin.domain().to_string();
         self.api = Some(forward.api().name().to_owned());
@@ -227,6 +229,15 @@ impl Explanation {
         });
         let mut recorded = Recorded::over(request.headers);
         forward.edit_request(request, hop, &mut recorded);
+        // That a secret is sent is told, not which.
+        Locks::redacted(&proofs.locks).apply(origin.domain(), &mut recorded);
+        if proofs.signs.iter().any(|sign| in_list(&sign.domains, origin.domain())) {
+            recorded.set(http::header::AUTHORIZATION, HeaderValue::from_static("(signature)"));
+            self.steps.push("the request is signed for AWS IAM".to_owned());
+        }
+        if proofs.identities.iter().any(|identity| in_list(&identity.domains, origin.domain())) {
+            self.steps.push("the origin is shown a client certificate, if it asks".to_owned());
+        }
         self.request_headers = RequestHeaders { set: recorded.set, remove: recorded.remove };
         let mut recorded = Recorded::over(&HeaderMap::new());
         forward.edit_response(request, hop.tls, &mut recorded);

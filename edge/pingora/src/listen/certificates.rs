@@ -96,6 +96,16 @@ fn is_for(certificate: &CertifiedKey, name: &ServerName<'_>) -> bool {
     parsed.is_ok_and(|parsed| verify_server_name(&parsed, name).is_ok())
 }
 
+/// Reads certificates and keys, and sees that they make pairs.
+///
+/// # Errors
+/// One cannot be used.
+pub(crate) fn read_pairs(files: &[Files]) -> Result<Contents, ListenError> {
+    let contents = read(files)?;
+    parse(files, &contents, &rustls::crypto::ring::default_provider())?;
+    Ok(contents)
+}
+
 fn read(files: &[Files]) -> Result<Contents, ListenError> {
     let file = |path: &Path, what: &str| {
         fs::read(path).map_err(|error| refuse(path, format!("the {what} cannot be read: {error}")))

@@ -8,6 +8,8 @@ use verge_router::Reason;
 
 /// The error type of a name that cannot be dialled.
 pub(super) const UNDIALLABLE: ErrorType = ErrorType::Custom("undiallable");
+/// The error type of a request that cannot be signed for its origin.
+pub(super) const NOT_SIGNED: ErrorType = ErrorType::Custom("not signed");
 /// The error type of a request that found no place at its origin.
 pub(super) const OVERLOADED: ErrorType = ErrorType::Custom("origin overloaded");
 /// The error type of a request whose body grew over the limit.
@@ -25,6 +27,9 @@ pub(super) fn reason_of(error: &Error) -> Option<Reason> {
     }
     if *kind == OVERLOADED {
         return Some(Reason::OriginOverloaded);
+    }
+    if *kind == NOT_SIGNED {
+        return Some(Reason::NotSigned);
     }
     if *kind == ORIGIN_OVERDUE {
         return Some(Reason::OriginTimeout);

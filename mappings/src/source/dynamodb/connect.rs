@@ -4,7 +4,7 @@ use super::{DynamoSettings, LoadError, failure};
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::{
     Client, Config,
-    config::{AppName, Credentials, ProvideCredentials, SharedHttpClient},
+    config::{AppName, Credentials, ProvideCredentials, SharedCredentialsProvider, SharedHttpClient},
 };
 use aws_smithy_http_client::{
     Builder, Connector,
@@ -66,6 +66,24 @@ pub(super) async fn connect(settings: &DynamoSettings, place: &str) -> Result<(C
         Ok(Ok(_)) => {}
     }
     Ok((Client::new(&sdk), region))
+}
+
+/// Where AWS credentials come from, found as every AWS client finds them: environment, files, container or instance role.
+///
+/// # Errors
+/// The environment is not sound, or nothing is configured.
+pub async fn aws_credentials(profile: Option<&str>) -> Result<SharedCredentialsProvider, String> {
+    let retries = retries(|name| std::env::var(name).ok())?;
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(https_client(false))
+        .timeout_config(timeouts())
+        .retry_config(retries);
+    if let Some(profile) = profile {
+        loader = loader.profile_name(profile);
+    }
+    let sdk = tokio::time::timeout(CREDENTIALS, loader.load()).await;
+    let sdk = sdk.map_err(|_| format!("the AWS environment does not answer within {} s", CREDENTIALS.as_secs()))?;
+    sdk.credentials_provider().ok_or_else(|| "no AWS credentials are configured".to_owned())
 }
 
 /// Makes the client of the embedded table.
