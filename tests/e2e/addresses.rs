@@ -143,3 +143,13 @@ async fn a_name_server_that_never_answered_is_an_unreachable_origin() {
     assert_problem(&node.ask(&Request::get("/").version("v1")).await, 502, "origin_unreachable");
     assert!(node.is_ready().await);
 }
+
+#[tokio::test]
+async fn a_name_that_the_server_denies_is_an_unreachable_origin() {
+    let authority = Authority::new();
+    let dns = NameServer::start(&[], 1).await;
+    dns.now_denies();
+    let node = node_for(&authority, 1, &dns, "").await;
+    assert_problem(&node.ask(&Request::get("/").version("v1")).await, 502, "origin_unreachable");
+    assert_eq!(node.metric("verge_replies_total{reason=\"origin_unreachable\"}").await, 1.0);
+}

@@ -47,3 +47,4 @@ mod table_life;
 mod tls;
 mod upgrades;
 mod usage;
+mod weather;

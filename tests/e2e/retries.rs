@@ -90,3 +90,26 @@ async fn a_connection_that_an_origin_closed_while_idle_costs_nothing() {
     assert_eq!(origin.seen().len(), 3);
     assert_eq!(origin.connections(), 3);
 }
+
+#[tokio::test]
+async fn what_an_origin_says_is_passed_on_as_it_is() {
+    let authority = Authority::new();
+    let origin = http1(&authority).await;
+    let node = node_for(&authority, &origin).await;
+    let elsewhere = [("location", "https://elsewhere.example.com/"), ("set-cookie", "a=1"), ("set-cookie", "b=2")];
+    for (count, status) in [429, 503, 301, 302, 307, 308, 404, 500, 502, 504].into_iter().enumerate() {
+        origin.now_on("/", Behaviour::answer(status, &elsewhere, "as it is"));
+        let answer = node.ask(&Request::get("/").version("v1")).await;
+        assert_eq!((answer.status, answer.body.as_ref()), (status, &b"as it is"[..]), "{answer:?}");
+        assert_eq!(answer.field("location"), Some("https://elsewhere.example.com/"));
+        assert_eq!(answer.lines("set-cookie"), ["a=1", "b=2"]);
+        assert_eq!(answer.field("verge-reason"), None);
+        assert_eq!(origin.seen().len(), count + 1, "{status}: neither asked again nor followed");
+    }
+    for (method, status) in [("GET", 204), ("GET", 304), ("HEAD", 200)] {
+        origin.now_on("/", Behaviour::answer(status, &[("etag", "\"x\"")], ""));
+        let answer = node.ask(&Request::new(method, "/").version("v1")).await;
+        assert_eq!((answer.status, answer.field("etag"), answer.body.len()), (status, Some("\"x\""), 0));
+    }
+    assert_eq!(node.metric("verge_upstream_retries_total").await, 0.0);
+}

@@ -30,6 +30,7 @@ pub mod bench;
 pub mod certs;
 pub mod client;
 pub mod corpus;
+pub mod distance;
 pub mod dns;
 pub mod frames;
 pub mod message;
