@@ -97,7 +97,7 @@ pub const KEYS: &[Key] = &[
     key("origins.identity[].certificate", "path", "required", "certificate chain, PEM"),
     key("origins.identity[].key", "path", "required", "private key, PEM"),
     key("origins.lock", "list of tables", "none", "secret fields by which origins know Verge"),
-    key("origins.lock[].domains", "list of domain patterns", "all", "which origins"),
+    key("origins.lock[].domains", "list of domain patterns", "none", "which origins; all of them without it"),
     key("origins.lock[].header", "string", "required", "the field's name"),
     key("origins.lock[].value", "secret", "required", "the field's value"),
     key("origins.sign", "list of tables", "none", "origins whose requests are signed for AWS IAM"),

@@ -751,6 +751,8 @@ path = "7"
 fn every_listed_key_is_read() {
     for key in keys::KEYS {
         let path = key.path.replace(".*", ".\"x.example\"").replace("status.\"x.example\"", "status.unknown_version");
+        let in_list = path.strip_prefix("origins.").and_then(|path| path.split_once("[]."));
+        let in_list = in_list.map(|(list, key)| format!("[[origins.{list}]]\n{key} = 00:00:00\n"));
         let (path, indexed) = (path.replace("[]", ""), path.replace("[]", "[0]"));
         let (text, indexed) = match (path.strip_prefix("api."), path.strip_prefix("listen.https.")) {
             (Some(rest), _) => (format!("[[api]]\n{rest} = 00:00:00\n"), indexed),
@@ -758,7 +760,7 @@ fn every_listed_key_is_read() {
                 Some(key) => (format!("[[listen.https]]\n[[listen.https.certificates]]\n{key} = 00:00:00\n"), indexed),
                 None => (format!("[[listen.https]]\n{rest} = 00:00:00\n"), indexed),
             },
-            _ => (format!("{path} = 00:00:00\n"), indexed),
+            _ => (in_list.unwrap_or_else(|| format!("{path} = 00:00:00\n")), indexed),
         };
         // Keys of `[table]` are looked at once the source is known.
         for source in ["", "table.source = \"dynamodb\"\n", "table.source = \"file\"\n"] {
@@ -785,7 +787,8 @@ fn a_default_written_out_changes_nothing() {
             "integer" | "boolean" | "list of sources" => key.default.to_owned(),
             _ => format!("\"{}\"", key.default),
         };
-        let worded = ["none", "required", "the ", "`"].iter().any(|word| key.default.starts_with(word));
+        let in_list = key.path.starts_with("origins.") && key.path.contains("[]");
+        let worded = in_list || ["none", "required", "the ", "`"].iter().any(|word| key.default.starts_with(word));
         if worded || key.default.contains('\'') || key.path.contains('*') {
             continue;
         }
@@ -820,6 +823,7 @@ fn the_reference_lists_every_key_with_its_default() {
                 "[api]" => "api[]".to_owned(),
                 "[listen.https]" => "listen.https[]".to_owned(),
                 "[listen.https.certificates]" => "listen.https[].certificates[]".to_owned(),
+                list if list.starts_with("[origins.") => format!("{}[]", list.trim_matches(['[', ']'])),
                 _ => name.trim_matches(['[', ']']).replace("api.", "api[]."),
             });
         }
@@ -863,6 +867,23 @@ fn the_sample_of_problems_in_the_reference_is_true() {
     let said = REFERENCE.split("```toml,faulty\n").nth(1).and_then(|rest| rest.split("```text\n").nth(1)).unwrap();
     let said = said.split("```").next().unwrap();
     assert_eq!(Config::parse(text).unwrap_err().to_string(), said.trim_end());
+}
+
+#[test]
+fn proofs_are_read_and_fields_with_a_meaning_of_their_own_are_refused() {
+    let text = "[[origins.lock]]\nheader = \"X-Origin-Verify\"\nvalue = \"env:SECRET\"\n\
+        [[origins.sign]]\ndomains = [\"*.execute-api.*.amazonaws.com\"]\n\
+        [[origins.identity]]\ndomains = \"api.example.com\"\ncertificate = \"c.pem\"\nkey = \"c.key\"\n";
+    let proofs = accept(&format!("{LEAST}{text}")).origins.proofs;
+    assert_eq!(proofs.locks[0].header, "x-origin-verify");
+    assert_eq!((proofs.signs[0].service.as_str(), proofs.identities.len()), ("execute-api", 1));
+    for name in ["host", "authorization", "content-length", "verge-x", "x-forwarded-for", "x-amz-date", "a b"] {
+        let text = format!("{LEAST}[[origins.lock]]\nheader = \"{name}\"\nvalue = \"env:SECRET\"\n");
+        let problems = Config::parse(&text).unwrap_err();
+        assert!(problems.iter().all(|problem| problem.path == "origins.lock[0].header"), "{name}: {problems}");
+    }
+    let literal = format!("{LEAST}[[origins.lock]]\nheader = \"x-a\"\nvalue = \"hunter2\"\n");
+    assert!(!Config::parse(&literal).unwrap_err().to_string().contains("hunter2"));
 }
 
 proptest! {
