@@ -123,6 +123,8 @@ pub const KEYS: &[Key] = &[
         "none",
         "how consumers are told apart",
     ),
+    key("lambda", "table", "none", "what a Lambda@Edge function needs besides"),
+    key("lambda.regions", "list of strings", "the table's own", "regions with a replica of the table"),
     key("api", "list of tables", "none", "the APIs"),
     key("api[].name", "string", "required", "the API's name, the table's partition key"),
     key("api[].hosts", "list of host patterns", "the `#api` item's", "hosts it answers under"),

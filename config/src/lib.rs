@@ -10,6 +10,7 @@
 pub mod api;
 pub mod canary;
 pub mod keys;
+pub mod lambda;
 pub mod limits;
 pub mod listen;
 pub mod log;
@@ -33,6 +34,7 @@ mod tests;
 pub use crate::{
     api::ApiConfig,
     canary::{Breaker, Canary},
+    lambda::Lambda,
     limits::Limits,
     listen::{Admin, CertificateFiles, Health, Https, Listen},
     log::{AccessLog, Format, Level, Log},
@@ -68,6 +70,8 @@ pub struct Config {
     pub canary: Canary,
     /// `[usage]`: how consumers are told apart.
     pub usage: Usage,
+    /// `[lambda]`: what a Lambda@Edge function needs besides.
+    pub lambda: Lambda,
     /// `[[api]]`, in the order of the document. Names are distinct; each has a table, its own or `table`.
     pub apis: Vec<ApiConfig>,
 }
@@ -79,6 +83,18 @@ impl Config {
     /// Everything that is wrong with it, in the order of the document. A text that is not TOML gives the first place
     /// where it stops being so, and nothing else.
     pub fn parse(text: &str) -> Result<Self, Problems> {
+        Self::read(text, true)
+    }
+
+    /// The same for an edge in another program, which does the listening: `[listen]` may be missing.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn parse_hosted(text: &str) -> Result<Self, Problems> {
+        Self::read(text, false)
+    }
+
+    fn read(text: &str, listens: bool) -> Result<Self, Problems> {
         let report = Report::new(text);
         let document = match DeTable::parse(text) {
             Ok(document) => document,
@@ -87,7 +103,7 @@ impl Config {
         let mut root = Section::root(&report, document.get_ref());
         let mut claims = Claims::default();
         let config = Self {
-            listen: listen::read_listen(&mut root, &mut claims),
+            listen: listen::read_listen(&mut root, listens, &mut claims),
             admin: listen::read_admin(&mut root, &mut claims),
             health: listen::read_health(&mut root, &mut claims),
             log: log::read(&mut root),
@@ -96,6 +112,7 @@ impl Config {
             origins: origins::read(&mut root),
             canary: canary::read(&mut root),
             usage: usage::read(&mut root),
+            lambda: lambda::read(&mut root),
             apis: api::read_all(&mut root, &mut claims),
         };
         root.close();

@@ -57,11 +57,11 @@ const DRAIN: Duration = Duration::from_secs(15);
 const HOUR: Duration = Duration::from_secs(3600);
 const MAX_THREADS: u64 = 1024;
 
-pub(crate) fn read_listen(root: &mut Section<'_>, claims: &mut Claims) -> Listen {
+pub(crate) fn read_listen(root: &mut Section<'_>, listens: bool, claims: &mut Claims) -> Listen {
     let mut listen =
         Listen { http: Vec::new(), https: Vec::new(), threads: None, drain_wait: DRAIN_WAIT, drain: DRAIN };
     let Some(mut section) = root.section("listen") else {
-        if !root.has("listen") {
+        if listens && !root.has("listen") {
             root.missing("listen", "`[listen]` is missing: write it with `http = \"127.0.0.1:8080\"`");
         }
         return listen;

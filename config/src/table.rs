@@ -196,7 +196,7 @@ fn parse_name(text: &str) -> Result<String, String> {
     Err(format!("`{}` cannot name a DynamoDB table: 3 to 255 letters, digits, `_`, `-` and `.`", shown(text)))
 }
 
-fn parse_region(text: &str) -> Result<String, String> {
+pub(crate) fn parse_region(text: &str) -> Result<String, String> {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if !text.is_empty() && text.len() <= 64 && text.bytes().all(plain) {
         return Ok(text.to_owned());

@@ -6,7 +6,6 @@
 mod demand;
 mod disk;
 mod feed;
-mod guard;
 mod last_good;
 mod pause;
 mod refresh;

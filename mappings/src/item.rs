@@ -3,6 +3,7 @@
 mod api;
 mod base64;
 mod fields;
+mod list;
 mod pin;
 mod row;
 mod split;
@@ -12,6 +13,7 @@ mod value;
 pub use api::read_api;
 pub(crate) use fields::Fields;
 pub use fields::InvalidRow;
+pub use list::NoList;
 pub use pin::{PIN, StoredPin};
 pub(crate) use row::{read_key, read_state};
 pub use row::{read_row, write_row};

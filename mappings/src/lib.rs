@@ -15,6 +15,8 @@
 //! `#trip`, `#control`, `#pin#…`); the table's own stand in partition [`OWN_PARTITION`] (`#generation`, `#control`). In
 //! the sample layout all of them are keyed by `hk`.
 
+pub mod control;
+pub mod guard;
 pub mod item;
 pub mod parse;
 pub mod source;
@@ -22,8 +24,6 @@ pub mod store;
 
 #[cfg(feature = "cache")]
 pub mod cache;
-#[cfg(feature = "cache")]
-pub mod control;
 #[cfg(feature = "cache")]
 pub mod pins;
 #[cfg(feature = "cache")]

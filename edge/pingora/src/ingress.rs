@@ -18,7 +18,7 @@ mod wire;
 use crate::{
     listen::PermitLimits,
     proxy::{Verge, fresh_id},
-    reply::Reply,
+    reply::{self, Reply},
     telemetry::{Metrics, Waited, access},
 };
 use bytes::BytesMut;
@@ -40,7 +40,6 @@ use verge_router::Reason;
 
 use farewell::LINGER;
 use framing::BodyFraming;
-pub(crate) use framing::is_authority;
 pub(crate) use head::{HeadLimits, check_http2};
 pub(crate) use http2::is_call;
 pub(crate) use line::Line;
@@ -250,7 +249,7 @@ impl Ingress {
                 reason = reason.code(),
             );
         }
-        let reply = Reply::to_reason(reason, reason.title(), &id).into_http1();
+        let reply = reply::into_http1(&Reply::to_reason(reason, reason.title(), &id));
         // A client that does not read has had its chance.
         let _ = timeout(LINGER, wire.write_all(&reply)).await;
         Shutdown::shutdown(wire.as_mut()).await;

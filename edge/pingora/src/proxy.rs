@@ -14,10 +14,10 @@ mod view;
 
 use crate::{
     dial::Dialer,
-    ingress::{IngressLimits, Line, check_http2, is_authority},
+    ingress::{IngressLimits, Line, check_http2},
     listen::Requests,
     proof::Proofs,
-    reply::Reply,
+    reply::{self, Reply},
     telemetry::Metrics,
     usage::Usage,
 };
@@ -27,7 +27,6 @@ use deadline::is_stream;
 use edits::{RequestEdits, ResponseEdits};
 use fault::{BODY_TOO_LARGE, detail_of, reason_of, waited_for};
 use http::{StatusCode, header};
-use identity::traceparent;
 use journey::{Journey, client};
 use pingora_core::{protocols::Digest, upstreams::peer::HttpPeer};
 use pingora_error::{Error, ErrorType, Result};
@@ -38,6 +37,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use verge_carry::{head::is_authority, identity::traceparent};
 use verge_config::ConsumerBy;
 use verge_mappings::{ConsumerPins, LiveTable};
 use verge_router::{Forward, Hop, Moment, Reason, Rejection, Request, route, table::ApiTable};
@@ -104,12 +104,8 @@ impl Verge {
                     decision
                 }
                 None => {
-                    return Err(self.fault(
-                        Reason::NoTable,
-                        "The version table has not been loaded yet; try again shortly.",
-                        session,
-                        journey,
-                    ));
+                    journey.reason = Some(Reason::NoTable);
+                    return Err(Box::new(Reply::to_no_table(&journey.id)));
                 }
             }
         };
@@ -144,7 +140,7 @@ impl Verge {
         }
         let bodyless = reply.body.is_empty() || session.req_header().method == http::Method::HEAD;
         let written = async {
-            session.write_response_header(Box::new(reply.head()?), bodyless).await?;
+            session.write_response_header(Box::new(reply::head(reply)?), bodyless).await?;
             if !bodyless {
                 session.write_response_body(Some(reply.body.clone()), true).await?;
             }
@@ -243,7 +239,7 @@ impl ProxyHttp for Verge {
         let (Some(forward), Some(request)) = (&journey.forward, view(session.req_header())) else {
             return Error::e_explain(ErrorType::InternalError, "no decision to carry out");
         };
-        let traceparent = traceparent(request.headers, &id);
+        let traceparent = traceparent(request.headers, id.as_bytes(), fastrand::u64(1..));
         let hop =
             Hop { client: client(session), tls: is_tls(session), request_id: &id, traceparent: traceparent.as_ref() };
         let mut edits = RequestEdits::take(upstream, request.headers);

@@ -3,12 +3,12 @@
 use super::{
     DemandStatus, Feed,
     demand::{Demand, Past},
-    guard::{Doubt, Size, Told, judge},
     last_good::LastGood,
     retire::discard,
     stored::Stored,
 };
 use crate::{
+    guard::{Doubt, Size, Told, judge},
     parse::{Scope, only_api},
     snapshot::SnapshotFile,
     source::{LoadError, Source},

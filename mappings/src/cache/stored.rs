@@ -2,10 +2,10 @@
 //! seldom. Thousands of rows repeat each other's domains and attribute names, and decoded they would take more memory
 //! than the table itself.
 
-use super::guard::{Size, Told};
 use crate::{
     API_ITEM,
     control::{Control, Digest},
+    guard::{Size, Told},
     item::{Item, Layout, PIN},
     parse::Items,
     source::Sink,

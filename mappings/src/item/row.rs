@@ -164,8 +164,7 @@ fn check_version(name: &'static str, text: &str) -> Result<(), InvalidRow> {
 pub(super) fn check_whole(name: &'static str, text: &str) -> Result<(), InvalidRow> {
     let plain = |b: u8| b.is_ascii_graphic() || b == b' ';
     if text.trim().is_empty() || text.len() > MAX_WHOLE || !text.bytes().all(plain) {
-        let reason = format_args!("must be 1 to {MAX_WHOLE} printable ASCII characters");
-        return Err(InvalidRow::content(name, reason));
+        return Err(InvalidRow::content(name, format_args!("must be 1 to {MAX_WHOLE} printable ASCII characters")));
     }
     Ok(())
 }

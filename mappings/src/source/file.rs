@@ -3,7 +3,6 @@
 use super::{LoadError, Reading, Sink, Source};
 use crate::item::{Item, Layout, PIN};
 use async_trait::async_trait;
-use serde_json::Value as Json;
 use std::{
     collections::HashMap,
     io,
@@ -119,26 +118,10 @@ fn read(path: &Path, place: &str) -> Result<Reading, LoadError> {
 /// # Errors
 /// [`LoadError::Malformed`], with line and column or the item's number.
 pub fn parse(bytes: &[u8], place: &str) -> Result<Reading, LoadError> {
-    let malformed = |reason: String| LoadError::Malformed { place: place.to_owned(), reason };
-    // `From` of serde_json's errors ends in "at line 3 column 7".
-    let json: Json = serde_json::from_slice(bytes).map_err(|error| malformed(format!("not JSON: {error}")))?;
-    let list = match &json {
-        Json::Array(list) => list,
-        Json::Object(members) => match members.get("Items") {
-            Some(Json::Array(list)) => list,
-            Some(_) => return Err(malformed("`Items` must be a list".to_owned())),
-            None => return Err(malformed("it must be a list of items, or have them under `Items`".to_owned())),
-        },
-        _ => return Err(malformed("it must be a list of items, or have them under `Items`".to_owned())),
-    };
-    if json.get("LastEvaluatedKey").or_else(|| json.get("NextToken")).is_some_and(|key| !key.is_null()) {
-        return Err(malformed("it is one page of several; export the whole table".to_owned()));
+    match Item::read_all(bytes) {
+        Ok(items) => Ok(Reading::new(items, None)),
+        Err(error) => Err(LoadError::Malformed { place: place.to_owned(), reason: error.to_string() }),
     }
-    let items = list
-        .iter()
-        .zip(1..)
-        .map(|(json, number)| Item::from_json(json).map_err(|error| malformed(format!("item {number}: {error}"))));
-    Ok(Reading::new(items.collect::<Result<_, _>>()?, None))
 }
 
 #[cfg(test)]

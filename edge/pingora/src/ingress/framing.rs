@@ -1,8 +1,9 @@
 //! The fields that say whose request this is and where its body ends. Whoever reads the request behind us must read the
 //! same one (RFC 9112 §6.3, §11.2), so what could be read in two ways is refused, not repaired.
 
-use super::octets::{is_host, is_token};
+use super::octets::is_token;
 use http::uri::Authority;
+use verge_carry::head::is_authority;
 
 /// How a body is framed (RFC 9112 §6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,25 +105,6 @@ fn is_spelled(name: &[u8], wanted: &[u8]) -> bool {
     name.iter().zip(wanted).all(|(a, b)| a.eq_ignore_ascii_case(b) || (*a == b'_' && *b == b'-'))
 }
 
-/// `host [":" port]` without user information, path or blanks (RFC 3986 §3.2).
-pub(crate) fn is_authority(value: &[u8]) -> bool {
-    let (host, port, sound) = match value {
-        [b'[', rest @ ..] => {
-            let Some(end) = rest.iter().position(|&b| b == b']') else { return false };
-            let (address, port) = rest.split_at_checked(end).unwrap_or_default();
-            let sound = address.iter().all(|&b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'));
-            (address, port.get(1..).unwrap_or_default(), sound)
-        }
-        _ => {
-            let end = value.iter().position(|&b| b == b':').unwrap_or(value.len());
-            let (name, port) = value.split_at_checked(end).unwrap_or_default();
-            (name, port, name.iter().all(|&b| is_host(b)))
-        }
-    };
-    let port_fits = port.is_empty() || port.strip_prefix(b":").is_some_and(|port| port.iter().all(u8::is_ascii_digit));
-    !host.is_empty() && sound && port_fits
-}
-
 /// The authority of a target in absolute form, `http://authority/path` (RFC 9112 §3.2.2); `None` where it has none that
 /// everybody reads alike.
 pub(super) fn absolute_authority(target: &[u8]) -> Option<&[u8]> {
@@ -140,16 +122,6 @@ fn strip_ignoring_case<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_host_may_have_a_port_and_be_an_address() {
-        for host in ["a", "a:80", "a:", "a.:443", "127.0.0.1:80", "[::1]", "[::1]:80"] {
-            assert!(is_authority(host.as_bytes()), "{host}");
-        }
-        for bad in ["", ":80", "[::1", "[]", "[::1]x", "[::1%25eth0]", "a]", "a[b]", "a:b", "a:80:80", "a/b", "u@a"] {
-            assert!(!is_authority(bad.as_bytes()), "{bad}");
-        }
-    }
 
     #[test]
     fn an_absolute_target_names_one_host() {

@@ -10,6 +10,7 @@ use super::{
 };
 use http::header;
 use pingora_http::RequestHeader;
+use verge_carry::head::is_target;
 use verge_router::Reason;
 
 /// What a head may measure.
@@ -149,18 +150,6 @@ fn split_request_line(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let rest = rest.get(1..)?;
     let (target, version) = rest.split_at_checked(memchr::memchr(b' ', rest)?)?;
     Some((method, target, version.get(1..)?))
-}
-
-/// Visible ASCII, and nothing that the URI type behind refuses: on one side of the question mark or on both.
-fn is_target(target: &[u8]) -> bool {
-    let query = memchr::memchr(b'?', target).unwrap_or(target.len());
-    let (path, query) = target.split_at_checked(query).unwrap_or((target, &[]));
-    let sound = |part: &[u8], unfit: u8| {
-        !part.iter().fold(false, |bad, &b| {
-            bad | (b <= b' ') | (b >= 0x7f) | (b == b'#') | (b == b'<') | (b == b'>') | (b == unfit)
-        })
-    };
-    !target.is_empty() && sound(path, b'`') && sound(query, b'"')
 }
 
 /// `field-name ":" OWS field-value OWS` (RFC 9112 §5): a token, no blank before the colon, no folding, no control bytes.

@@ -2,12 +2,7 @@
 
 /// `tchar` (RFC 9110 §5.6.2).
 pub(super) fn is_token(b: u8) -> bool {
-    is(b, TOKEN)
-}
-
-/// What a registered name is made of (RFC 3986 §3.2.2).
-pub(super) fn is_host(b: u8) -> bool {
-    is(b, HOST)
+    TOKENS.get(usize::from(b)).is_some_and(|is| *is)
 }
 
 /// What a field value may not hold: control bytes but the tab (RFC 9110 §5.5).
@@ -16,27 +11,18 @@ pub(super) fn is_unfit(value: &[u8]) -> bool {
     value.iter().fold(false, |bad, &b| bad | ((b < b' ') & (b != b'\t')) | (b == 0x7f))
 }
 
-fn is(b: u8, kind: u8) -> bool {
-    KINDS.get(usize::from(b)).is_some_and(|kinds| kinds & kind != 0)
-}
+static TOKENS: [bool; 256] = tokens();
 
-const TOKEN: u8 = 1;
-const HOST: u8 = 2;
-
-static KINDS: [u8; 256] = kinds();
-
-const fn kinds() -> [u8; 256] {
-    let mut kinds = [0; 256];
+const fn tokens() -> [bool; 256] {
+    let mut tokens = [false; 256];
     let mut b = 0_u8;
     while b < 0x7f {
         let token = matches!(b, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~');
-        let host = matches!(b, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&'..=b'+' | b';' | b'=');
-        let letter = b.is_ascii_alphanumeric();
         #[expect(clippy::indexing_slicing, reason = "as many kinds as bytes, and seen to be so when this is compiled")]
         {
-            kinds[b as usize] = ((token || letter) as u8 * TOKEN) | ((host || letter) as u8 * HOST);
+            tokens[b as usize] = token || b.is_ascii_alphanumeric();
         }
         b += 1;
     }
-    kinds
+    tokens
 }

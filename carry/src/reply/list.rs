@@ -1,6 +1,6 @@
 //! The body of `/.well-known/api-versions`.
 
-use crate::telemetry::access::write_json_string;
+use crate::json::write_json_string;
 use verge_router::{lifecycle::rfc3339, table::Good, well_known::Listed};
 
 /// Writes `{"apis":[{"api":"orders","path":"/orders","versions":[{"version":"v2","status":"active"}]}]}`.

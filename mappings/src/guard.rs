@@ -2,31 +2,31 @@
 //!
 //! A table that was emptied or half deleted by mistake looks exactly like one that was meant to be so, and a replica that
 //! is behind looks like a table that was set back. Time tells them apart: such a reading is believed once the same
-//! content has been read for `shrink_hold`.
+//! content has been read for `shrink_hold`. Every edge that holds a table asks here.
 
 use std::{fmt, time::Duration};
 
 /// What counts about a reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Size {
+pub struct Size {
     /// Items that are not Verge's own.
-    pub(super) rows: usize,
+    pub rows: usize,
     /// Its generation, where it carries one.
-    pub(super) generation: Option<u64>,
+    pub generation: Option<u64>,
 }
 
 /// What operators say of a reading, by the table's `#control` item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Told {
+pub struct Told {
     /// Nodes keep what they serve.
-    pub(super) frozen: bool,
+    pub frozen: bool,
     /// Just this content is to be believed.
-    pub(super) accepted: bool,
+    pub accepted: bool,
 }
 
 /// Why a reading is not believed at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Doubt {
+pub enum Doubt {
     /// Operators want nodes to keep what they serve.
     Frozen,
     /// It has no rows, and nothing is held that it could be compared with: never published.
@@ -56,13 +56,7 @@ pub(super) enum Doubt {
 ///
 /// # Errors
 /// It is to be held back, for this reason.
-pub(super) fn judge(
-    held: Option<Size>,
-    read: Size,
-    told: Told,
-    same_for: Duration,
-    hold: Duration,
-) -> Result<(), Doubt> {
+pub fn judge(held: Option<Size>, read: Size, told: Told, same_for: Duration, hold: Duration) -> Result<(), Doubt> {
     // A node that holds nothing has nothing to keep.
     if told.frozen && held.is_some() {
         return Err(Doubt::Frozen);
@@ -93,12 +87,14 @@ fn doubt(held: Option<Size>, read: Size) -> Option<Doubt> {
 
 impl Doubt {
     /// Whether people must know at once; a replica that is behind catches up by itself.
-    pub(super) const fn is_alarming(self) -> bool {
+    #[must_use]
+    pub const fn is_alarming(self) -> bool {
         !matches!(self, Self::SetBack { .. })
     }
 
     /// Whether time alone can make it believed.
-    pub(super) const fn passes(self) -> bool {
+    #[must_use]
+    pub const fn passes(self) -> bool {
         !matches!(self, Self::EmptyAtFirst | Self::Frozen)
     }
 }

@@ -1,0 +1,71 @@
+//! A request's place in a trace (W3C Trace Context).
+
+use http::{HeaderMap, HeaderValue};
+use verge_router::rewrite::TRACEPARENT;
+
+/// Writes a number in hexadecimal digits, as many as there is room for.
+pub fn write_hex(out: &mut [u8], mut value: u128) {
+    for digit in out.iter_mut().rev() {
+        let nibble = u8::try_from(value & 0xf).unwrap_or(0);
+        *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+        value >>= 4;
+    }
+}
+
+/// `traceparent` (W3C Trace Context §3.2): the client's where it is well formed, and then `None`; else a trace of our own,
+/// of this id (32 hexadecimal digits) and begun by this span.
+#[must_use]
+pub fn traceparent(headers: &HeaderMap, trace: &[u8], span: u64) -> Option<HeaderValue> {
+    let mut lines = headers.get_all(TRACEPARENT).iter();
+    if let (Some(line), None) = (lines.next(), lines.next())
+        && is_traceparent(line.as_bytes())
+    {
+        return None;
+    }
+    let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+    if let Some(of_text) = text.get_mut(3..35).filter(|of_text| of_text.len() == trace.len()) {
+        of_text.copy_from_slice(trace);
+    }
+    if let Some(parent) = text.get_mut(36..52) {
+        write_hex(parent, u128::from(span));
+    }
+    HeaderValue::from_bytes(&text).ok()
+}
+
+fn is_traceparent(text: &[u8]) -> bool {
+    let hex = |b: &u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    let mut parts = text.split(|&b| b == b'-');
+    let sound = |part: Option<&[u8]>, len: usize| {
+        part.is_some_and(|part| {
+            part.len() == len && part.iter().all(hex) && (len == 2 || part.iter().any(|&b| b != b'0'))
+        })
+    };
+    parts.next() == Some(b"00")
+        && sound(parts.next(), 32)
+        && sound(parts.next(), 16)
+        && sound(parts.next(), 2)
+        && parts.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_goes_on_and_what_is_none_begins_one() {
+        let ours = "00-4bf92f3577b34da6a3ce929d0e0e4736-00000000000000ab-00";
+        let trace = b"4bf92f3577b34da6a3ce929d0e0e4736";
+        let of = |lines: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(TRACEPARENT, HeaderValue::from_static(line));
+            }
+            traceparent(&headers, trace, 0xab)
+        };
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(of(&[good]), None);
+        for odd in [&[][..], &[good, good], &["00-00000000000000000000000000000000-00f067aa0ba902b7-01"], &["x"]] {
+            assert_eq!(of(odd).unwrap(), ours, "{odd:?}");
+        }
+    }
+}

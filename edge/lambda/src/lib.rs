@@ -1,0 +1,22 @@
+//! Verge in Lambda@Edge: the router, as a module of WebAssembly that a function of Node calls.
+//!
+//! An event comes as text (`event`), is decided (`decide`), and the difference to what CloudFront would do goes back as text
+//! (`edits`). What one event leaves for another is in the request alone (`way`): copies of a function share nothing.
+//! Time, chance, files and DynamoDB are JavaScript's part, in `handler.mjs`, `edge.mjs` and `source.mjs`; no routing rule is.
+//!
+//! Built for the machine this crate is only tested: `boundary` alone is for WebAssembly.
+
+pub mod edge;
+pub mod event;
+pub mod fields;
+pub mod way;
+
+mod decide;
+mod dial;
+mod edits;
+mod settings;
+
+#[cfg(target_arch = "wasm32")]
+mod boundary;
+
+pub use crate::decide::VERGE_KEY;

@@ -1,0 +1,198 @@
+//! What the way there writes down for the way back.
+//!
+//! CloudFront shows the function on the way back the request as it went to the origin: another Host, another path, fields
+//! gone. The decision is made again from it, so what is missing goes along, as a custom header of the origin, which
+//! CloudFront takes from the function and never from a client. It says when the decision was made, and ends in what it came
+//! to: a table that changed in between is noticed, and the answer is then not edited by another row than the one that sent it.
+
+use std::fmt::Write as _;
+use verge_router::{Forward, Request, UnixTime, split::seal::VERGE_OVERRIDE};
+
+/// The form of it.
+const FORM: &str = "1";
+
+/// What the way there wrote down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way<'w> {
+    /// When it was decided.
+    pub now: UnixTime,
+    /// Whether the client spoke TLS.
+    pub tls: bool,
+    /// The client's Host.
+    pub host: &'w str,
+    /// What became of the path.
+    pub cut: Cut<'w>,
+    /// A tester's choice, which origins are not told.
+    pub choice: Option<&'w str>,
+    /// What it came to.
+    pub mark: u64,
+}
+
+/// What was put before a path, and what was cut out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cut<'w> {
+    /// Bytes of the base path, and of what was cut out from behind.
+    pub kept: usize,
+    /// What was cut out.
+    pub cut: &'w str,
+    /// Whether nothing was left after it, and `/` stands there instead.
+    pub whole: bool,
+}
+
+impl<'w> Cut<'w> {
+    /// What this decision does to this request's path.
+    #[must_use]
+    pub fn of(forward: &Forward, request: &Request<'w>) -> Self {
+        let api = forward.api();
+        let own = api.path().map_or(0, |path| path.as_str().len());
+        let segment = forward.segment(request).len();
+        let from = if api.strip() { 0 } else { own };
+        let cut = request.path.get(from..own + segment).unwrap_or_default();
+        let whole = !cut.is_empty() && from == 0 && request.path.len() == own + segment;
+        Self { kept: if cut.is_empty() { 0 } else { from }, cut, whole }
+    }
+
+    /// The path as the client wrote it, of the one that went to the origin, its base path not among it.
+    #[must_use]
+    pub fn undo(&self, path: &str) -> Option<String> {
+        let (before, after) = path.split_at_checked(self.kept)?;
+        let after = if self.whole { "" } else { after };
+        Some([before, self.cut, after].concat())
+    }
+}
+
+impl<'w> Way<'w> {
+    /// Writes it: parts with `;` between them, none of which has one in it.
+    #[must_use]
+    pub fn write(&self) -> String {
+        let Self { now, tls, host, cut, choice, mark } = self;
+        let mut out =
+            format!("{FORM};{now};{};{mark:016x};{host};{};{};", u8::from(*tls), cut.kept, u8::from(cut.whole));
+        write_escaped(&mut out, cut.cut);
+        out.push(';');
+        write_escaped(&mut out, choice.unwrap_or_default());
+        out
+    }
+}
+
+/// The same, read.
+#[derive(Debug)]
+pub struct Written {
+    now: UnixTime,
+    tls: bool,
+    host: String,
+    kept: usize,
+    whole: bool,
+    cut: String,
+    choice: String,
+    mark: u64,
+}
+
+impl Written {
+    /// Reads what [`Way::write`] wrote; `None` where it did not.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split(';');
+        (parts.next()? == FORM).then_some(())?;
+        let now = parts.next()?.parse().ok()?;
+        let tls = parts.next()? == "1";
+        let mark = u64::from_str_radix(parts.next()?, 16).ok()?;
+        let host = parts.next()?.to_owned();
+        let kept = parts.next()?.parse().ok()?;
+        let whole = parts.next()? == "1";
+        let cut = unescape(parts.next()?)?;
+        let choice = unescape(parts.next()?)?;
+        parts.next().is_none().then_some(Self { now, tls, host, kept, whole, cut, choice, mark })
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub fn way(&self) -> Way<'_> {
+        Way {
+            now: self.now,
+            tls: self.tls,
+            host: &self.host,
+            cut: Cut { kept: self.kept, cut: &self.cut, whole: self.whole },
+            choice: Some(&*self.choice).filter(|choice| !choice.is_empty()),
+            mark: self.mark,
+        }
+    }
+}
+
+/// Letters, digits and what is common in paths as they are, other bytes as `=` and two hexadecimal digits.
+fn write_escaped(out: &mut String, text: &str) {
+    for b in text.bytes() {
+        if b.is_ascii_alphanumeric() || b"/-._~%".contains(&b) {
+            out.push(char::from(b));
+        } else {
+            let _ = write!(out, "={b:02x}");
+        }
+    }
+}
+
+fn unescape(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut parts = text.split('=');
+    bytes.extend_from_slice(parts.next()?.as_bytes());
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// What a decision came to, in a number: which row of which API, which arm, which origin.
+#[must_use]
+pub fn mark(forward: &Forward) -> u64 {
+    let origin = forward.origin();
+    let arm = forward.choice().and_then(|choice| choice.arm()).map_or("", |arm| arm.name());
+    let port = origin.port().to_string();
+    let parts =
+        [forward.api().name(), forward.mapping().key(), arm, origin.domain().as_str(), &port, origin.base_path()];
+    // FNV-1a; nobody can choose what is marked but who writes the table.
+    parts
+        .iter()
+        .flat_map(|part| part.bytes().chain([0xff]))
+        .fold(0xcbf2_9ce4_8422_2325, |mark, b| (mark ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// What a tester asked for.
+#[must_use]
+pub fn choice<'r>(request: &Request<'r>) -> Option<&'r str> {
+    request.headers.get(VERGE_OVERRIDE)?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_read_as_it_was_written() {
+        for (cut, choice) in [("", None), ("/orders", Some("canary;1;ab=\"c\"")), ("/v1/\u{e9};=", Some("b"))] {
+            let cut = Cut { kept: 7, cut, whole: choice.is_some() };
+            let way = Way { now: 1_767_225_600, tls: true, host: "api.example.com:8443", cut, choice, mark: 42 };
+            let written = way.write();
+            assert!(written.bytes().all(|b| b.is_ascii_graphic()), "{written}");
+            assert_eq!(Written::read(&written).unwrap().way(), way);
+        }
+    }
+
+    #[test]
+    fn what_is_something_else_is_not_read() {
+        let way = Way { now: 1, tls: false, host: "a", cut: Cut::default(), choice: None, mark: 1 }.write();
+        for text in ["", "1", "2;1;0;1;a;0;0;;", &format!("{way};"), &way.replace("a;0", "a;x"), &format!("{way}=z")] {
+            assert!(Written::read(text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_put_together_again() {
+        let undo = |kept, cut, whole, path| Cut { kept, cut, whole }.undo(path);
+        assert_eq!(undo(0, "", false, "/a"), Some("/a".to_owned()));
+        assert_eq!(undo(0, "/orders/v1", false, "/a"), Some("/orders/v1/a".to_owned()));
+        assert_eq!(undo(0, "/orders/v1", true, "/"), Some("/orders/v1".to_owned()));
+        assert_eq!(undo(7, "/v1", false, "/orders/a"), Some("/orders/v1/a".to_owned()));
+        assert_eq!(undo(9, "/v1", false, "/orders"), None);
+    }
+}
