@@ -25,7 +25,7 @@ const MOST_SAMPLES = 16;
 
 const module = Edge.compile(readFileSync(beside('verge_lambda.wasm')));
 const configuration = read('verge.toml');
-const configured = configuration && open('', (edge) => edge.configure(configuration));
+let configured = configuration && open('', (edge) => edge.configure(configuration));
 const samples = new Map();
 
 // One configuration with its tables.
@@ -76,6 +76,7 @@ export async function handler(event) {
     if (waiting) await waiting;
     return answer(found, cf);
   } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) again();
     // An answer of the origin's is better as it stands than none.
     if (cf.config.eventType === 'origin-response') {
       console.error(JSON.stringify({ level: 'error', message: `the answer was left as it is: ${error?.stack ?? error}` }));
@@ -83,6 +84,12 @@ export async function handler(event) {
     }
     return fault(cf, error?.stack ?? error);
   }
+}
+
+// A module that trapped is in no state to go on; tables are read anew.
+function again() {
+  configured = configuration && open('', (edge) => edge.configure(configuration));
+  samples.clear();
 }
 
 function answer({ key, edge }, cf) {
@@ -166,6 +173,7 @@ function fault(cf, why) {
       'cache-control': field('cache-control', 'no-store'),
       'verge-reason': field('verge-reason', 'internal'),
       vary: field('vary', '*'),
+      ...(id && { 'x-request-id': field('x-request-id', id) }),
       'content-type': field('content-type', 'application/problem+json'),
     },
     body: `${JSON.stringify(problem)}\n`,

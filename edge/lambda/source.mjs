@@ -26,7 +26,16 @@ export class Tables {
   constructor(edge) {
     this.#edge = edge;
     this.#refresh = edge.settings.refresh * SECOND;
-    this.#tables = edge.settings.tables.map((table, place) => ({ ...table, place, held: false, due: 0, failures: 0, waitedAt: 0 }));
+    this.#tables = edge.settings.tables.map((table, place) => ({
+      ...table,
+      regions: byNearness(table.regions, process.env.AWS_REGION),
+      place,
+      held: false,
+      doubt: null,
+      due: 0,
+      failures: 0,
+      waitedAt: 0,
+    }));
   }
 
   // Takes a bundled table. DynamoDB is read all the same, as soon as an event comes.
@@ -127,6 +136,19 @@ export class Tables {
   }
 }
 
+// Regions, the nearest to this one first: itself, then those whose names have most in common with it (`eu-west-1` and
+// `eu-west-2`, then `eu-central-1`), then as they are written. Without any, this one.
+export function byNearness(regions, here) {
+  if (regions.length === 0) return [here];
+  const parts = (here ?? '').split('-');
+  const common = (region) => {
+    const own = region.split('-');
+    const differs = own.findIndex((part, n) => part !== parts[n]);
+    return differs < 0 ? own.length : differs;
+  };
+  return regions.map((region, n) => [common(region), n, region]).sort((a, b) => b[0] - a[0] || a[1] - b[1]).map(([, , region]) => region);
+}
+
 // All pages, or an error. The runtime's client is loaded here, when it is first needed: it takes longer than all else.
 async function scan(table, region, signal) {
   const { DynamoDBClient, ScanCommand } = await client();
@@ -144,7 +166,7 @@ async function scan(table, region, signal) {
 
 function connect(DynamoDBClient, { endpoint }, region) {
   // A request is tried twice; a silent store must not keep the first events for long.
-  const requestHandler = { connectionTimeout: 1000, requestTimeout: 1500 };
+  const requestHandler = { connectionTimeout: 1000, requestTimeout: 1500, throwOnRequestTimeout: true };
   return new DynamoDBClient({ region, endpoint, maxAttempts: 2, requestHandler });
 }
 

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# The Lambda@Edge function: built for WebAssembly, and called from Node with events of CloudFront, over a live DynamoDB endpoint.
+# The runtime's client for DynamoDB comes from npm; the function itself has no packages.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+command -v node >/dev/null || { echo "skipped: no node; it needs 20.3 or later"; exit 0; }
+tools=$PWD/target/tools/lambda
+if [ ! -d "$tools/node_modules/@aws-sdk/client-dynamodb" ]; then
+    mkdir -p "$tools"
+    if ! npm install --no-audit --no-fund --loglevel=error --prefix "$tools" '@aws-sdk/client-dynamodb@3' >/dev/null; then
+        echo "skipped: no @aws-sdk/client-dynamodb; it needs npm and its registry"
+        exit 0
+    fi
+fi
+built=0
+edge/lambda/build.sh || built=$?
+if [ "$built" = 3 ]; then
+    echo "skipped: no compiler for WebAssembly"
+    exit 0
+fi
+[ "$built" = 0 ] || exit "$built"
+
+cargo build --workspace --bins ${CI:+--locked}
+DIST=$PWD/dist/lambda VERGE=${CARGO_TARGET_DIR:-$PWD/target}/debug/verge NODE_PATH=$tools/node_modules NODE_NO_WARNINGS=1 \
+    node --test --test-reporter=spec edge/lambda/tests/
