@@ -54,7 +54,7 @@ export class Edge {
         count += 1;
       }
     }
-    let question = `${trigger}\n${count}\n${Math.floor(now / 1000)}\n${id}\n${Math.random()}\n${request.clientIp}\n${request.method}\n${request.uri}\n${request.querystring}\n${fields}`;
+    let question = `${trigger}\n${count}\n${Math.floor(now / 1000)}\n${id}\n${(Math.random() * 0x40000000) | 0}\n${request.clientIp}\n${request.method}\n${request.uri}\n${request.querystring}\n${fields}`;
     if (trigger === 'r') {
       fields = '';
       count = 0;

@@ -101,9 +101,9 @@ pub extern "C" fn drop_pages(place: usize) {
 /// Takes an event, answers with what is to be done.
 #[unsafe(no_mangle)]
 pub extern "C" fn decide(length: usize) -> usize {
-    memory().reply(length, |edge, question, answer| match (edge, std::str::from_utf8(question)) {
-        (Some(edge), Ok(question)) => edge.decide(question, answer),
-        _ => tell_error("nothing is configured", answer),
+    memory().reply(length, |edge, question, answer| match edge {
+        Some(edge) => edge.decide(question, answer),
+        None => tell_error("nothing is configured", answer),
     })
 }
 

@@ -2,12 +2,13 @@
 
 use crate::{
     dial::{Dialled, dial},
-    edits::Recorded,
+    edits::{self, Recorded},
     event::{Event, NoEvent},
     fields::Trigger,
     settings::Settings,
     way::{self, Cut, Way, Written},
 };
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use std::{
     fmt::Write as _,
@@ -31,15 +32,15 @@ const MOST_BEFORE_CACHE: usize = 32 * 1024;
 const NO_KEY: HeaderValue = HeaderValue::from_static("-");
 
 /// Decides about an event, and writes what is to be done (`edge.mjs` reads it).
-pub(crate) fn decide(text: &str, settings: &Settings, held: Option<&Loaded>, out: &mut Vec<u8>) {
-    match Event::read(text) {
+pub(crate) fn decide(bytes: &Bytes, settings: &Settings, held: Option<&Loaded>, out: &mut Vec<u8>) {
+    match Event::read(bytes) {
         Ok(event) => Decision { settings, held, event: &event }.write(out),
         Err(no) => {
             let reason = match no {
                 NoEvent::Malformed => Reason::BadRequest,
                 NoEvent::Lines => Reason::Internal,
             };
-            let id = text.split('\n').nth(3).and_then(|id| HeaderValue::from_str(id).ok());
+            let id = bytes.split(|b| *b == b'\n').nth(3).and_then(|id| HeaderValue::from_bytes(id).ok());
             let id = id.unwrap_or(HeaderValue::from_static(""));
             write_reply(&Reply::to_reason(reason, reason.title(), &id), false, out);
         }
@@ -105,14 +106,21 @@ impl<'e> Decision<'e> {
 
     /// A trace of our own, where the client brings none: what begins it is different each time, and need not be secret.
     fn traceparent(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        let chance = |salt: u8| {
-            let mut hasher = DefaultHasher::new();
-            (salt, self.event.id.as_bytes(), self.event.chance).hash(&mut hasher);
-            hasher.finish() | 1
+        let mut hasher = DefaultHasher::new();
+        (self.event.id.as_bytes(), self.event.chance).hash(&mut hasher);
+        let seed = hasher.finish();
+        // One step of SplitMix64 apart, so that no two are alike, and none is zero.
+        let chance = |step: u64| {
+            let mixed =
+                (seed.wrapping_add(step.wrapping_mul(0x9e37_79b9_7f4a_7c15))).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            (mixed ^ (mixed >> 31)) | 1
         };
         let mut trace = [0; 32];
-        identity::write_hex(&mut trace, u128::from(chance(0)) << 64 | u128::from(chance(1)));
-        identity::traceparent(headers, &trace, chance(2))
+        if let Some((high, low)) = trace.split_at_mut_checked(16) {
+            identity::write_hex(high, chance(1).into());
+            identity::write_hex(low, chance(2).into());
+        }
+        identity::traceparent(headers, &trace, chance(3))
     }
 
     fn tls(&self) -> bool {
@@ -124,8 +132,6 @@ impl<'e> Decision<'e> {
         let trace = self.traceparent(request.headers);
         let hop =
             Hop { client: self.event.client, tls: self.tls(), request_id: &self.event.id, traceparent: trace.as_ref() };
-        let mut edits = Recorded::over(request.headers.clone());
-        forward.edit_request(request, &hop, &mut edits);
         let way = Way {
             now: self.event.now,
             tls: hop.tls,
@@ -145,7 +151,7 @@ impl<'e> Decision<'e> {
         head.push('\n');
         out.extend_from_slice(head.as_bytes());
         out.extend_from_slice(way.write().as_bytes());
-        edits.write(Trigger::OriginRequest, out);
+        forward.edit_request(request, &hop, &mut edits::Written::over(request.headers, out));
     }
 
     /// The answer goes back to the client: edited by the same decision as the request, made again.

@@ -4,6 +4,7 @@ use crate::{
     decide,
     settings::{self, Settings},
 };
+use bytes::Bytes;
 use serde_json::{Value as Json, json};
 use verge_carry::{Tables, tables::Published};
 use verge_config::Config;
@@ -87,8 +88,8 @@ impl Edge {
     /// ```
     ///
     /// in lines. An edit is a mark with a name, and a value: `=` one line instead of all, `+` one more, `-` none.
-    pub fn decide(&self, event: &str, out: &mut Vec<u8>) {
-        decide::decide(event, &self.settings, self.tables.loaded(), out);
+    pub fn decide(&self, event: &[u8], out: &mut Vec<u8>) {
+        decide::decide(&Bytes::copy_from_slice(event), &self.settings, self.tables.loaded(), out);
     }
 }
 

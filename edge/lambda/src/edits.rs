@@ -41,6 +41,45 @@ impl Recorded {
     }
 }
 
+/// A request's edits, written as they are made: nothing of them is looked at again.
+#[derive(Debug)]
+pub(crate) struct Written<'r> {
+    received: &'r HeaderMap,
+    out: &'r mut Vec<u8>,
+}
+
+impl<'r> Written<'r> {
+    pub(crate) const fn over(received: &'r HeaderMap, out: &'r mut Vec<u8>) -> Self {
+        Self { received, out }
+    }
+
+    fn write(&mut self, mark: u8, name: &HeaderName, value: &[u8]) {
+        if Trigger::OriginRequest.may_edit(name) {
+            write_edit(mark, name, value, self.out);
+        }
+    }
+}
+
+impl Edits for Written<'_> {
+    fn headers(&self) -> &HeaderMap {
+        self.received
+    }
+
+    fn set(&mut self, name: HeaderName, value: HeaderValue) {
+        self.write(b'=', &name, value.as_bytes());
+    }
+
+    fn append(&mut self, name: HeaderName, value: HeaderValue) {
+        self.write(b'+', &name, value.as_bytes());
+    }
+
+    fn remove(&mut self, name: &HeaderName) {
+        if self.received.contains_key(name) {
+            self.write(b'-', name, b"");
+        }
+    }
+}
+
 fn write_edit(mark: u8, name: &HeaderName, value: &[u8], out: &mut Vec<u8>) {
     out.push(b'\n');
     out.push(mark);
@@ -92,6 +131,19 @@ mod tests {
         edits.remove(&header::TE);
         edits.remove(&header::RANGE);
         assert_eq!(written(&edits, Trigger::OriginRequest), "\n=link\ntext/html\n+link\n<a>\n=host\na\n-te\n");
+    }
+
+    #[test]
+    fn a_requests_edits_are_written_as_they_are_made() {
+        let received: HeaderMap = [(header::TE, HeaderValue::from_static("a"))].into_iter().collect();
+        let mut out = Vec::new();
+        let mut edits = Written::over(&received, &mut out);
+        edits.remove(&header::TE);
+        edits.remove(&header::RANGE);
+        edits.set(header::HOST, HeaderValue::from_static("b"));
+        edits.append(header::VIA, HeaderValue::from_static("1.1 verge"));
+        edits.append(header::LINK, HeaderValue::from_static("<c>"));
+        assert_eq!(String::from_utf8(out).unwrap(), "\n-te\n\n=host\nb\n+link\n<c>");
     }
 
     #[test]

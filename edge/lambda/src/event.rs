@@ -20,6 +20,7 @@
 //! refused and never read as something else.
 
 use crate::fields::Trigger;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::net::IpAddr;
 use verge_router::UnixTime;
@@ -72,7 +73,8 @@ impl<'e> Event<'e> {
     ///
     /// # Errors
     /// What is not an event; see [`NoEvent`].
-    pub fn read(text: &'e str) -> Result<Self, NoEvent> {
+    pub fn read(bytes: &'e Bytes) -> Result<Self, NoEvent> {
+        let text = std::str::from_utf8(bytes).map_err(|_| NoEvent::Lines)?;
         let mut lines = text.split('\n');
         let mut line = || lines.next().ok_or(NoEvent::Lines);
         let trigger = match line()? {
@@ -83,17 +85,17 @@ impl<'e> Event<'e> {
         };
         let count = line()?.parse().map_err(|_| NoEvent::Lines)?;
         let now = line()?.parse().map_err(|_| NoEvent::Lines)?;
-        let id = HeaderValue::from_str(line()?).map_err(|_| NoEvent::Malformed)?;
+        let id = value(bytes, line()?)?;
         let chance = line()?;
         let client = line()?.parse().ok();
         let method = Method::from_bytes(line()?.as_bytes()).map_err(|_| NoEvent::Malformed)?;
         let uri = line()?;
         let query = Some(line()?).filter(|query| !query.is_empty());
-        let headers = read_fields(&mut lines, count)?;
+        let headers = read_fields(bytes, &mut lines, count)?;
         let answer = if trigger == Trigger::OriginResponse {
             let way = lines.next().ok_or(NoEvent::Lines)?;
             let count = lines.next().and_then(|count| count.parse().ok()).ok_or(NoEvent::Malformed)?;
-            Some(Answer { way, headers: read_fields(&mut lines, count)? })
+            Some(Answer { way, headers: read_fields(bytes, &mut lines, count)? })
         } else {
             None
         };
@@ -105,16 +107,22 @@ impl<'e> Event<'e> {
     }
 }
 
-fn read_fields<'e>(lines: &mut impl Iterator<Item = &'e str>, count: usize) -> Result<HeaderMap, NoEvent> {
+/// A field's value, which shares the bytes it stands in. What is not ASCII is UTF-8 here, and none of the router's business.
+fn value(bytes: &Bytes, text: &str) -> Result<HeaderValue, NoEvent> {
+    HeaderValue::from_maybe_shared(bytes.slice_ref(text.as_bytes())).map_err(|_| NoEvent::Malformed)
+}
+
+fn read_fields<'e>(
+    bytes: &Bytes,
+    lines: &mut impl Iterator<Item = &'e str>,
+    count: usize,
+) -> Result<HeaderMap, NoEvent> {
     // A bound on what is made room for; CloudFront's own on heads is far below.
     let mut headers = HeaderMap::with_capacity(count.min(64));
     for _ in 0..count {
         let (Some(name), Some(value)) = (lines.next(), lines.next()) else { return Err(NoEvent::Malformed) };
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| NoEvent::Malformed)?;
-        let value = HeaderValue::from_str(value.trim_matches([' ', '\t'])).or_else(|_| {
-            // What is not ASCII is UTF-8 here, and none of a field's business.
-            HeaderValue::from_bytes(value.as_bytes()).map_err(|_| NoEvent::Malformed)
-        })?;
+        let value = self::value(bytes, value.trim_matches([' ', '\t']))?;
         headers.try_append(name, value).map_err(|_| NoEvent::Malformed)?;
     }
     Ok(headers)
@@ -126,9 +134,14 @@ mod tests {
 
     const QUESTION: &str = "q\n3\n1767225600\nid==\n0.5\n192.0.2.7\nGET\n/orders\nx=1\nhost\napi.example.com\naccept\ntext/html\naccept\n*/*\n";
 
+    /// What becomes of a text, as far as the tests look at it.
+    fn read(text: &str) -> Result<Event<'static>, NoEvent> {
+        Event::read(Box::leak(Box::new(Bytes::copy_from_slice(text.as_bytes()))))
+    }
+
     #[test]
     fn every_entry_of_a_name_is_a_line_of_its_own() {
-        let event = Event::read(QUESTION).unwrap();
+        let event = read(QUESTION).unwrap();
         assert_eq!(event.trigger, Trigger::OriginRequest);
         assert_eq!((event.now, event.uri, event.query), (1_767_225_600, "/orders", Some("x=1")));
         assert_eq!(event.headers.get_all("accept").iter().collect::<Vec<_>>(), ["text/html", "*/*"]);
@@ -137,7 +150,7 @@ mod tests {
 
     #[test]
     fn no_query_and_an_empty_one_are_the_same_to_cloudfront() {
-        assert_eq!(Event::read(&QUESTION.replace("x=1", "")).unwrap().query, None);
+        assert_eq!(read(&QUESTION.replace("x=1", "")).unwrap().query, None);
     }
 
     #[test]
@@ -146,31 +159,28 @@ mod tests {
         for at in places {
             let mut more = QUESTION.to_owned();
             more.insert(at, '\n');
-            assert!(Event::read(&more).is_err(), "{more:?}");
+            assert!(read(&more).is_err(), "{more:?}");
         }
         // A whole field smuggled into a value.
-        assert_eq!(Event::read(&QUESTION.replace("*/*", "*/*\nhost\nevil.example")).unwrap_err(), NoEvent::Malformed);
-        assert_eq!(
-            Event::read(&QUESTION.replace("/orders", "/\n\nhost\nevil.example")).unwrap_err(),
-            NoEvent::Malformed
-        );
+        assert_eq!(read(&QUESTION.replace("*/*", "*/*\nhost\nevil.example")).unwrap_err(), NoEvent::Malformed);
+        assert_eq!(read(&QUESTION.replace("/orders", "/\n\nhost\nevil.example")).unwrap_err(), NoEvent::Malformed);
     }
 
     #[test]
     fn what_is_no_http_is_malformed() {
         for (what, instead) in [("GET", "G T"), ("accept", "acc ept"), ("*/*", "a\u{7}b"), ("id==", "\u{7}")] {
-            assert_eq!(Event::read(&QUESTION.replace(what, instead)).unwrap_err(), NoEvent::Malformed, "{instead:?}");
+            assert_eq!(read(&QUESTION.replace(what, instead)).unwrap_err(), NoEvent::Malformed, "{instead:?}");
         }
     }
 
     #[test]
     fn an_answer_brings_its_way_and_its_fields() {
         let text = format!("r{}1;0\n1\nlocation\n/a\n", QUESTION.strip_prefix('q').unwrap());
-        let event = Event::read(&text).unwrap();
+        let event = read(&text).unwrap();
         let answer = event.answer.unwrap();
         assert_eq!(answer.way, "1;0");
         assert_eq!(answer.headers.get("location").unwrap(), "/a");
-        assert!(Event::read(&text.replace("1\nlocation", "2\nlocation")).is_err());
-        assert!(Event::read(text.trim_end()).is_err());
+        assert!(read(&text.replace("1\nlocation", "2\nlocation")).is_err());
+        assert!(read(text.trim_end()).is_err());
     }
 }
