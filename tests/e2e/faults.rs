@@ -170,6 +170,10 @@ async fn bad_framing_of_an_origin_never_looks_whole() {
         let answer = connection.ask(&Request::get("/").version("v1")).await;
         assert!(answer.status == 502 || !answer.complete, "{what}: {answer:?}");
         assert!(connection.is_closed().await, "{what}");
+        assert_eq!(origin.requests(), 1, "{what}");
+        let replied = node.metric("verge_replies_total{reason=\"origin_unreachable\"}").await;
+        let cut = node.metric("verge_answers_cut_total{reason=\"origin_unreachable\"}").await;
+        assert_eq!(replied + cut, 1.0, "{what}: it is counted, whichever it was");
     }
 }
 

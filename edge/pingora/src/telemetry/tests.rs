@@ -26,3 +26,19 @@ fn threads_are_summed_and_buckets_are_cumulative() {
         assert!(page.lines().any(|other| other == line), "{line}\n{page}");
     }
 }
+
+#[test]
+fn a_panic_is_counted_and_ends_its_own_task_alone() {
+    let before = PANICS.load(Relaxed);
+    let usual = std::panic::take_hook();
+    watch_panics();
+    let serving = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    serving.block_on(async {
+        let doomed = tokio::spawn(async { panic!("on purpose, in a test") });
+        let other = tokio::spawn(async { 7 });
+        assert!(doomed.await.unwrap_err().is_panic());
+        assert_eq!(other.await.unwrap(), 7);
+    });
+    std::panic::set_hook(usual);
+    assert!(PANICS.load(Relaxed) > before);
+}
