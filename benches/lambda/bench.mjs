@@ -15,9 +15,9 @@ import { fileURLToPath } from 'node:url';
 import { handler as sample, hold } from './sample.mjs';
 
 const dist = fileURLToPath(new URL('../../dist/lambda/', import.meta.url));
-const STARTS = 9;
-const ROUNDS = 5;
-const EVENTS = 20_000;
+const STARTS = 7;
+const ROUNDS = 4;
+const EVENTS = 10_000;
 
 // Milliseconds of CPU since then.
 const SPENT = '((t) => { const { user, system } = process.cpuUsage(t); return (user + system) / 1000; })';

@@ -49,15 +49,25 @@ struct Slot {
     shrink_hold: Duration,
     /// Pages since the last reading ended.
     pages: Vec<Box<[u8]>>,
-    /// What is served, and its pages' sum.
-    reading: Option<(Arc<Reading>, u64)>,
+    /// What is served.
+    served: Option<Served>,
     doubted: Option<Doubted>,
+}
+
+/// A reading that is served.
+#[derive(Debug)]
+struct Served {
+    reading: Arc<Reading>,
+    /// Of its pages as they came.
+    bytes: u64,
+    /// Of what they say.
+    content: u64,
 }
 
 /// A reading that is held back.
 #[derive(Debug)]
 struct Doubted {
-    sum: u64,
+    content: u64,
     /// When it was read first, in milliseconds.
     since: u64,
 }
@@ -93,7 +103,7 @@ impl Tables {
                 table.shrink_hold
             },
             pages: Vec::new(),
-            reading: None,
+            served: None,
             doubted: None,
         };
         Self {
@@ -138,25 +148,30 @@ impl Tables {
     pub fn publish(&mut self, place: usize, now: u64) -> Result<Published, Unreadable> {
         let Some(slot) = self.slots.get_mut(place) else { return Ok(Published::default()) };
         let pages = std::mem::take(&mut slot.pages);
-        let sum = sum(&pages);
+        let bytes = bytes_of(&pages);
         // Most readings are the same as the last one, and need not even be taken apart.
-        if slot.reading.as_ref().is_some_and(|(_, served)| *served == sum) {
+        if slot.served.as_ref().is_some_and(|served| served.bytes == bytes) {
             slot.doubted = None;
             return Ok(Published { held: true, ..Published::default() });
         }
         let reading = read(&pages)?;
-        let doubt = slot.judge(&reading, sum, now);
-        let held = doubt.is_none() || slot.reading.is_some();
-        if doubt.is_some() {
-            return Ok(Published { held, doubt, ..Published::default() });
+        let content = content_of(&reading);
+        if let Some(served) = slot.served.as_mut().filter(|served| served.content == content) {
+            served.bytes = bytes;
+            slot.doubted = None;
+            return Ok(Published { held: true, ..Published::default() });
         }
-        slot.reading = Some((Arc::new(reading), sum));
-        Ok(Published { held, changed: true, invalid: self.rebuild(), doubt: None })
+        let doubt = slot.judge(&reading, content, now);
+        if doubt.is_some() {
+            return Ok(Published { held: slot.served.is_some(), doubt, ..Published::default() });
+        }
+        slot.served = Some(Served { reading: Arc::new(reading), bytes, content });
+        Ok(Published { held: true, changed: true, invalid: self.rebuild(), doubt: None })
     }
 
     fn rebuild(&mut self) -> Vec<InvalidItem> {
         let part = |slot: &Slot| Part {
-            reading: slot.reading.as_ref().map(|(reading, _)| reading.clone()),
+            reading: slot.served.as_ref().map(|served| served.reading.clone()),
             scope: slot.scope.clone(),
         };
         let parts: Vec<Part> = self.slots.iter().map(part).collect();
@@ -174,13 +189,14 @@ impl Tables {
 
 impl Slot {
     /// Why this reading may not be served yet.
-    fn judge(&mut self, reading: &Reading, sum: u64, now: u64) -> Option<Doubt> {
-        let held = self.reading.as_ref().map(|(held, _)| size(held));
-        let since = self.doubted.as_ref().filter(|doubted| doubted.sum == sum).map_or(now, |doubted| doubted.since);
+    fn judge(&mut self, reading: &Reading, content: u64, now: u64) -> Option<Doubt> {
+        let held = self.served.as_ref().map(|served| size(&served.reading));
+        let since =
+            self.doubted.as_ref().filter(|doubted| doubted.content == content).map_or(now, |doubted| doubted.since);
         let same_for = Duration::from_millis(now.saturating_sub(since));
         let told = Told { frozen: Control::of(reading).frozen, accepted: false };
         let doubt = judge(held, size(reading), told, same_for, self.shrink_hold).err();
-        self.doubted = doubt.map(|_| Doubted { sum, since });
+        self.doubted = doubt.map(|_| Doubted { content, since });
         doubt
     }
 }
@@ -205,9 +221,85 @@ fn siblings(domain: &str) -> String {
     }
 }
 
-/// Tells readings apart. Pages that only came in another order are another reading, which costs building a table.
-fn sum(pages: &[Box<[u8]>]) -> u64 {
+/// Tells pages apart, as they came.
+fn bytes_of(pages: &[Box<[u8]>]) -> u64 {
     let mut hasher = DefaultHasher::new();
     pages.hash(&mut hasher);
     hasher.finish()
+}
+
+/// Tells readings apart by what they say: stores give items, and their attributes, in whatever order.
+fn content_of(reading: &Reading) -> u64 {
+    let one = |item: &Item| {
+        let mut hasher = DefaultHasher::new();
+        item.to_typed_json().to_string().hash(&mut hasher);
+        hasher.finish()
+    };
+    reading.items.iter().map(one).fold(0, u64::wrapping_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOML: &str = "[table]\nsource = \"dynamodb\"\nname = \"versions\"\nregion = \"us-east-1\"\nshrink_hold = \"10s\"\n\
+        [origins]\nallow = [\"*.example\"]\n[[api]]\nname = \"orders\"\nhosts = [\"*\"]\n";
+
+    fn tables() -> Tables {
+        Tables::new(&Config::parse_hosted(TOML).unwrap())
+    }
+
+    /// Reads these rows, at this second.
+    fn publish(tables: &mut Tables, rows: &[&str], now: u64) -> Published {
+        tables.page(0, format!("[{}]", rows.join(",")).as_bytes());
+        tables.publish(0, now * 1000).unwrap()
+    }
+
+    const ONE: &str = r#"{"hk":{"S":"v1"},"dn":{"S":"a.example"}}"#;
+    const ONE_TURNED: &str = r#"{"dn":{"S":"a.example"},"hk":{"S":"v1"}}"#;
+    const TWO: &str = r#"{"hk":{"S":"v2"},"dn":{"S":"b.example"}}"#;
+    const THREE: &str = r#"{"hk":{"S":"v3"},"dn":{"S":"c.example"}}"#;
+
+    #[test]
+    fn an_empty_first_table_is_none() {
+        let mut tables = tables();
+        let published = publish(&mut tables, &[], 0);
+        assert_eq!((published.held, published.doubt), (false, Some(Doubt::EmptyAtFirst)));
+        assert!(tables.loaded().is_none());
+    }
+
+    #[test]
+    fn the_same_rows_in_another_order_are_no_change() {
+        let mut tables = tables();
+        assert!(publish(&mut tables, &[ONE, TWO], 0).changed);
+        assert!(!publish(&mut tables, &[ONE, TWO], 1).changed);
+        assert!(!publish(&mut tables, &[TWO, ONE_TURNED], 2).changed);
+        assert!(publish(&mut tables, &[ONE], 3).changed);
+    }
+
+    #[test]
+    fn a_table_that_lost_much_is_believed_when_it_stays_so() {
+        let mut tables = tables();
+        publish(&mut tables, &[ONE, TWO, THREE], 0);
+        let doubt = Some(Doubt::Shrunk { held: 3, read: 1 });
+        for (row, now) in [(ONE, 1), (ONE_TURNED, 10)] {
+            let published = publish(&mut tables, &[row], now);
+            assert_eq!((published.held, published.doubt), (true, doubt), "{now}");
+        }
+        assert_eq!(tables.loaded().unwrap().table.rows(), 3);
+        assert!(publish(&mut tables, &[ONE], 11).changed);
+        assert_eq!(tables.loaded().unwrap().table.rows(), 1);
+    }
+
+    #[test]
+    fn a_reading_that_is_none_changes_nothing() {
+        let mut tables = tables();
+        publish(&mut tables, &[ONE], 0);
+        tables.page(0, b"[{\"hk\":");
+        assert!(tables.publish(0, 1000).is_err());
+        tables.page(0, ONE.as_bytes());
+        tables.drop_pages(0);
+        assert!(!publish(&mut tables, &[ONE], 2).changed);
+        assert_eq!(tables.loaded().unwrap().table.rows(), 1);
+    }
 }
