@@ -15,7 +15,11 @@ use crate::{
     rejection::Reason,
     request::{Present, Request},
     table::{ApiTable, Found, Refused, RowId},
-    version::{Source, accept, query},
+    version::{
+        Source,
+        accept::{self, Named},
+        query,
+    },
     witness::{Fact, Witness},
 };
 use accepted::{Accepted, choose_range, range_text, read_accept, read_refused};
@@ -207,7 +211,8 @@ fn asked_text<'r>(
     }
 }
 
-/// Whether `Accept` refuses a row with `q=0`, for a choice that leads to it by another way than by its own name.
+/// Whether `Accept` refuses a row with `q=0`, by its own name or by a wildcard that nothing accepted stands beside, for a
+/// choice that leads to it by another way than by its own name.
 pub(crate) fn is_refused(request: &Request<'_>, part: &ApiTable, row: RowId, now: UnixTime) -> bool {
     if !part.api().reads(Source::Accept) {
         return false;
@@ -217,7 +222,18 @@ pub(crate) fn is_refused(request: &Request<'_>, part: &ApiTable, row: RowId, now
         read_refused(request, part, &mut refused);
     }
     let at = Against { part, now, refused: &refused };
-    part.place(row).is_some_and(|place| refused.around(place as usize).is_some())
-        || accept::ranges(request.headers)
-            .any(|range| range.q == 0 && look_up_range(&range, &at) == Some(Looked::Row(row)))
+    if part.place(row).is_some_and(|place| refused.around(place as usize).is_some()) {
+        return true;
+    }
+    let (mut wildcard, mut accepted) = (false, false);
+    for range in accept::ranges(request.headers) {
+        match look_up_range(&range, &at) {
+            Some(Looked::Row(named)) if named == row && range.q == 0 => return true,
+            Some(Looked::Row(named)) if named == row => accepted = true,
+            None if range.q > 0 => accepted = true,
+            None => wildcard |= range.named(part.api().vendors()) == Named::Wildcard,
+            Some(_) => {}
+        }
+    }
+    wildcard && !accepted
 }

@@ -114,7 +114,11 @@ fn list(request: &Request<'_>, table: &MappingTable, now: UnixTime) -> Option<Re
 
 /// A row is there, and none of its arms leads to a version that can answer.
 fn lead_nowhere<'r>(dead: Dead, row: RowId) -> Unresolved<'r> {
-    let reason = if dead.retired { Reason::RetiredVersion } else { Reason::InvalidMapping };
+    let reason = match dead {
+        Dead { refused: true, .. } => Reason::NotAcceptable,
+        Dead { retired: true, .. } => Reason::RetiredVersion,
+        _ => Reason::InvalidMapping,
+    };
     Unresolved { reason, requested: None, row: Some(row) }
 }
 

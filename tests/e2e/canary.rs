@@ -140,6 +140,35 @@ async fn trip(node: &Node) {
 }
 
 #[tokio::test]
+async fn two_arms_of_a_row_that_fail_both_stay_out_on_all_nodes() {
+    let breaker = format!("[canary]\nsample = 20\nwindow = \"10s\"\n{API}");
+    let mut row = split(3000, json!({}));
+    let blue = json!({"name": "blue", "weight": 3000, "domain": V2, "base_path": "/blue"});
+    row["split"].as_array_mut().unwrap().insert(1, blue);
+    let fleet = Fleet::start(Layout::Verge, row, &breaker).await;
+    fleet.stages.v2.now_on("", Behaviour::answer(500, &[], "no"));
+    let mut user = 0;
+    eventually("both arms out on the node that saw it", async || {
+        let mut connection = fleet.nodes[0].connect().await;
+        for _ in 0..60 {
+            connection.ask(&ask(user)).await;
+            user += 1;
+        }
+        fleet.nodes[0].metric("verge_arm_trips_total").await == 2.0
+    })
+    .await;
+    for node in &fleet.nodes {
+        eventually("both trips on every node", async || {
+            let page = node.ask_admin("/canary").await.json();
+            page["arms"].as_array().unwrap().iter().filter(|arm| arm["state"] == "tripped").count() == 2
+        })
+        .await;
+        assert!(arms(node, 0..100).await.iter().all(|arm| arm == "stable"));
+    }
+    assert_eq!(fleet.nodes[0].metric("verge_arm_trips_total").await, 2.0, "none began anew");
+}
+
+#[tokio::test]
 async fn a_trip_is_written_when_a_store_that_was_away_is_back() {
     let breaker = format!("[canary]\nsample = 20\nwindow = \"10s\"\n{API}");
     let fleet = Fleet::start(Layout::Verge, split(5000, json!({})), &breaker).await;

@@ -41,7 +41,7 @@ use verge_carry::{head::is_authority, identity::traceparent};
 use verge_config::ConsumerBy;
 use verge_mappings::{ConsumerPins, LiveTable};
 use verge_router::{Forward, Hop, Moment, Reason, Rejection, Request, route, table::ApiTable};
-use view::{content_length, is_tls, target_of, view};
+use view::{content_length, is_final, is_tls, target_of, view};
 
 pub(crate) use attempts::{MAX_ATTEMPTS, is_for_another_address};
 pub(crate) use canary::Canary;
@@ -298,7 +298,7 @@ impl ProxyHttp for Verge {
             session.set_close_on_response_before_downstream_finish(true);
         }
         let timed = self.logs_access || journey.dialled.is_some();
-        if timed && journey.answered.is_none() && !head.status.is_informational() {
+        if timed && journey.answered.is_none() && is_final(head.status) {
             journey.answered = Some(Instant::now());
         }
         if let (Some(forward), Some(request)) = (&journey.forward, view(session.req_header()))
@@ -351,7 +351,7 @@ impl ProxyHttp for Verge {
         if reason == Reason::Internal {
             tracing::error!(%error, "a request failed for a reason of our own");
         }
-        let head_sent = session.response_written().is_some_and(|head| !head.status.is_informational());
+        let head_sent = session.response_written().is_some_and(|head| is_final(head.status));
         if head_sent {
             // The client must see that the answer is cut short, not a second one.
             journey.reason = Some(reason);

@@ -50,8 +50,9 @@ async fn trip(bench: &Bench, at: &str) {
     let of = fingerprint(engine.list().await.unwrap()).unwrap_or_default();
     let at = parse_rfc3339(at).unwrap();
     let detail = "12 of 40 failed, of stable's 0 of 700".to_owned();
-    let trip = Trip { arm: "canary".to_owned(), of, reason: "errors".to_owned(), detail, at };
-    engine.put(trip.item(Layout::Verge, "orders", "v1", "n1"), Expect::Anything, "n1").await.unwrap();
+    let node = "n1".to_owned();
+    let trip = Trip { arm: "canary".to_owned(), of, reason: "errors".to_owned(), detail, at, node };
+    engine.put(trip.item(Layout::Verge, "orders", "v1", &[]), Expect::Anything, "n1").await.unwrap();
 }
 
 /// Which arm the canary of `v1` is, as nodes read the table.

@@ -155,6 +155,8 @@ fn say_choice(choice: &Choice, edits: &mut impl Edits) {
     }
     if let Some(cookie) = &choice.cookie {
         edits.append(header::SET_COOKIE, HeaderValue::clone(cookie));
+        // Out of a shared cache it would put everybody on one client's arm (RFC 9111 §5.2.2.7).
+        edits.append(header::CACHE_CONTROL, HeaderValue::from_static("private"));
     }
 }
 

@@ -111,6 +111,8 @@ impl Choice {
 pub(crate) struct Dead {
     /// Whether that is because of versions that are retired; else they are not usable.
     pub(crate) retired: bool,
+    /// Whether it is because of versions that the client refuses.
+    pub(crate) refused: bool,
 }
 
 /// What a choice is made from.
@@ -200,15 +202,16 @@ impl Scene<'_, '_> {
             let Some((arm, held, _)) = best else { break };
             match self.follow(held, depth) {
                 Ok(mapping) => return Ok(Picked { arm, by, mapping }),
-                Err(Dead { retired }) => {
+                Err(Dead { retired, refused }) => {
                     dead.retired |= retired;
+                    dead.refused |= refused;
                     out |= 1 << arm;
                 }
             }
         }
-        // A breaker may take out all that has weight: then stable serves, whatever its own.
+        // A breaker may take out all that has weight, or the client refuse it: then stable serves, whatever its own.
         let stable = row.arms().len().saturating_sub(1);
-        if tripped
+        if (tripped || dead.refused)
             && out & (1 << stable) == 0
             && let Some(held) = row.arms().get(stable)
         {
@@ -246,12 +249,15 @@ impl Scene<'_, '_> {
             Way::Version(version) => version,
         };
         let Some(id) = self.part.find_named(version, self.moment.now) else { return Err(Dead::default()) };
-        // What the client refuses with q=0 must not answer it.
-        if depth >= MAX_DEPTH || resolve::is_refused(self.request, self.part, id, self.moment.now) {
+        if depth >= MAX_DEPTH {
             return Err(Dead::default());
         }
+        // What the client refuses with q=0 must not answer it.
+        if resolve::is_refused(self.request, self.part, id, self.moment.now) {
+            return Err(Dead { refused: true, ..Dead::default() });
+        }
         match self.part.get(id) {
-            Some(Found::Good(row)) if row.is_retired(self.moment.now) => Err(Dead { retired: true }),
+            Some(Found::Good(row)) if row.is_retired(self.moment.now) => Err(Dead { retired: true, ..Dead::default() }),
             Some(Found::Good(Good::Mapping(mapping))) => Ok(mapping.clone()),
             Some(Found::Good(Good::Split(row))) => Ok(self.choose(row, None, depth + 1)?.mapping),
             Some(Found::Invalid(_)) | None => Err(Dead::default()),
@@ -266,7 +272,9 @@ impl Scene<'_, '_> {
         if pin.is_some_and(|pin| pin.arm == name && pin.expiry - now > COOKIE_LIFE / 2) {
             return None;
         }
-        let subject = pin.map_or(self.moment.request_id, |pin| pin.subject);
+        // The one that drew: with the cookie the client stays where it is now, whatever else it sticks by.
+        let mut room = None;
+        let subject = self.subject(row, pin, &mut room).0.bytes(&room);
         let pin = Pin { subject, arm: name, expiry: now.saturating_add(COOKIE_LIFE) };
         if is_subject(subject) { pin.write(seal, row) } else { None }
     }

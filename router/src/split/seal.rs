@@ -22,7 +22,7 @@ pub const VERGE_OVERRIDE: HeaderName = HeaderName::from_static("verge-override")
 /// How long a sticky cookie is good for, in seconds: a week. It is renewed while it is used.
 pub const COOKIE_LIFE: UnixTime = 7 * 24 * 60 * 60;
 
-/// A field's length in front of it, for five fields.
+/// The code of these fields, each with its length in front of it.
 fn mac<const N: usize>(seal: &dyn Seal, fields: [&[u8]; N]) -> [u8; 32] {
     let lengths = fields.map(|field| u32::try_from(field.len()).unwrap_or(u32::MAX).to_le_bytes());
     let mut parts: [[&[u8]; 2]; N] = [[&[]; 2]; N];
@@ -91,9 +91,9 @@ fn cookie_mac(seal: &dyn Seal, row: &SplitRow, subject: &[u8], arm: &[u8], expir
     mac(seal, [b"verge-cookie", row.api().name().as_bytes(), row.key().as_bytes(), subject, arm, expiry])
 }
 
-/// What can stand in a cookie as a subject: request ids do.
+/// What can stand in a cookie as a subject (RFC 6265 §4.1.1, but for what parts it): request ids, addresses, most names do.
 pub(super) fn is_subject(text: &[u8]) -> bool {
-    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_.".contains(b);
+    let plain = |b: &u8| b.is_ascii_graphic() && !b"~\",;\\".contains(b);
     (1..=64).contains(&text.len()) && text.iter().all(plain)
 }
 

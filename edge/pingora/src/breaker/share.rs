@@ -33,14 +33,14 @@ impl Breakers {
     /// Writes a trip, again where the store is only away for a while. Without the permission, or where the store stays away,
     /// this node protects itself alone, and says so.
     pub(super) async fn share(self: Arc<Self>, stores: Arc<Stores>, tripped: Tripped) {
-        let Tripped { api, row, trip } = &tripped;
+        let Tripped { api, row, trip, .. } = &tripped;
         let Some(store) = stores.find(api) else {
             return self.alone(&tripped, &"the table is a file, which nodes do not write");
         };
         let (api, version, arm) = (&**api, &**row, &*trip.arm);
         let mut pause = FIRST_PAUSE;
         for attempt in 1.. {
-            match put(&*store, api, version, trip).await {
+            match put(&*store, &tripped).await {
                 Ok(()) => return tracing::info!(api, version, arm, "the trip is in the table: all nodes follow"),
                 Err(error) if attempt < ATTEMPTS && may_pass(&error) => {
                     tracing::warn!(api, version, arm, attempt, "the trip is not in the table yet: {error}");
@@ -58,7 +58,7 @@ impl Breakers {
 
     fn alone(&self, tripped: &Tripped, reason: &dyn std::fmt::Display) {
         self.watch().unshared += 1;
-        let Tripped { api, row, trip } = tripped;
+        let Tripped { api, row, trip, .. } = tripped;
         tracing::warn!(
             api = &**api,
             version = &**row,
@@ -80,24 +80,23 @@ fn may_pass(error: &StoreError) -> bool {
     }
 }
 
-async fn put(store: &dyn Store, api: &str, row: &str, trip: &Trip) -> Result<(), StoreError> {
-    let layout = store.layout().await?;
-    let node = crate::app::node_name();
-    let item = trip.item(layout, api, row, &node);
-    match store.put(item.clone(), Expect::Absent, &node).await {
+async fn put(store: &dyn Store, tripped: &Tripped) -> Result<(), StoreError> {
+    let Tripped { api, row, trip, arms } = tripped;
+    let (layout, node) = (store.layout().await?, &trip.node);
+    match store.put(trip.item(layout, api, row, &[]), Expect::Absent, node).await {
         Ok(_) => Ok(()),
         Err(StoreError::Conflict { .. }) => {
-            let key = Trip::key(row);
-            let there = store.get(api, &key).await?;
-            match there.as_ref().and_then(Trip::read) {
+            let there = store.get(api, &Trip::key(row)).await?;
+            let mut others = there.as_ref().map(Trip::read).unwrap_or_default();
+            if others.iter().any(|other| other.of == trip.of) {
                 // Another node was first.
-                Some(other) if other.of == trip.of => Ok(()),
-                // What is left of an earlier canary.
-                _ => {
-                    let revision = there.and_then(|item| item.whole_number("revision")).unwrap_or(0);
-                    store.put(item, Expect::Revision(revision), &node).await.map(drop)
-                }
+                return Ok(());
             }
+            // What is left of an earlier canary goes; what other arms of this split did stays.
+            others.retain(|other| arms.contains(&other.of));
+            let revision = there.and_then(|item| item.whole_number("revision")).unwrap_or(0);
+            let item = trip.item(layout, api, row, &others);
+            store.put(item, Expect::Revision(revision), node).await.map(drop)
         }
         Err(error) => Err(error),
     }

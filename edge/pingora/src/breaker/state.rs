@@ -5,7 +5,7 @@ use super::{
     verdict::{Cause, Verdict},
     window::Window,
 };
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 use std::{
     sync::Arc,
@@ -19,6 +19,8 @@ pub(super) struct Watch {
     /// The table that was followed last.
     pub(super) held: Option<Arc<Held>>,
     pub(super) arms: HashMap<u64, ArmWatch>,
+    /// Arms that were out by that table's word.
+    pub(super) told: HashSet<u64>,
     /// Trips since the start.
     pub(super) trips: u64,
     /// Trips that could not be written to the table.
@@ -50,8 +52,6 @@ pub(super) enum State {
         cause: Cause,
         /// The weights of the row then: an operator who changes them gives the arm another chance.
         weights: Vec<u16>,
-        /// Whether the table said so once: then it is over when the table says so no more.
-        shared: bool,
     },
 }
 
@@ -82,7 +82,7 @@ impl ArmWatch {
     }
 
     pub(super) fn trip(&mut self, cause: Cause, weights: Vec<u16>) {
-        self.state = State::Tripped { cause, weights, shared: false };
+        self.state = State::Tripped { cause, weights };
     }
 
     /// The arm has another chance: what was is forgotten.

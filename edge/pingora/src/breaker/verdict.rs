@@ -23,6 +23,11 @@ pub(super) struct Cause {
     pub(super) detail: String,
 }
 
+/// Deviations that chance does not bring about. Windows are looked at four times a second for as long as a canary runs, so
+/// what happens once in a thousand samples would happen within the hour: an arm as good as stable trips less than once in
+/// a hundred days.
+const BEYOND_CHANCE: f64 = 5.0;
+
 /// The share of failures that trips an arm where stable has too few requests to compare with.
 const HALF: f64 = 0.5;
 
@@ -36,9 +41,7 @@ pub(super) fn judge(arm: &Count, stable: &Count, limits: &Breaker) -> Verdict {
     let detail =
         || format!("{} of {} failed, of stable's {} of {}", arm.failed, arm.telling(), stable.failed, stable.telling());
     let worse = if comparable {
-        // More than chance may do: even the lowest rate that would give this sample lies above stable's.
-        let excess = (own - rate(stable)) * 100.0;
-        excess > limits.errors as f64 && lower_bound(arm.failed, arm.telling()) > rate(stable)
+        (own - rate(stable)) * 100.0 > limits.errors as f64 && deviation(arm, stable) > BEYOND_CHANCE
     } else {
         own > HALF
     };
@@ -58,14 +61,16 @@ pub(super) fn judge(arm: &Count, stable: &Count, limits: &Breaker) -> Verdict {
     Verdict::Passing
 }
 
-/// The lower end of Wilson's interval for a rate, at three standard deviations.
-fn lower_bound(failed: u64, of: u64) -> f64 {
-    const Z2: f64 = 9.0;
-    let (failed, of) = (failed as f64, of as f64);
-    let rate = failed / of;
-    let middle = rate + Z2 / (2.0 * of);
-    let spread = (Z2 * (rate * (1.0 - rate) / of + Z2 / (4.0 * of * of))).sqrt();
-    (middle - spread) / (1.0 + Z2 / of)
+/// How many standard deviations lie between what both samples say and what both would say were their rates the same: the
+/// signed root of the likelihood ratio, which holds for the few failures of small samples, too.
+fn deviation(arm: &Count, stable: &Count) -> f64 {
+    let part = |hits: u64, of: u64, rate: f64| {
+        if hits == 0 { 0.0 } else { hits as f64 * (hits as f64 / of as f64 / rate).ln() }
+    };
+    let all = (arm.telling() + stable.telling()).max(1) as f64;
+    let (failing, well) = ((arm.failed + stable.failed) as f64 / all, (arm.answered + stable.answered) as f64 / all);
+    let of = |count: &Count| part(count.failed, count.telling(), failing) + part(count.answered, count.telling(), well);
+    (2.0 * (of(arm) + of(stable))).max(0.0).sqrt()
 }
 
 #[cfg(test)]
@@ -102,6 +107,25 @@ mod tests {
         check((40, 60, MS), (200, 300, MS), "passing");
         // Two of fifty beside one of a hundred is chance.
         check((46, 4, MS), (97, 3, MS), "passing");
+    }
+
+    /// A day of windows of half a minute, looked at each second, with an arm that is exactly as good as stable.
+    #[test]
+    fn an_arm_as_good_as_stable_is_not_tripped_in_a_day() {
+        for (rate, canary, stable) in [(0.005, 2, 20), (0.02, 2, 20), (0.02, 5, 5), (0.1, 3, 30)] {
+            let mut random = fastrand::Rng::with_seed(7);
+            let mut failed = |requests: u64| (0..requests).filter(|_| random.f64() < rate).count() as u64;
+            let mut seconds = std::collections::VecDeque::from([(0, 0); 30]);
+            let (mut arm, mut other) = (0, 0);
+            for second in 0..86_400 {
+                let (new, old) = ((failed(canary), failed(stable)), seconds.pop_front().unwrap());
+                seconds.push_back(new);
+                (arm, other) = (arm + new.0 - old.0, other + new.1 - old.1);
+                let own = Count::of(30 * canary - arm, arm, MS);
+                let verdict = judge(&own, &Count::of(30 * stable - other, other, MS), &Breaker::default());
+                assert!(!matches!(verdict, Verdict::Failing(_)), "{second} s at {rate}: {verdict:?}");
+            }
+        }
     }
 
     #[test]

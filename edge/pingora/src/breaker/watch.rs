@@ -3,7 +3,7 @@
 use super::{
     Breakers,
     share::Stores,
-    state::{ArmReport, State, Totals},
+    state::{ArmReport, State, Totals, Watch},
     verdict::{Cause, judge},
 };
 use crate::clock::unix_now;
@@ -14,7 +14,7 @@ use std::{
 };
 use tokio::time::{MissedTickBehavior, interval};
 use verge_mappings::{Held, LiveTable, Trip};
-use verge_router::{SplitRow, table::ApiTable};
+use verge_router::{SplitRow, split::HeldArm, table::ApiTable};
 
 /// How often the table is looked at for trips of other nodes, and counters are.
 const LOOK: Duration = Duration::from_millis(250);
@@ -25,6 +25,8 @@ pub(super) struct Tripped {
     pub(super) api: Box<str>,
     pub(super) row: Box<str>,
     pub(super) trip: Trip,
+    /// All arms of the row, by their fingerprints.
+    pub(super) arms: Vec<u64>,
 }
 
 impl Breakers {
@@ -36,7 +38,7 @@ impl Breakers {
             looks.tick().await;
             let Some(held) = table.load_full() else { continue };
             for tripped in self.look(&held, Instant::now()) {
-                let Tripped { api, row, trip } = &tripped;
+                let Tripped { api, row, trip, .. } = &tripped;
                 let (arm, reason, detail) = (&trip.arm, &trip.reason, &trip.detail);
                 tracing::warn!(api = &**api, version = &**row, arm, reason, "a breaker took an arm out: {detail}");
                 let shares = (**self.limits.load()).is_some_and(|limits| limits.share);
@@ -69,6 +71,7 @@ impl Breakers {
         let told: HashSet<u64> = held.trips.tripped().collect();
         if is_new && let Some(rows) = &rows {
             self.give_chances(&mut watch, rows, &told, now);
+            watch.told.clone_from(&told);
         }
         let mut tripped = Vec::new();
         if let (Some(limits), Some(rows)) = (limits, &rows) {
@@ -90,8 +93,10 @@ impl Breakers {
                     reason: reason.to_owned(),
                     detail,
                     at: unix_now(),
+                    node: crate::app::node_name(),
                 };
-                tripped.push(Tripped { api: arm.api.clone(), row: arm.row.clone(), trip });
+                let all = row.arms().iter().map(HeldArm::fingerprint).collect();
+                tripped.push(Tripped { api: arm.api.clone(), row: arm.row.clone(), trip, arms: all });
             }
         }
         let own = watch.arms.iter().filter(|(_, arm)| arm.is_tripped()).map(|(fingerprint, _)| *fingerprint);
@@ -102,20 +107,16 @@ impl Breakers {
         tripped
     }
 
-    /// Ends trips of this node's own: where the table had the trip and has it no more, or the row's weights were changed.
-    fn give_chances(
-        &self,
-        watch: &mut super::state::Watch,
-        rows: &HashMap<u64, &Arc<SplitRow>>,
-        told: &HashSet<u64>,
-        now: Instant,
-    ) {
+    /// Has arms begin anew: where the table had a trip and has it no more, and of this node's own trips where the row's
+    /// weights were changed.
+    fn give_chances(&self, watch: &mut Watch, rows: &HashMap<u64, &Arc<SplitRow>>, told: &HashSet<u64>, now: Instant) {
         let arms = self.arms.load();
         for (fingerprint, arm) in &mut watch.arms {
-            let State::Tripped { weights: then, shared, .. } = &mut arm.state else { continue };
-            let is_told = told.contains(fingerprint);
-            let was_told = std::mem::replace(shared, *shared || is_told);
-            let changed = rows.get(fingerprint).is_some_and(|row| weights(row) != *then);
+            let (is_told, was_told) = (told.contains(fingerprint), watch.told.contains(fingerprint));
+            let changed = match &arm.state {
+                State::Tripped { weights: then, .. } => rows.get(fingerprint).is_some_and(|row| weights(row) != *then),
+                _ => false,
+            };
             if !is_told
                 && (was_told || changed)
                 && let Some(counted) = arms.get(fingerprint)
@@ -146,7 +147,7 @@ impl Breakers {
                 let (Some(counted), Some(own)) = (arms.get(&fingerprint), watch.arms.get(&fingerprint)) else {
                     continue;
                 };
-                let told = held.trips.get(row.api().name(), row.key()).filter(|trip| trip.of == fingerprint);
+                let told = held.trips.of(row.api().name(), row.key()).find(|trip| trip.of == fingerprint);
                 let (state, reason, detail) = match (&own.state, told) {
                     (_, Some(trip)) => ("tripped", Some(trip.reason.clone()), Some(trip.detail.clone())),
                     (State::Tripped { cause, .. }, None) => {
@@ -197,5 +198,5 @@ fn rows(held: &Held) -> HashMap<u64, &Arc<SplitRow>> {
 
 /// Weights as an operator wrote them: a ramp's own steps change nothing.
 fn weights(row: &SplitRow) -> Vec<u16> {
-    row.arms().iter().map(verge_router::split::HeldArm::weight).collect()
+    row.arms().iter().map(HeldArm::weight).collect()
 }

@@ -10,6 +10,7 @@ use super::{
     fault::{OVERLOADED, UNDIALLABLE},
     journey::Journey,
     upgrade,
+    view::is_final,
 };
 use crate::dial::{DialError, Place};
 use pingora_core::upstreams::peer::HttpPeer;
@@ -80,7 +81,7 @@ impl Verge {
         reused: bool,
     ) -> Box<Error> {
         may_repeat(session, &mut error, reused);
-        let begun = session.response_written().is_some_and(|head| !head.status.is_informational());
+        let begun = session.response_written().is_some_and(|head| is_final(head.status));
         let again = error.retry() && !begun && journey.attempts < MAX_ATTEMPTS && self.may_try_again(journey);
         error.set_retry(again || is_for_another_origin(session, &error) && self.fall_back(session, journey));
         error

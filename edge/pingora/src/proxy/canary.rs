@@ -5,7 +5,7 @@ use super::{
     Verge,
     attempts::MAX_ATTEMPTS,
     journey::{Journey, client},
-    view::{target_of, view},
+    view::{is_final, target_of, view},
 };
 use crate::{
     breaker::{Breakers, Ending},
@@ -17,6 +17,9 @@ use pingora_error::{Error, ErrorSource, ErrorType};
 use pingora_proxy::Session;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use verge_router::{Moment, Reason, origin::Cidr, split::Seal};
+
+/// Who leaves before this did not leave for want of an answer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What one serving thread knows of splits.
 #[derive(Clone)]
@@ -61,8 +64,13 @@ impl Verge {
         };
         let ending = match (journey.reason, status) {
             (Some(Reason::OriginUnreachable | Reason::OriginTls | Reason::OriginTimeout), _) => Ending::Failed,
-            // What Verge said itself, and clients that were gone before an answer, tell nothing.
-            (Some(_), _) | (None, 0) => return,
+            // A client that waited and left saw an arm as slow as that, at least; one that left at once tells nothing.
+            (None, 0) => match journey.dialled.map(|dialled| dialled.elapsed()) {
+                Some(waited) if journey.answered.is_none() && waited >= PATIENCE => Ending::Answered(waited),
+                _ => return,
+            },
+            // What Verge said itself tells nothing.
+            (Some(_), _) => return,
             (None, 500..) => Ending::Failed,
             (None, 400..) => Ending::Refused,
             (None, _) => Ending::Answered(latency),
@@ -124,5 +132,5 @@ pub(super) fn is_for_another_origin(session: &Session, error: &Error) -> bool {
     *error.esource() == ErrorSource::Upstream
         && kinds.contains(error.etype())
         && !session.as_ref().retry_buffer_truncated()
-        && session.response_written().is_none_or(|head| head.status.is_informational())
+        && session.response_written().is_none_or(|head| !is_final(head.status))
 }

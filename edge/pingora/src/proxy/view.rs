@@ -1,7 +1,7 @@
 //! pingora's head, as the router and the phases see it.
 
 use bytes::Bytes;
-use http::{Uri, header, uri::PathAndQuery};
+use http::{StatusCode, Uri, header, uri::PathAndQuery};
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 use verge_router::{Forward, Request};
@@ -30,4 +30,9 @@ pub(super) fn target_of(forward: &Forward) -> Option<Uri> {
 
 pub(super) fn content_length(head: &RequestHeader) -> Option<u64> {
     head.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Whether a head is an answer, or the beginning of a tunnel, after which nothing else can be one (RFC 9110 §15.2.2).
+pub(super) fn is_final(status: StatusCode) -> bool {
+    !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS
 }

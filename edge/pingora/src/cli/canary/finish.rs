@@ -66,7 +66,7 @@ fn promoted(item: &Item, arm: Option<&str>, yes: bool, moment: &Moment<'_>) -> R
     let split = Split::read(item)?;
     let at = split.canary(arm)?;
     let arm = split.arms().get(at).ok_or("it has no arm")?;
-    if let Some(trip) = moment.trip.filter(|trip| trip.arm() == Some(&arm.name) && !yes) {
+    if let Some(trip) = moment.trip.filter(|trip| trip.names(&arm.name) && !yes) {
         return Err(format!(
             "{}: promoted, it would have all clients; `verge canary abort` ends it, --yes promotes it all the same",
             Trip::words(trip)
@@ -79,7 +79,7 @@ fn promoted(item: &Item, arm: Option<&str>, yes: bool, moment: &Moment<'_>) -> R
 }
 
 fn aborted(item: &Item, drain: bool, moment: &Moment<'_>) -> Result<Edited, String> {
-    let mut split = Split::read(item)?;
+    let mut split = Split::read(item)?.bounded();
     let mut after = item.clone();
     if drain {
         split.close();

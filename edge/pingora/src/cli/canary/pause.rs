@@ -34,7 +34,7 @@ fn pause(item: &Item, resume: bool, moment: &Moment<'_>) -> Result<Edited, Strin
     let mut ramp = Ramp::read(item).ok_or(
         "it has no ramp to halt: its weights stay until `verge canary set` moves them; --weight 0% takes its clients off",
     )?;
-    let since = ramp.paused().map(quoted);
+    let since = ramp.paused(moment.now).map(quoted);
     let note = match (resume, since) {
         (false, Some(since)) => format!("the ramp is paused since {since}"),
         (false, None) => {

@@ -94,11 +94,11 @@ impl Ramp {
         }
     }
 
-    /// Since when it is paused.
-    pub(super) fn paused(&self) -> Option<&str> {
+    /// Since when it is paused, where that has no end yet. A pause to come is none.
+    pub(super) fn paused(&self, now: UnixTime) -> Option<&str> {
         self.pauses().iter().find_map(|pause| match pause {
             Value::M(pause) if !pause.contains_key("to") => match pause.get("from") {
-                Some(Value::S(from)) => Some(from.as_str()),
+                Some(Value::S(from)) if parse_rfc3339(from).is_none_or(|from| from <= now) => Some(from.as_str()),
                 _ => None,
             },
             _ => None,
@@ -106,7 +106,7 @@ impl Ramp {
     }
 
     /// What it does, for people; weights as shares of this total.
-    pub(super) fn words(&self, total: u32) -> String {
+    pub(super) fn words(&self, total: u32, now: UnixTime) -> String {
         let text = |name: &str| match self.0.get(name) {
             Some(Value::S(text)) => quoted(text),
             _ => "?".to_owned(),
@@ -115,7 +115,7 @@ impl Ramp {
             Some(Value::N(weight)) => weight.parse().map_or("?".to_owned(), |w| Percent::of(w, total).to_string()),
             _ => "?".to_owned(),
         };
-        let paused = self.paused().map(|since| format!(", paused since {}", quoted(since))).unwrap_or_default();
+        let paused = self.paused(now).map(|since| format!(", paused since {}", quoted(since))).unwrap_or_default();
         let (step, until) = (share("step"), share("until"));
         format!("by {step} each {} from {} until {until}{paused}", text("interval"), text("start"))
     }
@@ -127,18 +127,27 @@ impl Ramp {
         self.0.insert("pauses".to_owned(), Value::L(pauses));
     }
 
+    /// Has it not count what came between these times.
+    pub(super) fn skip(&mut self, from: UnixTime, to: UnixTime) {
+        if self.paused(from).is_none() && from < to {
+            let mut pauses = self.pauses().to_vec();
+            pauses.push(Value::M(BTreeMap::from([("from".to_owned(), time(from)), ("to".to_owned(), time(to))])));
+            self.0.insert("pauses".to_owned(), Value::L(pauses));
+        }
+    }
+
     /// Has it go on from this time. A pause that would last no second is as if it had not been.
     pub(super) fn resume(&mut self, now: UnixTime) {
         let mut pauses = self.pauses().to_vec();
         pauses.retain_mut(|pause| {
             let Value::M(members) = pause else { return true };
-            if members.contains_key("to") {
-                return true;
-            }
             let from = match members.get("from") {
                 Some(Value::S(from)) => parse_rfc3339(from),
                 _ => None,
             };
+            if members.contains_key("to") || from.is_some_and(|from| from > now) {
+                return true;
+            }
             members.insert("to".to_owned(), time(now));
             from.is_none_or(|from| from < now)
         });
@@ -149,10 +158,9 @@ impl Ramp {
         }
     }
 
-    /// Begins it anew, from the weight that is set now; one that has not begun keeps its time, one that is paused stays
-    /// so.
+    /// Begins it anew, from the weight that is set now; one that has not begun keeps its time, pauses that are on or to
+    /// come are kept.
     pub(super) fn restart(&mut self, now: UnixTime) {
-        let paused = self.paused().is_some();
         let start = match self.0.get("start") {
             Some(Value::S(start)) => parse_rfc3339(start),
             _ => None,
@@ -160,9 +168,23 @@ impl Ramp {
         if start.is_none_or(|start| start < now) {
             self.0.insert("start".to_owned(), time(now));
         }
-        self.0.remove("pauses");
-        if paused {
-            self.pause(now);
+        let mut pauses = self.pauses().to_vec();
+        pauses.retain_mut(|pause| {
+            let Value::M(members) = pause else { return true };
+            let at = |name| match members.get(name) {
+                Some(Value::S(text)) => parse_rfc3339(text),
+                _ => None,
+            };
+            let (from, to) = (at("from"), at("to"));
+            if from.is_none_or(|from| from < now) {
+                members.insert("from".to_owned(), time(now));
+            }
+            to.is_none_or(|to| to > now)
+        });
+        if pauses.is_empty() {
+            self.0.remove("pauses");
+        } else {
+            self.0.insert("pauses".to_owned(), Value::L(pauses));
         }
     }
 
@@ -227,13 +249,14 @@ mod tests {
     fn a_pause_is_open_until_it_is_ended() {
         let mut one = ramp(json!({"start": "2026-11-25T00:00:00Z", "step": 1, "interval": "1h", "until": 9}));
         let before = one.clone();
-        assert_eq!(one.paused(), None);
+        assert_eq!(one.paused(NOW), None);
         one.pause(NOW);
-        assert_eq!(one.paused(), Some(&*rfc3339(NOW)));
+        assert_eq!(one.paused(NOW), Some(&*rfc3339(NOW)));
+        assert_eq!(one.paused(NOW - 1), None, "it is to come");
         let mut other = one.clone();
         one.resume(NOW + 60);
         assert_eq!(plain(&one)["pauses"], json!([{"from": rfc3339(NOW), "to": rfc3339(NOW + 60)}]));
-        assert_eq!(one.paused(), None);
+        assert_eq!(one.paused(NOW + 60), None);
         other.resume(NOW);
         assert_eq!(other, before, "a pause of no time leaves nothing");
     }
@@ -247,5 +270,9 @@ mod tests {
         let mut paused = ramp(json!({"start": rfc3339(NOW - 60), "pauses": [{"from": rfc3339(NOW - 9)}]}));
         paused.restart(NOW);
         assert_eq!(plain(&paused), json!({"start": rfc3339(NOW), "pauses": [{"from": rfc3339(NOW)}]}));
+        let weekend = json!([{"from": rfc3339(NOW + 60), "to": rfc3339(NOW + 90)}]);
+        let mut planned = ramp(json!({"start": rfc3339(NOW - 60), "pauses": weekend}));
+        planned.restart(NOW);
+        assert_eq!(plain(&planned), json!({"start": rfc3339(NOW), "pauses": weekend}));
     }
 }

@@ -53,7 +53,7 @@ fn step(
     let now = unix_now();
     let served = verdict::split(&tables, &id);
     let weights = Split::read(&before).map(|split| weights(served.as_deref(), &split, now)).unwrap_or_default();
-    let out = trip.as_ref().filter(|trip| trip.arm().is_some_and(|arm| trip.is_of(arm, served.as_deref())));
+    let out = trip.as_ref().filter(|trip| trip.is_of(served.as_deref()));
     let moment = Moment { key: &id.key, layout: table.layout(), now, trip: out, weights };
     let Edited { mut item, notes } = edit(&before, &moment).map_err(|reason| refusal(&id, &reason))?;
     for name in BOOKKEEPING {

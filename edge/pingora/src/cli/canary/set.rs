@@ -79,7 +79,7 @@ pub(super) fn run(args: &Args) -> Outcome {
 
 /// The row as it is wanted.
 fn set(item: &Item, wanted: &Wanted, moment: &Moment<'_>) -> Result<Edited, String> {
-    let mut split = Split::read(item)?;
+    let mut split = Split::read(item)?.bounded();
     let at = split.canary(wanted.arm.as_deref())?;
     let total = split.total();
     let ramp = Ramp::read(item);
@@ -108,7 +108,7 @@ fn set(item: &Item, wanted: &Wanted, moment: &Moment<'_>) -> Result<Edited, Stri
         }
         (None, Some(mut ramp), Some(weight)) => {
             ramp.restart(moment.now);
-            let paused = if ramp.paused().is_some() { ", once it is resumed" } else { "" };
+            let paused = if ramp.paused(moment.now).is_some() { ", once it is resumed" } else { "" };
             notes.push(format!("the ramp goes on from {}{paused}", Percent::of(weight, total)));
             ramp.write(&mut after);
         }

@@ -7,6 +7,7 @@ use super::percent::Percent;
 use crate::cli::table::show::quoted;
 use std::collections::BTreeMap;
 use verge_mappings::{Item, Layout, Value};
+use verge_router::split::MAX_WEIGHT;
 
 /// What makes a row split, and a plain one has not.
 pub(super) const SPLIT: [&str; 5] = ["split", "salt", "sticky", "ramp", "drain"];
@@ -110,6 +111,21 @@ impl Split {
             }
             None => Err(format!("there is no arm `{}`, but {}", quoted(name), names())),
         }
+    }
+
+    /// The same shares of 10 000 where the weights come to more, so that one arm can have them all.
+    pub(super) fn bounded(mut self) -> Self {
+        let (total, most) = (self.total(), u32::from(MAX_WEIGHT));
+        if total > most {
+            for arm in &mut self.0 {
+                arm.weight = u32::try_from(u64::from(arm.weight) * u64::from(most) / u64::from(total)).unwrap_or(most);
+            }
+            let left = most.saturating_sub(self.total());
+            if let Some(arm) = self.0.last_mut() {
+                arm.weight += left;
+            }
+        }
+        self
     }
 
     /// Gives an arm a weight; what it gains the last one loses, and the total stays.

@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let served = verdict::split(&tables, &id);
     let weights = row::weights(served.as_deref(), &split, now);
     // What was tripped may be an earlier canary of the name.
-    let trip = trip.filter(|trip| split.arms().iter().any(|arm| trip.is_of(&arm.name, served.as_deref())));
+    let trip = trip.filter(|trip| trip.is_of(served.as_deref()));
     let state = State { weights, split, trip, now };
     let observed = tables.wait(observed::ask(nodes, token, &id));
     if args.json {
@@ -97,7 +97,7 @@ struct State {
 
 impl State {
     fn is_out(&self, arm: &Arm) -> bool {
-        self.trip.as_ref().is_some_and(|trip| trip.arm() == Some(&arm.name))
+        self.trip.as_ref().is_some_and(|trip| trip.names(&arm.name))
     }
 
     /// What share of its clients each arm is to have: those of an arm that is out go to the others.
@@ -134,7 +134,7 @@ impl State {
             "sticky": plain("sticky"),
             "drain": plain("drain"),
             "ramp": plain("ramp"),
-            "paused": Ramp::read(item).is_some_and(|ramp| ramp.paused().is_some()),
+            "paused": Ramp::read(item).is_some_and(|ramp| ramp.paused(self.now).is_some()),
             "trip": self.trip.as_ref().map(Trip::json),
         })
     }
@@ -150,7 +150,7 @@ impl State {
         let said = |name: &str| item.get(name).map(|stored| format!("{name} {}\n", value(stored)));
         out.extend(["salt", "sticky", "drain"].into_iter().filter_map(said));
         if let Some(ramp) = Ramp::read(item) {
-            out.push_str(&format!("ramp {}\n", ramp.words(self.split.total())));
+            out.push_str(&format!("ramp {}\n", ramp.words(self.split.total(), self.now)));
         }
         if let Some(trip) = &self.trip {
             out.push_str(&format!("{}; `verge canary set` lets it in again, `abort` ends it\n", trip.words()));

@@ -33,39 +33,54 @@ impl Trip {
         Self { id: RowId::new("orders", "#trip#v2"), item }
     }
 
-    /// Whether this arm is out. A trip of an arm of this name that led elsewhere is over.
-    pub(super) fn is_of(&self, arm: &str, served: Option<&SplitRow>) -> bool {
-        let trip = verge_mappings::Trip::read(&self.item);
-        let same = |held: &HeldArm| trip.as_ref().is_some_and(|trip| trip.of == held.fingerprint());
-        self.arm() == Some(arm)
-            && served.is_none_or(|row| row.arms().iter().filter(|held| held.name() == arm).any(same))
+    /// Whether any of these arms is out. A trip of an arm that led elsewhere is over.
+    pub(super) fn is_of(&self, served: Option<&SplitRow>) -> bool {
+        let trips = verge_mappings::Trip::read(&self.item);
+        let same = |held: &HeldArm| trips.iter().any(|trip| trip.of == held.fingerprint());
+        served.is_none_or(|row| row.arms().iter().any(same))
     }
 
-    /// Which arm was taken out.
-    pub(super) fn arm(&self) -> Option<&str> {
-        self.item.text("arm")
+    /// Whether an arm of this name was taken out.
+    pub(super) fn names(&self, arm: &str) -> bool {
+        self.parts().iter().any(|part| part.text("arm") == Some(arm))
     }
 
-    /// Which arm, when, by whom and why.
+    fn parts(&self) -> Vec<Item> {
+        verge_mappings::Trip::parts(&self.item)
+    }
+
+    /// Of each arm that is out: when, by whom and why.
     pub(super) fn words(&self) -> String {
-        let part = |before: &str, name: &str| {
-            self.item.text(name).map(|text| format!("{before}{}", quoted(text))).unwrap_or_default()
+        let words = |item: &Item| {
+            let part = |before: &str, name: &str| {
+                item.text(name).map(|text| format!("{before}{}", quoted(text))).unwrap_or_default()
+            };
+            format!(
+                "the breaker took arm {}out{}{}{}{}",
+                part("`", "arm") + "` ",
+                part(" at ", "at"),
+                part(" on ", "node"),
+                part(": ", "reason"),
+                part(", ", "detail")
+            )
         };
-        format!(
-            "the breaker took arm `{}` out{}{}{}{}",
-            quoted(self.arm().unwrap_or_default()),
-            part(" at ", "at"),
-            part(" on ", "node"),
-            part(": ", "reason"),
-            part(", ", "detail")
-        )
+        self.parts().iter().map(words).collect::<Vec<_>>().join("; ")
     }
 
-    /// For a script.
+    /// For a script: the last one, and the others of the row.
     pub(super) fn json(&self) -> Json {
-        let member = |name: &str| self.item.text(name).map(str::to_owned);
-        json!({"arm": member("arm"), "of": member("of"), "reason": member("reason"), "detail": member("detail"),
-            "at": member("at"), "node": member("node")})
+        let one = |item: &Item| {
+            let member = |name: &str| item.text(name).map(str::to_owned);
+            json!({"arm": member("arm"), "of": member("of"), "reason": member("reason"), "detail": member("detail"),
+                "at": member("at"), "node": member("node")})
+        };
+        let mut parts = self.parts().iter().map(one).collect::<Vec<_>>().into_iter();
+        let mut json = parts.next().unwrap_or_default();
+        let others: Vec<Json> = parts.collect();
+        if let (false, Some(members)) = (others.is_empty(), json.as_object_mut()) {
+            members.insert("others".to_owned(), others.into());
+        }
+        json
     }
 
     /// Deletes it, if it is still the one that was seen; says whether it is gone.

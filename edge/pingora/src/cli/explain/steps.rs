@@ -99,9 +99,11 @@ fn picked(row: &SplitRow, arm: usize, by: By, now: i64, trips: &Trips) -> String
         .zip(row.weights(now))
         .map(|(arm, weight)| format!("{} {} %", arm.name(), share(weight)))
         .collect();
-    let out =
-        trips.get(row.api().name(), row.key()).filter(|trip| row.arms().iter().any(|arm| arm.fingerprint() == trip.of));
-    let out = out.map(|trip| format!("; a breaker took `{}` out: {}", trip.arm, trip.detail)).unwrap_or_default();
+    let out: String = trips
+        .of(row.api().name(), row.key())
+        .filter(|trip| row.arms().iter().any(|arm| arm.fingerprint() == trip.of))
+        .map(|trip| format!("; a breaker took `{}` out: {}", trip.arm, trip.detail))
+        .collect();
     format!("arm `{name}` is picked {by}; shares now: {}{out}", arms.join(", "))
 }
 
