@@ -144,11 +144,11 @@ mod tests {
     fn trips_are_read_as_they_were_written() {
         let (one, other) = (trip("canary", 0x0a6f_f591_d207_3f44), trip("blue", 7));
         for layout in [Layout::Verge, Layout::Sample] {
-            for others in [&[][..], &[other.clone()]] {
+            for others in [&[][..], std::slice::from_ref(&other)] {
                 let item = one.item(layout, "orders", "v2", others);
                 assert_eq!(item.key(layout), Some("#trip#v2"));
                 assert_eq!(item.text("node"), Some("node-1"));
-                let all = [&[one.clone()], others].concat();
+                let all = [std::slice::from_ref(&one), others].concat();
                 assert_eq!(Trip::read(&item), all);
                 let mut trips = Trips::default();
                 trips.add("orders", "#trip#v2", &item);
