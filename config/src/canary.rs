@@ -71,7 +71,7 @@ pub(crate) fn read(root: &mut Section<'_>) -> Canary {
     Canary { key, testers, breaker: watches.then_some(breaker) }
 }
 
-fn parse_network(text: &str) -> Result<Cidr, String> {
+pub(crate) fn parse_network(text: &str) -> Result<Cidr, String> {
     let shown = crate::units::shown(text);
     Cidr::parse(text).ok_or_else(|| format!("`{shown}` is not a block of addresses such as `10.0.0.0/8`"))
 }

@@ -127,9 +127,17 @@ impl<'d> Entry<'d> {
         self.value.as_array().is_some_and(|items| items.is_empty())
     }
 
+    pub(crate) fn is_text(&self) -> bool {
+        self.value.is_str()
+    }
+
     pub(crate) fn boolean(&self) -> Option<bool> {
+        self.boolean_as("`true` or `false`")
+    }
+
+    pub(crate) fn boolean_as(&self, expected: &str) -> Option<bool> {
         if self.value.as_bool().is_none() {
-            self.mistyped("`true` or `false`");
+            self.mistyped(expected);
         }
         self.value.as_bool()
     }

@@ -36,7 +36,7 @@ pub use crate::{
     canary::{Breaker, Canary},
     lambda::Lambda,
     limits::Limits,
-    listen::{Admin, CertificateFiles, Health, Https, Listen},
+    listen::{Admin, CertificateFiles, ClientCertificates, Health, Https, Listen},
     log::{AccessLog, Format, Level, Log},
     origins::{OriginTimeouts, Origins},
     problem::{Problem, Problems},
@@ -129,10 +129,14 @@ impl Config {
     /// the configuration file.
     pub fn paths_mut(&mut self) -> Vec<&mut String> {
         let mut paths = Vec::new();
-        for files in self.listen.https.iter_mut().flat_map(|https| &mut https.certificates) {
-            paths.push(&mut files.certificate);
-            paths.push(&mut files.key);
+        for https in &mut self.listen.https {
+            for files in &mut https.certificates {
+                paths.push(&mut files.certificate);
+                paths.push(&mut files.key);
+            }
+            paths.extend(https.clients.iter_mut().map(|clients| &mut clients.ca));
         }
+        paths.extend(&mut self.listen.upgrade);
         if let AccessLog::Path(path) = &mut self.log.access {
             paths.push(path);
         }

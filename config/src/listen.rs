@@ -1,7 +1,13 @@
 //! `[listen]`, `[admin]` and `[health]`: the sockets.
 
-use crate::{claims::Claims, entry::Entry, secret::Secret, section::Section, units::shown};
+mod https;
+
+pub use https::{CertificateFiles, ClientCertificates, Https};
+
+use crate::{canary::parse_network, claims::Claims, entry::Entry, secret::Secret, section::Section, units::shown};
+use https::read_https;
 use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
+use verge_router::origin::Cidr;
 
 /// `[listen]`: where clients connect. There is at least one listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,30 +16,19 @@ pub struct Listen {
     pub http: Vec<SocketAddr>,
     /// TLS listeners.
     pub https: Vec<Https>,
+    /// Proxies whose forwarding fields are believed.
+    pub trusted: Vec<Cidr>,
+    /// Balancers that begin each connection with a PROXY header, where they do; from elsewhere nothing is taken then.
+    pub proxy_protocol: Option<Vec<Cidr>>,
+    /// Path of the socket where a successor asks for the listeners, as written; `None`: one in the temporary directory,
+    /// named for the configuration file.
+    pub upgrade: Option<String>,
     /// Worker threads, 1 to 1024; `None`: the machine's cores.
     pub threads: Option<NonZeroUsize>,
     /// After SIGTERM, how long readiness is red before the listeners close; at most an hour.
     pub drain_wait: Duration,
     /// Then, how long requests in flight may take; at most an hour.
     pub drain: Duration,
-}
-
-/// A TLS listener.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Https {
-    /// Where it listens.
-    pub address: SocketAddr,
-    /// What it shows: at least one. Clients get the first that is for the name they ask for, or else the first.
-    pub certificates: Vec<CertificateFiles>,
-}
-
-/// The files of a certificate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CertificateFiles {
-    /// Path of the certificate chain, PEM, as written.
-    pub certificate: String,
-    /// Path of the private key, PEM, as written.
-    pub key: String,
 }
 
 /// `[admin]`: metrics, and what was seen of arms.
@@ -58,8 +53,16 @@ const HOUR: Duration = Duration::from_secs(3600);
 const MAX_THREADS: u64 = 1024;
 
 pub(crate) fn read_listen(root: &mut Section<'_>, listens: bool, claims: &mut Claims) -> Listen {
-    let mut listen =
-        Listen { http: Vec::new(), https: Vec::new(), threads: None, drain_wait: DRAIN_WAIT, drain: DRAIN };
+    let mut listen = Listen {
+        http: Vec::new(),
+        https: Vec::new(),
+        trusted: Vec::new(),
+        proxy_protocol: None,
+        upgrade: None,
+        threads: None,
+        drain_wait: DRAIN_WAIT,
+        drain: DRAIN,
+    };
     let Some(mut section) = root.section("listen") else {
         if listens && !root.has("listen") {
             root.missing("listen", "`[listen]` is missing: write it with `http = \"127.0.0.1:8080\"`");
@@ -81,6 +84,11 @@ pub(crate) fn read_listen(root: &mut Section<'_>, listens: bool, claims: &mut Cl
     if let Some(https) = https {
         listen.https = read_https(&https, claims);
     }
+    listen.trusted = section.entry("trusted").and_then(|entry| entry.list(parse_network)).unwrap_or_default();
+    if let Some(entry) = section.entry("proxy_protocol") {
+        listen.proxy_protocol = read_balancers(&entry, &listen.trusted);
+    }
+    listen.upgrade = section.entry("upgrade").and_then(|entry| entry.file());
     listen.threads = section
         .entry("threads")
         .and_then(|entry| entry.integer(1..=MAX_THREADS))
@@ -92,43 +100,19 @@ pub(crate) fn read_listen(root: &mut Section<'_>, listens: bool, claims: &mut Cl
     listen
 }
 
-fn read_https(https: &Entry<'_>, claims: &mut Claims) -> Vec<Https> {
-    if https.is_empty_list() {
-        https.refuse("the list is empty: name a listener, or leave the key out");
+/// `true`: whoever is `trusted`; or a list of their own.
+fn read_balancers(entry: &Entry<'_>, trusted: &[Cidr]) -> Option<Vec<Cidr>> {
+    if entry.is_list() || entry.is_text() {
+        if entry.is_empty_list() {
+            entry.refuse("the list is empty, and nobody could connect: name the balancers, or leave the key out");
+        }
+        return entry.list(parse_network);
     }
-    let entries = if https.is_list() { https.items() } else { vec![https.clone()] };
-    let one = |entry: &Entry<'_>| {
-        let section = entry.section("a table `{ address, certificate, key }`, or a list of them")?;
-        read_https_one(section, claims)
-    };
-    entries.iter().filter_map(one).collect()
-}
-
-fn read_https_one(mut section: Section<'_>, claims: &mut Claims) -> Option<Https> {
-    let address = section.need("address", "`address = \"0.0.0.0:8443\"`");
-    let first = read_files(&mut section);
-    let more = section.entry("certificates").map(|entry| read_more_files(&entry)).unwrap_or_default();
-    section.close();
-    let address = address.and_then(|entry| read_address(&entry, claims));
-    Some(Https { address: address?, certificates: [vec![first?], more].concat() })
-}
-
-fn read_files(section: &mut Section<'_>) -> Option<CertificateFiles> {
-    let certificate = section.need("certificate", "`certificate = \"cert.pem\"`");
-    let key = section.need("key", "`key = \"key.pem\"`");
-    let (certificate, key) = (certificate.and_then(|entry| entry.file()), key.and_then(|entry| entry.file()));
-    Some(CertificateFiles { certificate: certificate?, key: key? })
-}
-
-fn read_more_files(list: &Entry<'_>) -> Vec<CertificateFiles> {
-    let entries = list.each("a list of tables `{ certificate, key }`").unwrap_or_default();
-    let one = |entry: &Entry<'_>| {
-        let mut section = entry.section("a table `{ certificate, key }`")?;
-        let files = read_files(&mut section);
-        section.close();
-        files
-    };
-    entries.iter().filter_map(one).collect()
+    let on = entry.boolean_as("`true`, `false` or a list of blocks of addresses")?;
+    if on && trusted.is_empty() {
+        entry.refuse("whose headers are to be believed? Name the balancers here, or in `trusted`");
+    }
+    on.then(|| trusted.to_vec())
 }
 
 pub(crate) fn read_admin(root: &mut Section<'_>, claims: &mut Claims) -> Option<Admin> {

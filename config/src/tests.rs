@@ -282,7 +282,7 @@ fn a_tls_listener_needs_its_certificate_and_key() {
     let one = "{ address = \"[::]:8443\", certificate = \"c\", key = \"k\" }";
     for text in [format!("{table}[listen]\nhttps = {one}\n"), format!("{table}[listen]\nhttps = [{one}]\n")] {
         let files = CertificateFiles { certificate: "c".into(), key: "k".into() };
-        let expected = Https { address: "[::]:8443".parse().unwrap(), certificates: vec![files] };
+        let expected = Https { address: "[::]:8443".parse().unwrap(), certificates: vec![files], clients: None };
         assert_eq!(accept(&text).listen.https, [expected]);
     }
 }

@@ -24,6 +24,7 @@ pub mod lifecycle;
 pub mod moment;
 pub mod origin;
 pub mod pin;
+pub mod proxies;
 pub mod rejection;
 pub mod request;
 pub mod resolve;

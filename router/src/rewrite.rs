@@ -18,8 +18,7 @@ use crate::{
     table::Mapping,
     version::Source,
 };
-use address::address_value;
-pub(crate) use address::write_address;
+pub(crate) use address::{address_value, write_address};
 use alloc::{boxed::Box, string::String, sync::Arc};
 use core::net::IpAddr;
 use crumbs::drop_own_cookies;
@@ -42,10 +41,12 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// `CDN-Loop` (RFC 8586).
 pub const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
+/// `verge-client-subject`: whom the client's certificate is for, told to the origin.
+pub const CLIENT_SUBJECT: HeaderName = HeaderName::from_static("verge-client-subject");
 const X_APIGW_API_ID: &str = "x-apigw-api-id";
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(crate) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(crate) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 

@@ -59,7 +59,20 @@ impl Connection {
         name: &str,
         config: Arc<ClientConfig>,
     ) -> io::Result<(Self, Option<Vec<u8>>)> {
-        let stream = tls(address, name, config).await?;
+        Self::open_tls_after(b"", address, name, config).await
+    }
+
+    /// The same, after these bytes in the clear.
+    ///
+    /// # Errors
+    /// The handshake failed.
+    pub async fn open_tls_after(
+        first: &[u8],
+        address: SocketAddr,
+        name: &str,
+        config: Arc<ClientConfig>,
+    ) -> io::Result<(Self, Option<Vec<u8>>)> {
+        let stream = tls(first, address, name, config).await?;
         let protocol = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
         Ok((Self { transport: Box::new(stream), unread: BytesMut::new() }, protocol))
     }
@@ -263,12 +276,14 @@ impl Connection {
 }
 
 async fn tls(
+    first: &[u8],
     address: SocketAddr,
     name: &str,
     config: Arc<ClientConfig>,
 ) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
-    let stream = within("a connection", TcpStream::connect(address)).await?;
+    let mut stream = within("a connection", TcpStream::connect(address)).await?;
     stream.set_nodelay(true)?;
+    stream.write_all(first).await?;
     let name = ServerName::try_from(name.to_owned()).unwrap();
     within("a TLS handshake", TlsConnector::from(config).connect(name, stream)).await
 }
@@ -310,7 +325,7 @@ impl hyper::body::Body for Never {
 impl Http2 {
     /// Connects; the server must agree on `h2`.
     pub async fn open(address: SocketAddr, name: &str, config: Arc<ClientConfig>) -> Self {
-        let stream = tls(address, name, config).await.unwrap();
+        let stream = tls(b"", address, name, config).await.unwrap();
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]), "the server does not speak HTTP/2");
         let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);

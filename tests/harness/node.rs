@@ -13,11 +13,12 @@ use crate::{
 use serde_json::Value as Json;
 use std::{
     env,
+    ffi::OsString,
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::Mutex,
+    sync::{Arc, Mutex},
     thread,
 };
 use tokio::sync::watch;
@@ -39,7 +40,11 @@ pub fn binary() -> PathBuf {
 /// A running proxy. It is killed when it is dropped; what it said is shown when the test has failed.
 pub struct Node {
     child: Mutex<Child>,
-    scratch: Scratch,
+    scratch: Arc<Scratch>,
+    /// How it was started, for a successor.
+    program: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+    operators: usize,
     http: Vec<SocketAddr>,
     https: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
@@ -52,20 +57,50 @@ impl Node {
     /// Starts a process and waits until it has said where it listens.
     async fn launch(setup: Setup) -> Self {
         let operators = usize::from(setup.has_admin()) + usize::from(setup.has_health());
-        let (scratch, mut command) = setup.into_command();
+        let (scratch, command) = setup.into_command();
+        let node = Self::begin(Arc::new(scratch), command, operators);
+        node.until_it_listens().await
+    }
+
+    /// Starts a process that takes over from this one.
+    pub async fn upgrade(&self) -> Self {
+        self.successor().until_it_listens().await
+    }
+
+    /// Starts a process that would take over from this one, and does not wait for it.
+    #[must_use]
+    pub fn successor(&self) -> Self {
+        let mut command = Command::new(&self.program[0]);
+        command.args(&self.program[1..]).arg("--upgrade").envs(self.environment.iter().cloned());
+        Self::begin(self.scratch.clone(), command, self.operators)
+    }
+
+    fn begin(scratch: Arc<Scratch>, mut command: Command, operators: usize) -> Self {
+        let words = [command.get_program()].into_iter().chain(command.get_args());
+        let program = words.filter(|word| *word != "--upgrade").map(OsString::from).collect();
+        let environment =
+            command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = Lines::read(child.stdout.take().unwrap());
         let stderr = Lines::read(child.stderr.take().unwrap());
-        let mut node = Self {
+        Self {
             child: Mutex::new(child),
             scratch,
+            program,
+            environment,
+            operators,
             http: Vec::new(),
             https: Vec::new(),
             admin: None,
             health: None,
             stdout,
             stderr,
-        };
+        }
+    }
+
+    async fn until_it_listens(self) -> Self {
+        let mut node = self;
+        let operators = node.operators;
         // The operators' listeners are opened last.
         let told = |lines: &[String]| {
             let on = |line: &&String| line.starts_with("admin on ") || line.starts_with("health on ");

@@ -1,15 +1,18 @@
 //! All the wiring: from a configuration to a running proxy, through its reloads, to its end.
 
 pub(crate) mod generation;
+mod listeners;
 mod logs;
 pub(crate) mod sources;
 mod told;
 
 use crate::{
-    admin::{Access, Admin},
+    admin::Admin,
     breaker::{Breakers, Stores},
     cli::{Exit, Failure, config},
-    listen::{self, Files, Lane, Listener, OpenConnections, Serving},
+    handover::{Predecessor, Sockets},
+    listen::{self, Lane, Listener, OpenConnections, Serving},
+    notify,
     telemetry::{self, Metrics, access},
     usage::Usage,
 };
@@ -26,11 +29,11 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
-use tokio::{runtime::Runtime, sync::watch};
-use told::{Signals, Told, Watched};
-use verge_config::{CertificateFiles, Config};
+use tokio::{runtime::Runtime, sync::watch, task::AbortHandle};
+use told::{Replaced, Signals, Told, Watched, start_successor};
+use verge_config::{Config, Listen};
 use verge_mappings::{ConsumerPins, Held, LiveTable, Store};
 
 /// Threads beside the serving ones: table refresh, DNS, the operator's listeners.
@@ -41,6 +44,27 @@ const BUILDER_STAYS: Duration = Duration::from_millis(500);
 
 /// How long the listeners wait for a table that is on this machine.
 const LOCAL_TABLE: Duration = Duration::from_secs(10);
+
+/// How long a predecessor goes on while its successor has no table.
+const TABLE_TO_TAKE_OVER: Duration = Duration::from_secs(60);
+
+/// How a process begins.
+#[derive(Debug, Default)]
+pub(crate) struct Start {
+    /// Where a successor asks for the listeners; `None`: there will be none.
+    pub(crate) place: Option<PathBuf>,
+    /// Whether to take over from who runs there.
+    pub(crate) upgrade: bool,
+}
+
+/// Why a process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// It was told to.
+    Told,
+    /// Another one serves in its place.
+    Replaced,
+}
 
 /// A running proxy.
 pub(crate) struct App {
@@ -62,11 +86,14 @@ pub(crate) struct App {
     leaving: Arc<AtomicBool>,
     open: Arc<OpenConnections>,
     addresses: Vec<(&'static str, SocketAddr)>,
+    operators: Vec<AbortHandle>,
+    place: Option<PathBuf>,
+    replaced: Replaced,
 }
 
 impl App {
     /// Opens everything and begins to serve.
-    pub(crate) fn start(config: Config) -> Result<Self, Failure> {
+    pub(crate) fn start(config: Config, start: Start) -> Result<Self, Failure> {
         let background = runtime()?;
         let signals = {
             let _guard = background.enter();
@@ -101,7 +128,13 @@ impl App {
             }
         }));
 
-        let listeners = public_listeners(&config)?;
+        let mut sockets = Sockets::default();
+        let predecessor = start.place.as_deref().filter(|_| start.upgrade);
+        let predecessor = predecessor.map(|place| ask(place, &mut sockets)).transpose()?.flatten();
+        if predecessor.is_some() {
+            wait_for_table(&table)?;
+        }
+        let listeners = listeners::public(&config, &mut sockets)?;
         let addresses = listeners
             .iter()
             .map(|listener| Ok((listener.scheme(), listener.address()?)))
@@ -111,6 +144,9 @@ impl App {
         let metrics: Vec<Arc<Metrics>> = (0..threads).map(|_| Arc::default()).collect();
         for certificates in listeners.iter().filter_map(Listener::certificates) {
             background.spawn(certificates.follow(metrics.first().cloned().unwrap_or_default()));
+        }
+        for clients in listeners.iter().filter_map(Listener::clients) {
+            background.spawn(clients.follow(metrics.first().cloned().unwrap_or_default()));
         }
         let breakers = Arc::new(Breakers::new(threads, config.canary.breaker));
         let pins = Arc::new(ConsumerPins::new(sources.pins()));
@@ -123,7 +159,8 @@ impl App {
         let stores = Arc::new(Stores::new(sources.stores()));
         background.spawn(breakers.clone().run(table.clone(), stores.clone()));
         let lanes: Vec<Arc<Lane>> = generation.ingresses().iter().cloned().map(Lane::new).collect();
-        let serving = Serving { listeners, open: open.clone(), shutdown };
+        let balancers = config.listen.proxy_protocol.clone().map(Arc::from);
+        let serving = Serving { listeners, balancers, open: open.clone(), shutdown };
         let threads = serving.start(&lanes).map_err(|error| Failure::new(Exit::Failed, error))?;
 
         for (scheme, address) in &addresses {
@@ -140,7 +177,12 @@ impl App {
             access_log: logs.access().clone(),
             leaving: leaving.clone(),
         });
-        operator_listeners(&config, &admin, &background)?;
+        let operators = listeners::operators(&config, &mut sockets, &admin, &background)?;
+        if let Some(Err(error)) = predecessor.map(Predecessor::replace) {
+            tracing::warn!(%error, "who was to be replaced has gone");
+        }
+        notify::ready();
+        let replaced = Replaced::watch(&background, sockets, start.place.clone());
         Ok(Self {
             background,
             config,
@@ -160,6 +202,9 @@ impl App {
             leaving,
             open,
             addresses,
+            operators,
+            place: start.place,
+            replaced,
         })
     }
 
@@ -183,28 +228,29 @@ impl App {
         self.table.wake();
     }
 
-    /// Serves until SIGTERM or SIGINT, then drains. Follows its configuration file, where it has one: on SIGHUP, and
+    /// Serves until SIGTERM or SIGINT, or until another process serves in its place, then drains. Follows its configuration file, where it has one: on SIGHUP, and
     /// when the file changes.
     pub(crate) fn run_until_told(mut self, file: Option<&Path>) -> Exit {
         let mut watched = file.map(Watched::new);
-        loop {
-            let told = self.background.block_on(self.signals.told(watched.as_mut()));
+        let leave = loop {
+            let told = self.background.block_on(self.signals.told(watched.as_mut(), &mut self.replaced));
             match (told, file) {
-                (Told::Stop, _) => break,
+                (Told::Leave(leave), _) => break leave,
                 (Told::Reload, Some(file)) => match self.reload(file) {
                     Ok(()) => tracing::info!(file = %file.display(), "the configuration is reloaded"),
                     Err(failure) => tracing::error!("the configuration stays as it was: {}", failure.message),
                 },
-                (Told::Reload, None) => {}
+                (Told::Succeed, Some(file)) => start_successor(file),
+                (Told::Reload | Told::Succeed, None) => {}
             }
-        }
-        self.stop();
+        };
+        self.stop(leave);
         Exit::Ok
     }
 
     /// Takes another configuration, whole or not at all. `[listen]`, `[admin]` and `[health]` stay as they were.
     fn reload(&mut self, file: &Path) -> Result<(), Failure> {
-        let config = config::load(file)?;
+        let mut config = config::load(file)?;
         for warning in config.warnings() {
             tracing::warn!("{warning}");
         }
@@ -212,7 +258,8 @@ impl App {
             || config.admin != self.config.admin
             || config.health != self.config.health
         {
-            tracing::warn!("[listen], [admin] and [health] change with a restart only");
+            tracing::warn!("[listen], [admin] and [health] change with a restart or an upgrade only");
+            config.listen.clone_from(&self.config.listen);
         }
         let sources = Sources::open(&config, &self.background, Some(&self.sources))?;
         let Self { table, metrics, breakers, pins, usage, open, .. } = &*self;
@@ -228,7 +275,7 @@ impl App {
             lane.switch(ingress.clone());
         }
         let old = std::mem::replace(&mut self.generation, generation);
-        self.background.block_on(old.retire());
+        self.background.block_on(old.retire(None));
         self.breakers.reload(config.canary.breaker);
         self.stores.replace(sources.stores());
         self.pins.replace(sources.pins());
@@ -237,16 +284,28 @@ impl App {
         Ok(())
     }
 
-    /// Readiness red, wait, finish what is in flight, go.
-    pub(crate) fn stop(self) {
-        self.leaving.store(true, Ordering::Release);
-        tracing::info!(open = self.open.count(), "told to stop");
-        let listen = &self.config.listen;
+    /// Readiness red, wait, finish what is in flight, go. Who is replaced is not missed: the successor is ready, so
+    /// nothing turns red, and clients get time to leave by themselves.
+    pub(crate) fn stop(self, leave: Leave) {
+        tracing::info!(open = self.open.count(), ?leave, "this process ends");
+        let Listen { drain, mut drain_wait, .. } = self.config.listen;
+        let mut patience = None;
+        match leave {
+            Leave::Told => {
+                self.leaving.store(true, Ordering::Release);
+                notify::stopping();
+                self.replaced.stop(&self.background, self.place.as_deref());
+            }
+            Leave::Replaced => {
+                self.operators.iter().for_each(AbortHandle::abort);
+                (drain_wait, patience) = (Duration::ZERO, Some(drain * 4 / 5));
+            }
+        }
         self.background.block_on(async {
-            tokio::time::sleep(listen.drain_wait).await;
+            tokio::time::sleep(drain_wait).await;
             let _ = self.down.send(true);
-            self.generation.retire().await;
-            if tokio::time::timeout(listen.drain, self.open.drained()).await.is_err() {
+            self.generation.retire(patience).await;
+            if tokio::time::timeout(drain, self.open.drained()).await.is_err() {
                 tracing::warn!(open = self.open.count(), "connections were still open at the end of `drain`");
             }
         });
@@ -297,36 +356,27 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
-fn public_listeners(config: &Config) -> Result<Vec<Listener>, Failure> {
-    let http = config.listen.http.iter().map(|address| Listener::http(*address));
-    let https = config.listen.https.iter().map(|https| {
-        let files = |pair: &CertificateFiles| Files {
-            certificate: PathBuf::from(&pair.certificate),
-            key: PathBuf::from(&pair.key),
-        };
-        Listener::https(https.address, https.certificates.iter().map(files).collect())
-    });
-    http.chain(https)
-        .collect::<Result<_, _>>()
-        .map_err(|error| Failure::new(Exit::Config, format!("[listen]: {error}")))
+/// Asks who runs for its listeners.
+fn ask(place: &Path, sockets: &mut Sockets) -> Result<Option<Predecessor>, Failure> {
+    let predecessor = Predecessor::ask(place, sockets);
+    let predecessor = predecessor
+        .map_err(|error| Failure::new(Exit::Failed, format!("nothing is taken over: {}: {error}", place.display())))?;
+    match &predecessor {
+        Some(_) => tracing::info!("this process takes over"),
+        None => tracing::warn!(place = %place.display(), "there is nobody to take over from; this process starts anew"),
+    }
+    Ok(predecessor)
 }
 
-fn operator_listeners(config: &Config, admin: &Arc<Admin>, background: &Runtime) -> Result<(), Failure> {
-    let _guard = background.enter();
-    let open = |place: &str, address, access| {
-        let refuse = |error: &dyn std::fmt::Display| Failure::new(Exit::Config, format!("[{place}]: {error}"));
-        let socket = listen::bind(address).map_err(|error| refuse(&error))?;
-        let address = socket.local_addr().map_err(|error| refuse(&error))?;
-        background.spawn(admin.clone().serve(socket, access));
-        eprintln!("{place} on http://{address}");
-        Ok::<_, Failure>(())
-    };
-    if let Some(settings) = &config.admin {
-        let token = settings.token.as_ref().map(|token| config::secret(token, "[admin] token")).transpose()?;
-        open("admin", settings.address, Access::Admin(token.map(Into::into)))?;
-    }
-    if let Some(settings) = &config.health {
-        open("health", settings.address, Access::Health)?;
+/// Who takes over without a table would serve worse than who was there.
+fn wait_for_table(table: &LiveTable) -> Result<(), Failure> {
+    let begun = Instant::now();
+    while !table.is_ready() {
+        if begun.elapsed() > TABLE_TO_TAKE_OVER {
+            let why = table.status().waiting.unwrap_or_default();
+            return Err(Failure::new(Exit::Unavailable, format!("nothing is taken over: there is no table; {why}")));
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())
 }

@@ -32,7 +32,7 @@ use pingora_proxy::HttpProxy;
 use pingora_timeout::timeout;
 use std::{
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -86,6 +86,8 @@ pub(crate) struct Ingress {
     metrics: Arc<Metrics>,
     /// True when this configuration, or the process, is over.
     over: ShutdownWatch,
+    /// How long a connection then stays that carries no request.
+    last_call: OnceLock<Duration>,
 }
 
 /// What reading a head came to.
@@ -108,7 +110,7 @@ impl Ingress {
         metrics: Arc<Metrics>,
         over: ShutdownWatch,
     ) -> Self {
-        Self { proxy, limits, logs_access, metrics, over }
+        Self { proxy, limits, logs_access, metrics, over, last_call: OnceLock::new() }
     }
 
     pub(crate) fn limits(&self) -> &IngressLimits {
@@ -135,6 +137,11 @@ impl Ingress {
         }
     }
 
+    /// Before all is over: has connections stay this long that carry no request.
+    pub(crate) fn be_patient(&self, patience: Duration) {
+        let _ = self.last_call.set(patience);
+    }
+
     /// Has pingora let go of connections that wait for a request.
     pub(crate) async fn retire(&self) {
         self.proxy.http_cleanup().await;
@@ -146,7 +153,7 @@ impl Ingress {
         let mut over = self.over.clone();
         let mut nothing_comes = pin!(async move {
             let _ = over.wait_for(|over| *over).await;
-            tokio::time::sleep(LAST_CALL).await;
+            tokio::time::sleep(self.last_call.get().copied().unwrap_or(LAST_CALL)).await;
         });
         loop {
             let mut head = wire.take_ahead();

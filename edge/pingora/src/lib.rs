@@ -8,8 +8,10 @@ mod app;
 mod breaker;
 mod clock;
 mod dial;
+mod handover;
 mod ingress;
 mod listen;
+mod notify;
 mod proof;
 mod proxy;
 mod reply;
@@ -23,3 +25,5 @@ pub mod cli;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub use ingress::second_opinion;
+#[doc(hidden)]
+pub use listen::announced;

@@ -4,7 +4,9 @@
 //! the thread that accepted it, and nothing on its way is shared but what is only read. All threads accept from the
 //! same sockets. See docs/decisions/0001-own-accept-loop.md.
 
+pub mod announced;
 mod certificates;
+mod clients;
 pub(crate) mod descriptors;
 mod permits;
 mod requests;
@@ -28,8 +30,10 @@ use std::{
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use verge_router::origin::Cidr;
 
 pub(crate) use certificates::{Certificates, Files, read_pairs};
+pub(crate) use clients::Clients;
 pub(crate) use permits::{Full, OpenConnections, Permit, PermitLimits};
 pub(crate) use requests::{RequestLimits, Requests, UnderWay};
 
@@ -45,6 +49,19 @@ pub(crate) struct Listener {
     socket: Arc<StdListener>,
     tls: Option<TlsAcceptor>,
     certificates: Option<Arc<Certificates>>,
+    clients: Option<Arc<Clients>>,
+    /// Whether origins are told who a client is by its certificate.
+    tells_subject: bool,
+}
+
+/// What is asked of the clients of a TLS listener.
+pub(crate) struct AskClients {
+    /// Who signs their certificates, PEM.
+    pub(crate) authorities: PathBuf,
+    /// Whether one without is refused.
+    pub(crate) required: bool,
+    /// Whether origins are told the subject.
+    pub(crate) tells_subject: bool,
 }
 
 /// What keeps a listener from opening.
@@ -59,6 +76,9 @@ pub(crate) enum ListenError {
     /// Anything else.
     #[error("{0} cannot be opened: {1}")]
     Other(SocketAddr, io::Error),
+    /// TLS as a whole.
+    #[error("TLS cannot be spoken: {0}")]
+    Tls(rustls::Error),
     /// A certificate or key.
     #[error("{}: {reason}", .path.display())]
     Certificate {
@@ -88,28 +108,43 @@ pub(crate) fn bind(address: SocketAddr) -> Result<StdListener, ListenError> {
 }
 
 impl Listener {
-    /// A clear-text listener.
-    pub(crate) fn http(address: SocketAddr) -> Result<Self, ListenError> {
-        Ok(Self { socket: Arc::new(bind(address)?), tls: None, certificates: None })
+    /// A clear-text listener on a socket that is open.
+    pub(crate) fn http(socket: StdListener) -> Self {
+        Self { socket: Arc::new(socket), tls: None, certificates: None, clients: None, tells_subject: false }
     }
 
     /// A TLS listener: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN.
-    pub(crate) fn https(address: SocketAddr, files: Vec<Files>) -> Result<Self, ListenError> {
+    pub(crate) fn https(socket: StdListener, files: Vec<Files>, ask: Option<AskClients>) -> Result<Self, ListenError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let certificates = Certificates::open(files, provider.clone())?;
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let tells_subject = ask.as_ref().is_some_and(|ask| ask.tells_subject);
+        let clients = ask.map(|ask| Clients::open(ask.authorities, ask.required, provider.clone())).transpose()?;
+        let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .map_err(|error| ListenError::Other(address, io::Error::other(error)))?
-            .with_no_client_auth()
-            .with_cert_resolver(certificates.clone());
+            .map_err(ListenError::Tls)?;
+        let mut config = match &clients {
+            Some(clients) => builder.with_client_cert_verifier(clients.clone()),
+            None => builder.with_no_client_auth(),
+        }
+        .with_cert_resolver(certificates.clone());
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let socket = Arc::new(bind(address)?);
-        Ok(Self { socket, tls: Some(TlsAcceptor::from(Arc::new(config))), certificates: Some(certificates) })
+        if clients.is_some() {
+            // A session that is resumed is not checked again, whatever has become of the authority.
+            config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
+        let tls = Some(TlsAcceptor::from(Arc::new(config)));
+        Ok(Self { socket: Arc::new(socket), tls, certificates: Some(certificates), clients, tells_subject })
     }
 
     /// Its certificates, to be followed.
     pub(crate) fn certificates(&self) -> Option<Arc<Certificates>> {
         self.certificates.clone()
+    }
+
+    /// The authorities of its clients, to be followed.
+    pub(crate) fn clients(&self) -> Option<Arc<Clients>> {
+        self.clients.clone()
     }
 
     /// Where it listens; the port is real where 0 was asked.
@@ -142,6 +177,8 @@ impl Lane {
 /// What all serving threads are made of.
 pub(crate) struct Serving {
     pub(crate) listeners: Vec<Listener>,
+    /// Balancers that say for whom they connect, where they do.
+    pub(crate) balancers: Option<Arc<[Cidr]>>,
     pub(crate) open: Arc<OpenConnections>,
     pub(crate) shutdown: ShutdownWatch,
 }
@@ -160,6 +197,8 @@ impl Serving {
                 .map(|listener| {
                     let acceptor = Acceptor {
                         tls: listener.tls.clone(),
+                        tells_subject: listener.tells_subject,
+                        balancers: self.balancers.clone(),
                         lane: lane.clone(),
                         open: self.open.clone(),
                         shutdown: self.shutdown.clone(),
@@ -191,6 +230,8 @@ async fn serve(acceptors: Vec<(StdListener, Acceptor)>, open: Arc<OpenConnection
 /// Accepts from one socket on one thread.
 struct Acceptor {
     tls: Option<TlsAcceptor>,
+    tells_subject: bool,
+    balancers: Option<Arc<[Cidr]>>,
     lane: Arc<Lane>,
     open: Arc<OpenConnections>,
     shutdown: ShutdownWatch,
@@ -210,8 +251,10 @@ impl Acceptor {
                 Ok((stream, peer)) => {
                     let ingress = self.lane.ingress.load_full();
                     starved = false;
+                    // Who comes through a balancer is known when it has said so.
+                    let client = self.balancers.is_none().then(|| peer.ip());
                     // Over a limit: closing at once costs the least and says the most.
-                    let permit = match self.open.enter(peer.ip(), &ingress.limits().permits) {
+                    let permit = match self.open.enter(client, &ingress.limits().permits) {
                         Ok(permit) => permit,
                         Err(full) => {
                             ingress.metrics().turned_away(full);
@@ -239,10 +282,17 @@ impl Acceptor {
         }
     }
 
-    async fn serve(&self, stream: TcpStream, peer: SocketAddr, permit: Permit, ingress: &Arc<Ingress>) {
+    async fn serve(&self, mut stream: TcpStream, peer: SocketAddr, mut permit: Permit, ingress: &Arc<Ingress>) {
         // An answer leaves when it is flushed; Nagle would only delay the last segment.
         let _ = stream.set_nodelay(true);
         let limits = ingress.limits();
+        let peer = match &self.balancers {
+            Some(balancers) => match self.announced(&mut stream, peer, balancers, &mut permit, ingress).await {
+                Ok(client) => client,
+                Err(full) => return ingress.metrics().turned_away(full),
+            },
+            None => peer,
+        };
         let Some(acceptor) = &self.tls else {
             return ingress.serve(Wire::tcp(stream, peer, limits.pace, permit)).await;
         };
@@ -253,7 +303,9 @@ impl Acceptor {
         match timeout(limits.handshake_timeout, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => {
                 drop(handshake);
-                ingress.serve(Wire::tls(stream, peer, limits.pace, permit)).await;
+                let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                let subject = shown.filter(|_| self.tells_subject).and_then(clients::subject);
+                ingress.serve(Wire::tls(stream, peer, subject, limits.pace, permit)).await;
             }
             Ok(Err(_)) => ingress.metrics().handshake_failed(),
             Err(_) => {
@@ -261,5 +313,31 @@ impl Acceptor {
                 ingress.metrics().timed_out(Waited::Handshake);
             }
         }
+    }
+
+    /// For whom a balancer connects.
+    async fn announced(
+        &self,
+        stream: &mut TcpStream,
+        peer: SocketAddr,
+        balancers: &[Cidr],
+        permit: &mut Permit,
+        ingress: &Ingress,
+    ) -> Result<SocketAddr, Full> {
+        if !balancers.iter().any(|network| network.contains(peer.ip())) {
+            return Err(Full::Unannounced);
+        }
+        let limits = ingress.limits();
+        let client = match timeout(limits.handshake_timeout, announced::read(stream)).await {
+            Ok(Ok(Some(client))) => client,
+            // The balancer itself has no share that a client could use up.
+            Ok(Ok(None)) => return Ok(peer),
+            Ok(Err(_)) => return Err(Full::Unannounced),
+            Err(_) => {
+                ingress.metrics().timed_out(Waited::Handshake);
+                return Err(Full::Unannounced);
+            }
+        };
+        permit.name(client.ip(), &limits.permits).map(|()| client)
     }
 }

@@ -24,12 +24,12 @@ use crate::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use deadline::is_stream;
-use edits::{RequestEdits, ResponseEdits};
+use edits::ResponseEdits;
 use fault::{BODY_TOO_LARGE, detail_of, reason_of, waited_for};
 use http::{StatusCode, header};
-use journey::{Journey, client};
+use journey::Journey;
 use pingora_core::{protocols::Digest, upstreams::peer::HttpPeer};
-use pingora_error::{Error, ErrorType, Result};
+use pingora_error::{Error, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use std::{
@@ -37,11 +37,11 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use verge_carry::{head::is_authority, identity::traceparent};
+use verge_carry::head::is_authority;
 use verge_config::ConsumerBy;
 use verge_mappings::{ConsumerPins, LiveTable};
-use verge_router::{Forward, Hop, Moment, Reason, Rejection, Request, route, table::ApiTable};
-use view::{content_length, is_final, is_tls, target_of, view};
+use verge_router::{Forward, Moment, Reason, Rejection, Request, proxies::TrustedProxies, route, table::ApiTable};
+use view::{content_length, is_final, target_of, view};
 
 pub(crate) use attempts::{MAX_ATTEMPTS, is_for_another_address};
 pub(crate) use canary::Canary;
@@ -64,6 +64,8 @@ pub(crate) struct Verge {
     pub(crate) consumer: Arc<[ConsumerBy]>,
     pub(crate) requests: Arc<Requests>,
     pub(crate) proofs: Arc<Proofs>,
+    /// Whose word about others is taken.
+    pub(crate) trusted: Arc<TrustedProxies>,
     pub(crate) canary: Canary,
 }
 
@@ -89,7 +91,7 @@ impl Verge {
             match held.as_ref() {
                 Some(held) => {
                     let pins = self.pins.beside(held);
-                    let moment = Moment { pins: &pins, ..self.moment(session, &journey.id) };
+                    let moment = Moment { pins: &pins, ..self.canary.moment(journey.client, &journey.id) };
                     let decision = route(&request, &held.table, &moment, &mut ());
                     match &decision {
                         Ok(forward) => held.touch(forward.api().name()),
@@ -165,6 +167,7 @@ impl ProxyHttp for Verge {
     /// 1. Route. `true` means the answer has been given.
     async fn request_filter(&self, session: &mut Session, journey: &mut Journey) -> Result<bool> {
         journey.under_way = self.requests.begin();
+        journey.meet(session, &self.trusted);
         let too_large = content_length(session.req_header()).is_some_and(|length| length > self.max_body);
         if session.req_header().version == http::Version::HTTP_2 {
             session.set_write_timeout(Some(self.limits.pace.grace));
@@ -235,17 +238,7 @@ impl ProxyHttp for Verge {
         upstream: &mut RequestHeader,
         journey: &mut Journey,
     ) -> Result<()> {
-        let id = journey.id.clone();
-        let (Some(forward), Some(request)) = (&journey.forward, view(session.req_header())) else {
-            return Error::e_explain(ErrorType::InternalError, "no decision to carry out");
-        };
-        let traceparent = traceparent(request.headers, id.as_bytes(), fastrand::u64(1..));
-        let hop =
-            Hop { client: client(session), tls: is_tls(session), request_id: &id, traceparent: traceparent.as_ref() };
-        let mut edits = RequestEdits::take(upstream, request.headers);
-        forward.edit_request(&request, &hop, &mut edits);
-        self.prove(session, journey, forward, &mut edits)?;
-        edits.put_back(upstream, journey.target.clone());
+        self.edit_head(session, upstream, journey)?;
         // HTTP/1.0 has no interim answers (RFC 9110 §15.2).
         if upstream.headers.contains_key(header::EXPECT) && session.req_header().version != http::Version::HTTP_10 {
             // A body that waits for leave to come is no reason to close.
@@ -304,7 +297,7 @@ impl ProxyHttp for Verge {
         if let (Some(forward), Some(request)) = (&journey.forward, view(session.req_header()))
             && !head.status.is_informational()
         {
-            forward.edit_response(&request, is_tls(session), &mut ResponseEdits(head));
+            forward.edit_response(&request, journey.tls, &mut ResponseEdits(head));
         }
         Ok(())
     }

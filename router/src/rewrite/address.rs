@@ -7,7 +7,7 @@ use core::{
 use http::HeaderValue;
 
 /// An address as a field value, without a heap-allocated string in between.
-pub(super) fn address_value(address: IpAddr) -> Option<HeaderValue> {
+pub(crate) fn address_value(address: IpAddr) -> Option<HeaderValue> {
     HeaderValue::from_bytes(write_address(address, &mut [0; 45])?).ok()
 }
 

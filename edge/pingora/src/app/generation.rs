@@ -20,13 +20,14 @@ use pingora_core::{
     server::configuration::ServerConf,
 };
 use pingora_proxy::http_proxy;
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 use tokio::{
     runtime::{Handle, Runtime},
     sync::watch,
 };
 use verge_config::{AccessLog, Config, Origins};
 use verge_mappings::{ConsumerPins, LiveTable};
+use verge_router::proxies::TrustedProxies;
 
 /// Idle upstream connections kept by each serving thread.
 const UPSTREAM_POOL: usize = 512;
@@ -60,6 +61,7 @@ impl Generation {
         let conf = Arc::new(server_conf(&roots));
         let logs_access = config.log.access != AccessLog::Off;
         let consumer: Arc<[_]> = config.usage.consumer.clone().into();
+        let trusted = Arc::new(TrustedProxies::new(config.listen.trusted.clone()));
         let (key, testers) = (canary_key(&config.canary)?, Arc::from(config.canary.testers.clone()));
         let ingresses = metrics
             .iter()
@@ -77,6 +79,7 @@ impl Generation {
                     consumer: consumer.clone(),
                     requests: open.requests().clone(),
                     proofs: proofs.clone(),
+                    trusted: trusted.clone(),
                     canary: Canary {
                         thread,
                         breakers: breakers.clone(),
@@ -103,8 +106,12 @@ impl Generation {
         &self.ingresses
     }
 
-    /// Ends its connections, each after the request it carries.
-    pub(crate) async fn retire(&self) {
+    /// Ends its connections, each after the request it carries. Those that carry none are closed after a moment, or,
+    /// with `patience`, when that is over or they have carried one more.
+    pub(crate) async fn retire(&self, patience: Option<Duration>) {
+        for ingress in self.ingresses.iter().filter(|_| patience.is_some()) {
+            ingress.be_patient(patience.unwrap_or_default());
+        }
         let _ = self.over.send(true);
         for ingress in &self.ingresses {
             ingress.retire().await;

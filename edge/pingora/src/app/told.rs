@@ -1,12 +1,21 @@
 //! What a running proxy is told: by signals, and by its configuration file.
 
-use crate::cli::{Exit, Failure};
+use super::Leave;
+use crate::{
+    cli::{Exit, Failure},
+    handover::Sockets,
+};
 use std::{
     io,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     time::Duration,
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{Signal, SignalKind, signal},
+    task::JoinHandle,
+};
 
 /// How often the configuration file is looked at.
 const CONFIG_POLL: Duration = Duration::from_secs(1);
@@ -16,12 +25,52 @@ pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    succeed: Signal,
 }
 
 /// What to do next.
 pub(super) enum Told {
-    Stop,
+    Leave(Leave),
     Reload,
+    /// Start a process that takes over.
+    Succeed,
+}
+
+/// Ends when another process serves in this one's place.
+pub(super) struct Replaced(JoinHandle<()>);
+
+impl Replaced {
+    /// Offers the sockets there; without a place, to nobody.
+    pub(super) fn watch(background: &Runtime, sockets: Sockets, place: Option<PathBuf>) -> Self {
+        Self(background.spawn(async move {
+            let Some(place) = place else { return std::future::pending().await };
+            if let Err(error) = sockets.offer(place.clone()).await {
+                tracing::warn!(place = %place.display(), %error, "no upgrade can take over from this process; `[listen] upgrade` names another place");
+                std::future::pending().await
+            }
+        }))
+    }
+
+    /// Offers them no longer.
+    pub(super) fn stop(self, background: &Runtime, place: Option<&Path>) {
+        self.0.abort();
+        let _ = background.block_on(self.0);
+        if let Some(place) = place {
+            let _ = std::fs::remove_file(place);
+        }
+    }
+}
+
+/// Starts the program as it is now on disk, as this process was started, to take over.
+pub(super) fn start_successor(file: &Path) {
+    let Some(program) = std::env::args_os().next() else { return };
+    let mut command = Command::new(program);
+    command.args(["serve", "--upgrade", "-c"]).arg(file).stdin(Stdio::null());
+    match command.spawn() {
+        // Where it fails, it is waited for, and this process goes on; where it does not, this one goes first.
+        Ok(mut successor) => drop(std::thread::spawn(move || successor.wait())),
+        Err(error) => tracing::error!(%error, "a successor cannot be started; this process goes on"),
+    }
 }
 
 impl Signals {
@@ -31,12 +80,13 @@ impl Signals {
                 terminate: signal(SignalKind::terminate())?,
                 interrupt: signal(SignalKind::interrupt())?,
                 hangup: signal(SignalKind::hangup())?,
+                succeed: signal(SignalKind::user_defined2())?,
             })
         };
         open().map_err(|error: io::Error| Failure::new(Exit::Failed, format!("signals cannot be received: {error}")))
     }
 
-    pub(super) async fn told(&mut self, watched: Option<&mut Watched>) -> Told {
+    pub(super) async fn told(&mut self, watched: Option<&mut Watched>, replaced: &mut Replaced) -> Told {
         let changed = async {
             match watched {
                 Some(watched) => watched.changed().await,
@@ -44,9 +94,11 @@ impl Signals {
             }
         };
         tokio::select! {
-            _ = self.terminate.recv() => Told::Stop,
-            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.terminate.recv() => Told::Leave(Leave::Told),
+            _ = self.interrupt.recv() => Told::Leave(Leave::Told),
+            _ = &mut replaced.0 => Told::Leave(Leave::Replaced),
             _ = self.hangup.recv() => Told::Reload,
+            _ = self.succeed.recv() => Told::Succeed,
             () = changed => Told::Reload,
         }
     }

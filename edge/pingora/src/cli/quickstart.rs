@@ -7,7 +7,7 @@ mod stage;
 mod tries;
 
 use super::{Exit, Failure, Outcome, print};
-use crate::app::{self, App};
+use crate::app::{self, App, Leave, Start};
 use ground::Ground;
 use serde_json::{Value as Json, json};
 use stage::{Authority, STAGES, Stage};
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         .map_err(|error| Failure::new(Exit::Failed, format!("a stage cannot listen: {error}")))?;
     let config = ground.lay_out(args, &authority.pem(), &addresses)?;
 
-    let app = App::start(config).map_err(|failure| hint_at_ports(failure, args))?;
+    let app = App::start(config, Start::default()).map_err(|failure| hint_at_ports(failure, args))?;
     runtime.block_on(put_rows(&app))?;
     let deadline = Instant::now() + PATIENCE;
     while !app.is_ready() {
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     };
     if args.check {
         let held = [tries::check(proxy), moving::check(proxy, &ground)];
-        app.stop();
+        app.stop(Leave::Told);
         return Ok(if held.iter().all(|held| *held) { Exit::Ok } else { Exit::Failed });
     }
     print(welcome(proxy, args.admin_port, &ground));

@@ -76,7 +76,13 @@ impl Wire {
         Self::new(Transport::Tcp(stream), socket, limits, permit)
     }
 
-    pub(crate) fn tls(stream: TlsStream<TcpStream>, peer: SocketAddr, limits: PaceLimits, permit: Permit) -> Self {
+    pub(crate) fn tls(
+        stream: TlsStream<TcpStream>,
+        peer: SocketAddr,
+        subject: Option<String>,
+        limits: PaceLimits,
+        permit: Permit,
+    ) -> Self {
         let (tcp, session) = stream.get_ref();
         let socket = socket_digest(tcp, peer);
         let alpn = match session.alpn_protocol() {
@@ -86,7 +92,8 @@ impl Wire {
         };
         let cipher = session.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or("");
         let version = session.protocol_version().and_then(|version| version.as_str()).unwrap_or("");
-        let tls = Arc::new(SslDigest::new(cipher, version, None, None, Vec::new()));
+        // pingora has no field for a whole subject, and no use of its own for this one.
+        let tls = Arc::new(SslDigest::new(cipher, version, subject, None, Vec::new()));
         let mut wire = Self::new(Transport::Tls(Box::new(stream)), socket, limits, permit);
         (wire.tls, wire.alpn) = (Some(tls), alpn);
         wire

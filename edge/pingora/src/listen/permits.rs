@@ -28,11 +28,13 @@ pub(crate) enum Full {
     Connections,
     Address,
     Handshakes,
+    /// None, but nobody to be taken for: no PROXY header that can be believed.
+    Unannounced,
 }
 
 impl Full {
     /// All, in the order of their metric.
-    pub(crate) const ALL: [Self; 3] = [Self::Connections, Self::Address, Self::Handshakes];
+    pub(crate) const ALL: [Self; 4] = [Self::Connections, Self::Address, Self::Handshakes, Self::Unannounced];
 
     /// As the metric's label.
     pub(crate) fn as_str(self) -> &'static str {
@@ -40,6 +42,7 @@ impl Full {
             Self::Connections => "connections",
             Self::Address => "address",
             Self::Handshakes => "handshakes",
+            Self::Unannounced => "proxy_protocol",
         }
     }
 }
@@ -56,20 +59,16 @@ pub(crate) struct OpenConnections {
 }
 
 impl OpenConnections {
-    /// Takes a place for a client, where there is one.
-    pub(crate) fn enter(self: &Arc<Self>, client: IpAddr, limits: &PermitLimits) -> Result<Permit, Full> {
-        let address = neighbourhood(client);
-        let permit = Permit { open: self.clone(), address };
-        let from_address = {
-            let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = by_address.entry(address).or_default();
-            *count += 1;
-            *count
-        };
+    /// Takes a place for a client, where there is one; it may be named later.
+    pub(crate) fn enter(self: &Arc<Self>, client: Option<IpAddr>, limits: &PermitLimits) -> Result<Permit, Full> {
+        let mut permit = Permit { open: self.clone(), address: None };
         if self.count.fetch_add(1, Ordering::AcqRel) >= limits.connections {
             return Err(Full::Connections);
         }
-        if from_address > limits.per_address { Err(Full::Address) } else { Ok(permit) }
+        if let Some(client) = client {
+            permit.name(client, limits)?;
+        }
+        Ok(permit)
     }
 
     /// Takes a place for a handshake, where there is one.
@@ -105,19 +104,32 @@ impl OpenConnections {
 #[derive(Debug)]
 pub(crate) struct Permit {
     open: Arc<OpenConnections>,
-    address: IpAddr,
+    address: Option<IpAddr>,
+}
+
+impl Permit {
+    /// Takes it for this client, once, where its address has room.
+    pub(crate) fn name(&mut self, client: IpAddr, limits: &PermitLimits) -> Result<(), Full> {
+        let address = neighbourhood(client);
+        self.address = Some(address);
+        let mut by_address = self.open.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = by_address.entry(address).or_default();
+        *count += 1;
+        if *count > limits.per_address { Err(Full::Address) } else { Ok(()) }
+    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut by_address = self.open.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = by_address.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                by_address.remove(&self.address);
+        if let Some(address) = self.address {
+            let mut by_address = self.open.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(count) = by_address.get_mut(&address) {
+                *count -= 1;
+                if *count == 0 {
+                    by_address.remove(&address);
+                }
             }
         }
-        drop(by_address);
         if self.open.count.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.open.none.notify_waiters();
         }
@@ -149,7 +161,7 @@ mod tests {
     const LIMITS: PermitLimits = PermitLimits { connections: 3, per_address: 2, handshakes: 1 };
 
     fn enter(open: &Arc<OpenConnections>, client: &str) -> Result<Permit, Full> {
-        open.enter(client.parse().unwrap(), &LIMITS)
+        open.enter(Some(client.parse().unwrap()), &LIMITS)
     }
 
     #[test]
@@ -164,6 +176,18 @@ mod tests {
         drop(first);
         let again = enter(&open, "192.0.2.1").unwrap();
         drop((second, third, again));
+        assert_eq!(open.count(), 0);
+        assert!(open.by_address.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_client_may_be_named_later() {
+        let open = Arc::new(OpenConnections::default());
+        let mut permits: Vec<Permit> = (0..3).map(|_| open.enter(None, &LIMITS).unwrap()).collect();
+        assert_eq!(open.enter(None, &LIMITS).unwrap_err(), Full::Connections);
+        let named: Vec<_> = permits.iter_mut().map(|permit| permit.name([192, 0, 2, 1].into(), &LIMITS)).collect();
+        assert_eq!(named, [Ok(()), Ok(()), Err(Full::Address)]);
+        drop(permits);
         assert_eq!(open.count(), 0);
         assert!(open.by_address.lock().unwrap().is_empty());
     }

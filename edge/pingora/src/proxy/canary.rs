@@ -4,7 +4,7 @@
 use super::{
     Verge,
     attempts::MAX_ATTEMPTS,
-    journey::{Journey, client},
+    journey::Journey,
     view::{is_final, target_of, view},
 };
 use crate::{
@@ -50,11 +50,6 @@ impl Canary {
 }
 
 impl Verge {
-    /// Decides in the moment that it is.
-    pub(super) fn moment<'m>(&'m self, session: &Session, request_id: &'m HeaderValue) -> Moment<'m> {
-        self.canary.moment(client(session), request_id)
-    }
-
     /// Counts how a request to an arm ended, as far as that tells about the arm.
     pub(super) fn count_arm(&self, journey: &Journey, status: u16) {
         let Some(choice) = journey.forward.as_ref().and_then(|forward| forward.choice()) else { return };

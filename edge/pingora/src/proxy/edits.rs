@@ -1,11 +1,49 @@
 //! pingora's heads, as something the router can edit.
 
+use super::{
+    Verge,
+    identity::trace_of,
+    journey::Journey,
+    view::{client_subject, view},
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header, request::Parts};
+use pingora_error::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
-use verge_router::{Edits, rewrite::CDN_LOOP};
+use pingora_proxy::Session;
+use verge_carry::identity::traceparent;
+use verge_router::{
+    Edits, Hop, proxies,
+    rewrite::{CDN_LOOP, CLIENT_SUBJECT},
+};
 
 /// Fields that Verge adds to a request, at most: room for them is made once.
 const ADDED: usize = 10;
+
+impl Verge {
+    /// Makes of pingora's copy of the client's head what the decision says.
+    pub(super) fn edit_head(&self, session: &Session, upstream: &mut RequestHeader, journey: &Journey) -> Result<()> {
+        let (Some(forward), Some(request)) = (&journey.forward, view(session.req_header())) else {
+            return Error::e_explain(ErrorType::InternalError, "no decision to carry out");
+        };
+        let believed = journey.proxy.is_some() || self.trusted.is_empty();
+        let nothing = HeaderMap::new();
+        let traced = if believed { request.headers } else { &nothing };
+        let traceparent = traceparent(traced, trace_of(&journey.id).as_bytes(), fastrand::u64(1..));
+        let Journey { client, tls, id, .. } = journey;
+        let hop = Hop { client: *client, tls: *tls, request_id: id, traceparent: traceparent.as_ref() };
+        let mut edits = RequestEdits::take(upstream, request.headers);
+        forward.edit_request(&request, &hop, &mut edits);
+        if let Some(proxy) = journey.proxy {
+            proxies::append(&request, &hop, proxy, &mut edits);
+        }
+        if let Some(subject) = client_subject(session) {
+            edits.set(CLIENT_SUBJECT, subject);
+        }
+        self.prove(session, journey, forward, &mut edits)?;
+        edits.put_back(upstream, journey.target.clone());
+        Ok(())
+    }
+}
 
 /// The request's head for the origin. pingora keeps every name twice, once in the client's spelling, and parses each that
 /// is set; what it is made of can be edited without, and goes out in the usual spelling.

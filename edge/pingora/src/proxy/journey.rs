@@ -1,6 +1,9 @@
 //! One request from its head to its log line.
 
-use super::identity::fresh_id;
+use super::{
+    identity::{fresh_id, given_id},
+    view::is_tls,
+};
 use crate::{
     dial::{Place, Way},
     listen::UnderWay,
@@ -14,13 +17,22 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use verge_router::{Api, Forward, Reason};
+use verge_router::{
+    Api, Forward, Reason,
+    proxies::{TrustedProxies, was_tls},
+};
 
 /// One request on its way.
 pub(crate) struct Journey {
     pub(super) started: Instant,
     /// What this request goes by; also what chance is drawn from.
     pub(super) id: HeaderValue,
+    /// Whom the request is from.
+    pub(super) client: Option<IpAddr>,
+    /// The trusted proxy that sent it, where one did.
+    pub(super) proxy: Option<IpAddr>,
+    /// Whether the client asked over TLS.
+    pub(super) tls: bool,
     pub(super) forward: Option<Forward>,
     /// The target at the origin.
     pub(super) target: Uri,
@@ -52,6 +64,9 @@ impl Journey {
         Self {
             started: Instant::now(),
             id: fresh_id(),
+            client: None,
+            proxy: None,
+            tls: false,
             forward: None,
             target: Uri::default(),
             reason: None,
@@ -69,6 +84,20 @@ impl Journey {
             deadline: None,
             way: None,
             fault: None,
+        }
+    }
+
+    /// Learns who asks: who connected, or for whom a trusted proxy did.
+    pub(super) fn meet(&mut self, session: &Session, trusted: &TrustedProxies) {
+        let peer = peer(session);
+        (self.client, self.tls) = (peer, is_tls(session));
+        let Some(proxy) = peer.filter(|peer| !trusted.is_empty() && trusted.contains(*peer)) else { return };
+        let headers = &session.req_header().headers;
+        self.proxy = Some(proxy);
+        self.client = Some(trusted.client(proxy, headers));
+        self.tls = was_tls(headers).unwrap_or(self.tls);
+        if let Some(id) = given_id(headers) {
+            self.id = id;
         }
     }
 
@@ -92,7 +121,8 @@ impl Journey {
         tracing::info!(
             target: access::TARGET,
             request_id = self.id.to_str().unwrap_or_default(),
-            client = %client(session).map(|address| address.to_string()).unwrap_or_default(),
+            client = %self.client.or_else(|| peer(session)).map(|address| address.to_string()).unwrap_or_default(),
+            proxy = %self.proxy.map(|address| address.to_string()).unwrap_or_default(),
             method = head.method.as_str(),
             host = head.uri.authority().map(|authority| authority.as_str())
                 .or_else(|| head.headers.get(header::HOST)?.to_str().ok()).unwrap_or_default(),
@@ -118,7 +148,7 @@ impl Journey {
     }
 }
 
-/// The address that connected.
-pub(super) fn client(session: &Session) -> Option<IpAddr> {
+/// The address that connected, or for which a balancer says that it did.
+fn peer(session: &Session) -> Option<IpAddr> {
     session.client_addr().and_then(|address| address.as_inet()).map(SocketAddr::ip)
 }

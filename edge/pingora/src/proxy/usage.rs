@@ -1,10 +1,6 @@
 //! Which version each request used, and whose it was.
 
-use super::{
-    Verge,
-    journey::{Journey, client},
-    view,
-};
+use super::{Verge, journey::Journey, view};
 use crate::usage::{Ended, consumer_of};
 use pingora_proxy::Session;
 use verge_router::Reason;
@@ -18,7 +14,7 @@ impl Verge {
             _ => return,
         };
         let consumer = match view(session.req_header()) {
-            Some(request) if !self.consumer.is_empty() => consumer_of(&self.consumer, &request, client(session)),
+            Some(request) if !self.consumer.is_empty() => consumer_of(&self.consumer, &request, journey.client),
             _ => None,
         };
         self.usage.count(self.canary.thread, api.name(), version, ended, consumer.as_ref());

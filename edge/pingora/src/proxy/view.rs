@@ -1,7 +1,7 @@
 //! pingora's head, as the router and the phases see it.
 
 use bytes::Bytes;
-use http::{StatusCode, Uri, header, uri::PathAndQuery};
+use http::{HeaderValue, StatusCode, Uri, header, uri::PathAndQuery};
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 use verge_router::{Forward, Request};
@@ -20,6 +20,11 @@ pub(super) fn view(head: &RequestHeader) -> Option<Request<'_>> {
 
 pub(super) fn is_tls(session: &Session) -> bool {
     session.digest().is_some_and(|digest| digest.ssl_digest.is_some())
+}
+
+/// Whom the client's certificate is for, where origins are told.
+pub(super) fn client_subject(session: &Session) -> Option<HeaderValue> {
+    HeaderValue::from_str(session.digest()?.ssl_digest.as_ref()?.organization.as_ref()?).ok()
 }
 
 /// The decision's target as the type that pingora sends; `None` where that cannot hold it.
