@@ -35,7 +35,12 @@ pub const KEYS: &[Key] = &[
     key("listen.https[].client_subject", "boolean", "false", "whether origins get `verge-client-subject`"),
     key("listen.trusted", "list of CIDR blocks", "none", "proxies whose forwarding fields are believed"),
     key("listen.proxy_protocol", "boolean, or list of CIDR blocks", "false", "balancers that send a PROXY header"),
-    key("listen.upgrade", "path", "one in the temporary directory", "socket where a successor asks for the listeners"),
+    key(
+        "listen.upgrade",
+        "path",
+        "the one in the temporary directory",
+        "socket where a successor asks for the listeners",
+    ),
     key("listen.threads", "integer", "the machine's cores", "worker threads"),
     key("listen.drain_wait", "duration", "0s", "from readiness red to the listeners' closing"),
     key("listen.drain", "duration", "15s", "time for requests in flight at shutdown"),
