@@ -73,7 +73,8 @@ async fn a_request_has_its_time_too() {
         drops.tick().await;
     }
     assert!(connection.is_closed().await);
-    assert_eq!(node.metric("verge_client_timeouts_total{waiting_for=\"request\"}").await, 1.0);
+    let counted = async || node.metric("verge_client_timeouts_total{waiting_for=\"request\"}").await == 1.0;
+    eventually("its metric", counted).await;
     stages.v1.has_seen(1).await;
     assert!(!stages.v1.only_seen().complete);
     assert!(node.log_of(1).await[0].contains("request took too long"), "{:?}", node.log());
