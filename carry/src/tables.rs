@@ -1,8 +1,8 @@
 //! Tables held by an edge that has no threads of its own: pages are handed in, and what they come to is judged and kept.
 //!
 //! The rules are those of the live table of `verge_mappings`: nothing of a reading is served before all of it is there, bad
-//! rows live on their last good value, and a reading that lost too much is held back ([`guard`]). What they lack is
-//! `verge mappings accept`: a table that is meant to have shrunk is believed after `shrink_hold`.
+//! rows live on their last good value, and a reading that lost too much is held back ([`verge_mappings::guard`]). What they
+//! lack is `verge mappings accept`: a table that is meant to have shrunk is believed after `shrink_hold`.
 
 use std::{
     collections::BTreeSet,
