@@ -138,8 +138,8 @@ fn name_choice(choice: &Choice, edits: &mut impl Edits) {
     if let Some(arm) = choice.arm() {
         edits.set(VERGE_ARM, arm.label().clone());
     }
-    for name in choice.row().vary() {
-        vary_by(name, edits);
+    for row in choice.through.iter().chain([choice.row()]).rev() {
+        row.vary().iter().for_each(|name| vary_by(name, edits));
     }
     if choice.overridable {
         vary_by(&VERGE_OVERRIDE, edits);

@@ -14,7 +14,7 @@ use crate::{
     table::{ApiTable, Found, Good, Mapping},
     witness::{Fact, Witness},
 };
-use alloc::{boxed::Box, sync::Arc};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::str;
 use http::HeaderValue;
 
@@ -58,6 +58,8 @@ impl By {
 #[derive(Debug, Clone)]
 pub struct Choice {
     pub(crate) row: Arc<SplitRow>,
+    /// Rows that are split in turn, which the arm led through.
+    pub(crate) through: Vec<Arc<SplitRow>>,
     pub(crate) arm: usize,
     pub(crate) by: By,
     /// What stable answers with, for requests that may go there when this arm fails.
@@ -126,7 +128,13 @@ struct Scene<'s, 'r> {
 struct Picked {
     arm: usize,
     by: By,
+    followed: Followed,
+}
+
+/// Where an arm led to, and through which rows.
+struct Followed {
     mapping: Arc<Mapping>,
+    through: Vec<Arc<SplitRow>>,
 }
 
 /// Chooses an arm of a row, and what answers.
@@ -139,7 +147,7 @@ pub(crate) fn pick(
 ) -> Result<(Arc<Mapping>, Choice), Dead> {
     let scene = Scene { request, part, moment };
     let pin = moment.seal.and_then(|seal| Pin::read(seal, request.headers, row, moment.now));
-    let Picked { arm, by, mapping } = match scene.overridden(row) {
+    let Picked { arm, by, followed: Followed { mapping, mut through } } = match scene.overridden(row) {
         Some(picked) => picked,
         None => scene.choose(row, pin, 0)?,
     };
@@ -148,9 +156,13 @@ pub(crate) fn pick(
     let fallback = stable
         .filter(|_| request.method.is_idempotent())
         .and_then(|stable| scene.follow(stable, 0).ok())
-        .filter(|stable| !Arc::ptr_eq(stable, &mapping));
+        .filter(|stable| !Arc::ptr_eq(&stable.mapping, &mapping))
+        .map(|stable| {
+            through.extend(stable.through);
+            stable.mapping
+        });
     let cookie = if by == By::Override { None } else { scene.cookie(row, pin, arm).map(Box::new) };
-    let choice = Choice { row: row.clone(), arm, by, fallback, cookie, overridable: moment.overridable };
+    let choice = Choice { row: row.clone(), through, arm, by, fallback, cookie, overridable: moment.overridable };
     Ok((mapping, choice))
 }
 
@@ -168,8 +180,8 @@ impl Scene<'_, '_> {
         };
         let name = signed.or_else(|| if self.moment.is_tester { by_place() } else { None })?;
         let arm = row.arms().iter().position(|arm| arm.name() == name)?;
-        let mapping = self.follow(row.arms().get(arm)?, 0).ok()?;
-        Some(Picked { arm, by: By::Override, mapping })
+        let followed = self.follow(row.arms().get(arm)?, 0).ok()?;
+        Some(Picked { arm, by: By::Override, followed })
     }
 
     fn choose(&self, row: &SplitRow, pin: Option<Pin<'_>>, depth: usize) -> Result<Picked, Dead> {
@@ -201,7 +213,7 @@ impl Scene<'_, '_> {
             }
             let Some((arm, held, _)) = best else { break };
             match self.follow(held, depth) {
-                Ok(mapping) => return Ok(Picked { arm, by, mapping }),
+                Ok(followed) => return Ok(Picked { arm, by, followed }),
                 Err(Dead { retired, refused }) => {
                     dead.retired |= retired;
                     dead.refused |= refused;
@@ -215,7 +227,7 @@ impl Scene<'_, '_> {
             && out & (1 << stable) == 0
             && let Some(held) = row.arms().get(stable)
         {
-            return Ok(Picked { arm: stable, by: By::Left, mapping: self.follow(held, depth)? });
+            return Ok(Picked { arm: stable, by: By::Left, followed: self.follow(held, depth)? });
         }
         Err(dead)
     }
@@ -224,8 +236,8 @@ impl Scene<'_, '_> {
     fn drained(&self, row: &SplitRow, pin: Pin<'_>, depth: usize) -> Option<Picked> {
         let (arm, held, weight) = row.weighted(self.moment.now).find(|(_, arm, _)| arm.name().as_bytes() == pin.arm)?;
         let out = weight > 0 || (!row.is_stable(arm) && self.moment.health.is_tripped(row, held));
-        let mapping = if out { None } else { self.follow(held, depth).ok() }?;
-        Some(Picked { arm, by: By::Pin, mapping })
+        let followed = if out { None } else { self.follow(held, depth).ok() }?;
+        Some(Picked { arm, by: By::Pin, followed })
     }
 
     /// Whom the choice is for.
@@ -243,9 +255,10 @@ impl Scene<'_, '_> {
     }
 
     /// What answers for an arm.
-    fn follow(&self, arm: &HeldArm, depth: usize) -> Result<Arc<Mapping>, Dead> {
+    fn follow(&self, arm: &HeldArm, depth: usize) -> Result<Followed, Dead> {
+        let at_once = |mapping: &Arc<Mapping>| Followed { mapping: mapping.clone(), through: Vec::new() };
         let version = match &arm.way {
-            Way::Own(mapping) => return Ok(mapping.clone()),
+            Way::Own(mapping) => return Ok(at_once(mapping)),
             Way::Version(version) => version,
         };
         let Some(id) = self.part.find_named(version, self.moment.now) else { return Err(Dead::default()) };
@@ -258,8 +271,12 @@ impl Scene<'_, '_> {
         }
         match self.part.get(id) {
             Some(Found::Good(row)) if row.is_retired(self.moment.now) => Err(Dead { retired: true, ..Dead::default() }),
-            Some(Found::Good(Good::Mapping(mapping))) => Ok(mapping.clone()),
-            Some(Found::Good(Good::Split(row))) => Ok(self.choose(row, None, depth + 1)?.mapping),
+            Some(Found::Good(Good::Mapping(mapping))) => Ok(at_once(mapping)),
+            Some(Found::Good(Good::Split(row))) => {
+                let mut followed = self.choose(row, None, depth + 1)?.followed;
+                followed.through.push(row.clone());
+                Ok(followed)
+            }
             Some(Found::Invalid(_)) | None => Err(Dead::default()),
         }
     }
