@@ -17,7 +17,7 @@ fi
 "$venv/bin/cfn-lint" deploy/*/template.yaml
 "$venv/bin/kubernetes-validate" --strict --quiet deploy/kubernetes/*.yaml
 
-cargo build --workspace --bins ${CI:+--locked}
+cargo build --workspace --bins --tests ${CI:+--locked}
 "$venv/bin/python" - "${CARGO_TARGET_DIR:-target}/debug/verge" deploy/kubernetes/*.yaml <<'PYTHON'
 import pathlib, subprocess, sys, tempfile
 import yaml

@@ -24,5 +24,5 @@ if ! timeout 10 "$suite/bin/httpwg" -a 127.0.0.1:9 2>&1 | grep -q "Will run test
     exit 0
 fi
 
-cargo build --workspace --bins ${CI:+--locked}
+cargo build --workspace --bins --tests ${CI:+--locked}
 timeout 300 python3 tests/tools/http2.py "${CARGO_TARGET_DIR:-target}/debug/verge" "$suite/bin/httpwg"

@@ -21,6 +21,6 @@ if [ "$built" = 3 ]; then
 fi
 [ "$built" = 0 ] || exit "$built"
 
-cargo build --workspace --bins ${CI:+--locked}
+cargo build --workspace --bins --tests ${CI:+--locked}
 DIST=$PWD/dist/lambda VERGE=${CARGO_TARGET_DIR:-$PWD/target}/debug/verge NODE_PATH=$tools/node_modules NODE_NO_WARNINGS=1 \
     node --test --test-reporter=spec edge/lambda/tests/
