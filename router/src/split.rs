@@ -22,7 +22,6 @@ pub use ramp::Ramp;
 pub(crate) use row::COOKIE_PREFIX;
 pub use row::{HeldArm, SplitRow};
 pub use seal::Seal;
-pub(crate) use subject::Subject;
 pub use subject::{Room, Sticky, find_subject};
 
 use crate::origin::Origin;

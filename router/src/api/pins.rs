@@ -1,11 +1,7 @@
 //! Whom pins are for, and what happens to consumers without one.
 
 use super::{InvalidApi, Missing};
-use crate::{
-    moment::Moment,
-    request::Request,
-    split::{Room, Sticky, Subject},
-};
+use crate::split::Sticky;
 use alloc::{borrow::ToOwned, vec::Vec};
 use http::HeaderName;
 
@@ -99,10 +95,5 @@ impl PinPolicy {
     /// Fields that the choice is read from.
     pub(super) fn fields(&self) -> impl Iterator<Item = HeaderName> {
         self.subject.iter().filter_map(Sticky::field)
-    }
-
-    /// Who the consumer is.
-    pub(crate) fn read<'r>(&self, request: &Request<'r>, moment: &Moment<'_>, room: &mut Room) -> Option<Subject<'r>> {
-        self.subject.iter().find_map(|place| place.read(request, moment, room))
     }
 }

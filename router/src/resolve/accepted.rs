@@ -56,6 +56,11 @@ impl Accepted {
         self.all().filter(|candidate| candidate.q == 0)
     }
 
+    /// Whether what no range names is refused (RFC 9110 §12.5.1).
+    pub(super) fn refuses_the_rest(&self) -> bool {
+        self.wildcard_refused && !self.others
+    }
+
     /// Whether a row is refused, by itself or among others.
     pub(super) fn refuses(&self, row: RowId, at: &Against<'_>) -> bool {
         self.refused().any(|candidate| candidate.looked == Looked::Row(row))

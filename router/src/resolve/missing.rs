@@ -12,7 +12,7 @@ use crate::{
     pin::Pinned,
     rejection::Reason,
     request::Request,
-    split::Room,
+    split::find_subject,
     table::RowId,
     version::Source,
     witness::{Fact, Witness},
@@ -30,7 +30,7 @@ pub(super) fn choose_default<'r>(
     if is_preflight(request) {
         return Ok((choose_for_preflight(at, witness)?, Source::Missing));
     }
-    if accepted.wildcard_refused && !accepted.others {
+    if accepted.refuses_the_rest() {
         return Err(Unresolved::new(Reason::NotAcceptable, None));
     }
     if let Some(row) = choose_pinned(accepted, request, at, moment, witness)? {
@@ -53,12 +53,11 @@ fn choose_pinned<'r>(
 ) -> Result<Option<RowId>, Unresolved<'r>> {
     let api = at.part.api();
     let Some(policy) = api.pins() else { return Ok(None) };
-    let mut room: Room = None;
-    let Some(subject) = policy.read(request, moment, &mut room) else {
+    let mut room = None;
+    let Some((_, subject)) = find_subject(policy.subject(), request, moment, &mut room) else {
         witness.saw(Fact::Consumer(None, &Pinned::Nowhere));
         return Ok(None);
     };
-    let subject = subject.bytes(&room);
     let pinned = moment.pins.pinned(api.name(), subject);
     witness.saw(Fact::Consumer(Some(subject), &pinned));
     let pin = match &pinned {
@@ -97,8 +96,7 @@ pub(super) fn choose_neutral<'r>(
     if at.part.api().reads(Source::Accept) {
         read_accept(request, at, &mut (), &mut accepted);
     }
-    let accepts_nothing = accepted.wildcard_refused && !accepted.others && accepted.named().next().is_none();
-    if accepts_nothing {
+    if accepted.refuses_the_rest() && accepted.named().next().is_none() {
         return Err(Unresolved::new(Reason::NotAcceptable, None));
     }
     // Checked when the API was read: there is one.
