@@ -41,7 +41,7 @@ use verge_carry::head::is_authority;
 use verge_config::ConsumerBy;
 use verge_mappings::{ConsumerPins, LiveTable};
 use verge_router::{Forward, Moment, Reason, Rejection, Request, proxies::TrustedProxies, route, table::ApiTable};
-use view::{content_length, is_final, target_of, view};
+use view::{content_length, is_answered, is_final, target_of, view};
 
 pub(crate) use attempts::{MAX_ATTEMPTS, is_for_another_address};
 pub(crate) use canary::Canary;
@@ -344,8 +344,7 @@ impl ProxyHttp for Verge {
         if reason == Reason::Internal {
             tracing::error!(%error, "a request failed for a reason of our own");
         }
-        let head_sent = session.response_written().is_some_and(|head| is_final(head.status));
-        if head_sent {
+        if is_answered(session) {
             // The client must see that the answer is cut short, not a second one.
             journey.reason = Some(reason);
             self.metrics.cut(reason);

@@ -10,7 +10,7 @@ use super::{
     fault::{OVERLOADED, UNDIALLABLE},
     journey::Journey,
     upgrade,
-    view::is_final,
+    view::is_answered,
 };
 use crate::dial::{DialError, Place};
 use pingora_core::upstreams::peer::HttpPeer;
@@ -81,8 +81,8 @@ impl Verge {
         reused: bool,
     ) -> Box<Error> {
         may_repeat(session, &mut error, reused);
-        let begun = session.response_written().is_some_and(|head| is_final(head.status));
-        let again = error.retry() && !begun && journey.attempts < MAX_ATTEMPTS && self.may_try_again(journey);
+        let again =
+            error.retry() && !is_answered(session) && journey.attempts < MAX_ATTEMPTS && self.may_try_again(journey);
         error.set_retry(again || is_for_another_origin(session, &error) && self.fall_back(session, journey));
         error
     }

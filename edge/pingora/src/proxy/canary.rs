@@ -5,7 +5,7 @@ use super::{
     Verge,
     attempts::MAX_ATTEMPTS,
     journey::Journey,
-    view::{is_final, target_of, view},
+    view::{is_answered, target_of, view},
 };
 use crate::{
     breaker::{Breakers, Ending},
@@ -127,5 +127,5 @@ pub(super) fn is_for_another_origin(session: &Session, error: &Error) -> bool {
     *error.esource() == ErrorSource::Upstream
         && kinds.contains(error.etype())
         && !session.as_ref().retry_buffer_truncated()
-        && session.response_written().is_none_or(|head| !is_final(head.status))
+        && !is_answered(session)
 }

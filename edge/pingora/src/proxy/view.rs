@@ -41,3 +41,8 @@ pub(super) fn content_length(head: &RequestHeader) -> Option<u64> {
 pub(super) fn is_final(status: StatusCode) -> bool {
     !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS
 }
+
+/// Whether the client has been sent one.
+pub(super) fn is_answered(session: &Session) -> bool {
+    session.response_written().is_some_and(|head| is_final(head.status))
+}
