@@ -122,65 +122,56 @@ impl Ramp {
 
     /// Halts it from this time on.
     pub(super) fn pause(&mut self, now: UnixTime) {
-        let mut pauses = self.pauses().to_vec();
-        pauses.push(Value::M(BTreeMap::from([("from".to_owned(), time(now))])));
-        self.0.insert("pauses".to_owned(), Value::L(pauses));
+        self.edit_pauses(|pauses| pauses.push(Value::M(BTreeMap::from([("from".to_owned(), time(now))]))));
     }
 
     /// Has it not count what came between these times.
     pub(super) fn skip(&mut self, from: UnixTime, to: UnixTime) {
         if self.paused(from).is_none() && from < to {
-            let mut pauses = self.pauses().to_vec();
-            pauses.push(Value::M(BTreeMap::from([("from".to_owned(), time(from)), ("to".to_owned(), time(to))])));
-            self.0.insert("pauses".to_owned(), Value::L(pauses));
+            let pause = BTreeMap::from([("from".to_owned(), time(from)), ("to".to_owned(), time(to))]);
+            self.edit_pauses(|pauses| pauses.push(Value::M(pause)));
         }
     }
 
     /// Has it go on from this time. A pause that would last no second is as if it had not been.
     pub(super) fn resume(&mut self, now: UnixTime) {
-        let mut pauses = self.pauses().to_vec();
-        pauses.retain_mut(|pause| {
-            let Value::M(members) = pause else { return true };
-            let from = match members.get("from") {
-                Some(Value::S(from)) => parse_rfc3339(from),
-                _ => None,
-            };
-            if members.contains_key("to") || from.is_some_and(|from| from > now) {
+        self.keep_pauses(|pause| {
+            let from = time_in(pause, "from");
+            if pause.contains_key("to") || from.is_some_and(|from| from > now) {
                 return true;
             }
-            members.insert("to".to_owned(), time(now));
+            pause.insert("to".to_owned(), time(now));
             from.is_none_or(|from| from < now)
         });
-        if pauses.is_empty() {
-            self.0.remove("pauses");
-        } else {
-            self.0.insert("pauses".to_owned(), Value::L(pauses));
-        }
     }
 
     /// Begins it anew, from the weight that is set now; one that has not begun keeps its time, pauses that are on or to
     /// come are kept.
     pub(super) fn restart(&mut self, now: UnixTime) {
-        let start = match self.0.get("start") {
-            Some(Value::S(start)) => parse_rfc3339(start),
-            _ => None,
-        };
-        if start.is_none_or(|start| start < now) {
+        if time_in(&self.0, "start").is_none_or(|start| start < now) {
             self.0.insert("start".to_owned(), time(now));
         }
-        let mut pauses = self.pauses().to_vec();
-        pauses.retain_mut(|pause| {
-            let Value::M(members) = pause else { return true };
-            let at = |name| match members.get(name) {
-                Some(Value::S(text)) => parse_rfc3339(text),
-                _ => None,
-            };
-            let (from, to) = (at("from"), at("to"));
-            if from.is_none_or(|from| from < now) {
-                members.insert("from".to_owned(), time(now));
+        self.keep_pauses(|pause| {
+            if time_in(pause, "from").is_none_or(|from| from < now) {
+                pause.insert("from".to_owned(), time(now));
             }
-            to.is_none_or(|to| to > now)
+            time_in(pause, "to").is_none_or(|to| to > now)
         });
+    }
+
+    /// Keeps those pauses of which this says so, which may edit them; what is no pause stays.
+    fn keep_pauses(&mut self, mut keep: impl FnMut(&mut BTreeMap<String, Value>) -> bool) {
+        self.edit_pauses(|pauses| {
+            pauses.retain_mut(|pause| match pause {
+                Value::M(pause) => keep(pause),
+                _ => true,
+            });
+        });
+    }
+
+    fn edit_pauses(&mut self, edit: impl FnOnce(&mut Vec<Value>)) {
+        let mut pauses = self.pauses().to_vec();
+        edit(&mut pauses);
         if pauses.is_empty() {
             self.0.remove("pauses");
         } else {
@@ -193,6 +184,13 @@ impl Ramp {
             Some(Value::L(pauses)) => pauses,
             _ => &[],
         }
+    }
+}
+
+fn time_in(members: &BTreeMap<String, Value>, name: &str) -> Option<UnixTime> {
+    match members.get(name) {
+        Some(Value::S(text)) => parse_rfc3339(text),
+        _ => None,
     }
 }
 
