@@ -171,7 +171,7 @@ def idle(bench):
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(65_536, hard), hard))
     request = b"GET /orders/1 HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n"
 
-    def grown(peer, _seconds):
+    def grown(peer):
         before = peer.process.memory("VmRSS")
         open_ones = []
         for _ in range(IDLE):
@@ -186,14 +186,13 @@ def idle(bench):
         for connection in open_ones:
             connection.close()
         return (after - before) / IDLE
-    once = Bench(bench.directory, bench.names, 1, 0)
     # Without a turn to warm up: memory that is held already would hide what connections take.
     job = proxies.Job(bench.directory)
     origin, found = proxies.origin(job), {}
     try:
-        for name in once.names:
+        for name in bench.names:
             peer = proxies.ALL[name](job)
-            found[name] = [grown(peer, 0)]
+            found[name] = [grown(peer)]
             print(f"  {name:8} {found[name][0]:.2f}", file=sys.stderr)
             peer.process.stop()
     finally:

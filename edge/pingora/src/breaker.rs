@@ -43,7 +43,7 @@ pub(crate) struct Breakers {
 }
 
 /// Arms by their fingerprints.
-type Arms = HashMap<u64, Arc<Arm>>;
+type Arms = HashMap<u64, Arm>;
 
 /// An arm with its counters, one set for each serving thread.
 #[derive(Debug)]
@@ -119,11 +119,9 @@ impl Breakers {
             }
             for arm in row.arms() {
                 let fingerprint = arm.fingerprint();
-                let known = before.get(&fingerprint);
-                let same = known.filter(|known| known.stable == stable).cloned();
-                // Compared with another stable now, it is still the arm it was: its counters go on.
-                let tallies = || known.map(|known| known.tallies.clone());
-                arms.insert(fingerprint, same.unwrap_or_else(|| Arc::new(self.arm(row, arm, stable, tallies()))));
+                // Compared with another stable, it is still the arm it was: its counters go on.
+                let tallies = before.get(&fingerprint).map(|known| known.tallies.clone());
+                arms.insert(fingerprint, self.arm(row, arm, stable, tallies));
             }
         }
         self.arms.store(Arc::new(arms));
