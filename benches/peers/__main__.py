@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Verge beside other proxies on the same job: CPU per request, memory, handshakes, tails, the start.
+"""Verge beside other proxies on the same job: CPU per request, handshakes, tails, memory.
 
     make bench-peers                          all of it, some twenty minutes; writes docs/performance.md and its plot
     python3 benches/peers --scenes plain,log --peers verge,nginx --rounds 3 --seconds 2
