@@ -2,13 +2,16 @@
 
 use crate::stages::{Stages, V1, V2, assert_problem, row, rows};
 use serde_json::json;
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 use verge_tests::{
     message::Request,
     node::{Node, Setup},
     patience::eventually,
     scratch::Scratch,
-    store::{Layout, Store},
+    store::{Door, Layout, Store},
 };
 
 /// Nodes that share a store and, one after the other, a snapshot.
@@ -75,6 +78,20 @@ async fn a_node_starts_from_its_snapshot_and_follows_the_store_when_it_is_back()
     site.store.restart().await;
     eventually("the store's news", async || status(&node, "v3").await == 200).await;
     assert_eq!(node.metric("verge_table_from_disk").await, 0.0);
+}
+
+#[tokio::test]
+async fn a_start_does_not_wait_for_a_store_that_says_nothing() {
+    let site = Site::open().await;
+    site.leave_a_snapshot().await;
+    site.store.set_door(Door::Silent);
+    let exec = Instant::now();
+    let node = site.setup().start_unready().await;
+    assert_eq!(status(&node, "v1").await, 200);
+    let first = exec.elapsed();
+    // A read of the table is given three seconds; what a start takes is measured in `docs/scale.md`.
+    assert!(first < Duration::from_secs(3), "{first:?} from exec to the first answer");
+    assert_eq!(node.metric("verge_table_from_disk").await, 1.0);
 }
 
 #[tokio::test]
