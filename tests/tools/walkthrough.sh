@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The commands of docs/canary.md, as they are printed, against a quickstart: all but those that name somebody's own DynamoDB.
-# Each must end with 0. Needs curl.
+# Each must end with 0. A person is slower than a node's poll; here the node is waited for after each write. Needs curl.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -23,11 +23,17 @@ done
 {
     echo "set -euo pipefail"
     echo "PATH='$built':\$PATH; cd '$TMPDIR/verge-quickstart-18080'"
+    cat <<'LIVE'
+generation() { curl -s http://127.0.0.1:19901/readyz | grep -o '"generation":[0-9]*'; }
+seen=$(generation)
+live() { for _ in $(seq 100); do [ "$(generation)" = "$seen" ] || break; sleep 0.1; done; seen=$(generation); }
+LIVE
     awk '/^## / { skip = /DynamoDB/ } /^```/ { console = /console/ } console && !skip && /^\$ / { print substr($0, 3) }' docs/canary.md |
         grep -v -e '^make quickstart$' -e '^export PATH=' |
         sed -e 's/127\.0\.0\.1:8080/127.0.0.1:18080/g' |
         while IFS= read -r line; do
             printf 'echo %q\n%s\n' "\$ $line" "$line"
+            case $line in *--dry-run* | *"canary status"* | *"canary token"*) ;; "verge canary "*) echo live ;; esac
         done
 } >"$TMPDIR/commands.sh"
 said=$TMPDIR/said
