@@ -17,5 +17,5 @@ if [ ! -x "$venv/bin/python" ]; then
     fi
 fi
 
-cargo build --workspace --bins ${CI:+--locked}
+cargo build --workspace --bins --tests ${CI:+--locked}
 timeout 120 "$venv/bin/python" tests/tools/clients.py "${CARGO_TARGET_DIR:-target}/debug/verge"

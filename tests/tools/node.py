@@ -2,13 +2,14 @@
 
 `with Node(verge, listen=…, limits=…) as node:` gives `http`, `https` and `admin` ports, `folder` with `cert.pem`, and
 `metric(name)`. The stage answers with what it was asked as JSON, echoes WebSocket messages under `/echo`, and sends
-`/stream` in pieces.
+`/stream` in pieces, and 8 MiB under `/large`.
 """
 
 import asyncio
 import base64
 import hashlib
 import json
+import logging
 import pathlib
 import re
 import ssl
@@ -20,6 +21,8 @@ import urllib.request
 DOMAIN = "v1aaaaaaaa.execute-api.eu-central-1.amazonaws.com"
 NAMES = f"subjectAltName=DNS:{DOMAIN},DNS:localhost,IP:127.0.0.1"
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+# That a connection ended while something was sent on it is no news here.
+logging.getLogger("asyncio").setLevel(logging.ERROR)
 
 
 async def read_head(reader):
@@ -79,6 +82,15 @@ async def stage(reader, writer):
                     await writer.drain()
                     await asyncio.sleep(0.05)
                 writer.write(b"0\r\n\r\n")
+                continue
+            if target.endswith("/large"):
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (8 << 20))
+                for _ in range(128):
+                    if writer.is_closing():
+                        return
+                    writer.write(bytes(1 << 16))
+                    await writer.drain()
+                    await asyncio.sleep(0)
                 continue
             seen = {"method": method, "target": target, "host": fields["host"][0], "length": len(body),
                     "digest": hashlib.sha256(body).hexdigest(), "fields": fields}

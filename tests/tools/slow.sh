@@ -12,5 +12,5 @@ for tool in slowhttptest openssl python3; do
     has "$tool" || { echo "skipped: no $tool; as root on a Debian-like system slowhttptest is installed"; exit 0; }
 done
 
-cargo build --workspace --bins ${CI:+--locked}
+cargo build --workspace --bins --tests ${CI:+--locked}
 timeout 200 python3 tests/tools/slow.py "${CARGO_TARGET_DIR:-target}/debug/verge"
