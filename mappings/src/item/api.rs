@@ -17,7 +17,7 @@ use verge_router::{
 /// The first thing wrong, in words.
 pub fn read_api(item: &Item) -> Result<ApiDraft, InvalidRow> {
     item.check_nesting()?;
-    let fields = Fields(item.attributes());
+    let fields = Fields::of(item.attributes());
     Ok(ApiDraft {
         hosts: each(fields.texts("hosts")?, HostPattern::parse)?,
         path: fields.text("path")?.map(ApiPath::parse).transpose()?,
@@ -30,7 +30,7 @@ pub fn read_api(item: &Item) -> Result<ApiDraft, InvalidRow> {
         host: fields.text("host")?.map(HostVersion::parse).transpose()?,
         scheme: fields.text("scheme")?.map(Scheme::parse).transpose()?,
         missing: fields.text("missing")?.map(Missing::parse).transpose()?,
-        pin: fields.map("pin")?.map(|members| read_pin(Fields(members))).transpose()?,
+        pin: fields.map("pin")?.map(|members| read_pin(Fields::of(members))).transpose()?,
         unknown: fields.text("unknown")?.map(Unknown::parse).transpose()?,
         neutral: each(fields.texts("neutral")?, ApiPath::parse_one)?,
         neutral_version: fields.text("neutral_version")?.map(parse_version).transpose()?,
@@ -39,7 +39,7 @@ pub fn read_api(item: &Item) -> Result<ApiDraft, InvalidRow> {
         status: read_status(fields)?,
         supported: fields.flag("supported")?,
         advertise: each(fields.texts("advertise")?, Advertise::parse)?,
-        cors: fields.map("cors")?.map(|members| read_cors(Fields(members))).transpose()?,
+        cors: fields.map("cors")?.map(|members| read_cors(Fields::of(members))).transpose()?,
     })
 }
 

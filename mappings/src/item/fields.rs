@@ -59,13 +59,31 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Attributes, read by type.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Fields<'i>(pub(crate) &'i BTreeMap<String, Value>);
+pub(crate) struct Fields<'i> {
+    all: &'i BTreeMap<String, Value>,
+    /// The [`mark`]s of all their names. A row has some of thirty that it might have: most are seen not to be there at once.
+    marks: u64,
+}
+
+/// One bit, by a name's length and first byte.
+fn mark(name: &str) -> u64 {
+    let first = name.as_bytes().first().copied().map_or(0, usize::from);
+    1 << ((name.len() + 5 * first) % 64)
+}
 
 type Found<T> = Result<Option<T>, InvalidRow>;
 
 impl<'i> Fields<'i> {
+    /// Of an item, or of a map in one.
+    pub(crate) fn of(all: &'i BTreeMap<String, Value>) -> Self {
+        Self { all, marks: all.keys().fold(0, |marks, name| marks | mark(name)) }
+    }
+
     fn get(self, name: &str) -> Option<&'i Value> {
-        self.0.get(name).filter(|value| !matches!(value, Value::Null))
+        if self.marks & mark(name) == 0 {
+            return None;
+        }
+        self.all.get(name).filter(|value| !matches!(value, Value::Null))
     }
 
     fn read<T>(
@@ -118,7 +136,7 @@ impl<'i> Fields<'i> {
         let Some(list) = list else { return Ok(None) };
         list.iter()
             .map(|value| match value {
-                Value::M(members) => Ok(Self(members)),
+                Value::M(members) => Ok(Self::of(members)),
                 other => Err(InvalidRow::Type { name, expected: "a list of maps (L of M)", found: other.type_name() }),
             })
             .collect::<Result<_, _>>()

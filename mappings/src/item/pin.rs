@@ -24,7 +24,7 @@ impl StoredPin {
     /// # Errors
     /// The first thing wrong, in words.
     pub fn read(item: &Item) -> Result<Self, InvalidRow> {
-        let fields = Fields(item.attributes());
+        let fields = Fields::of(item.attributes());
         let version = |name| fields.text(name)?.map(|text| parse_version(text).map_err(InvalidRow::from)).transpose();
         let pinned = version("pinned_to")?;
         let pinned = pinned.ok_or_else(|| InvalidRow::content("pinned_to", "must name a version"))?;

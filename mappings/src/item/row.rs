@@ -27,7 +27,7 @@ pub fn read_row(item: &Item, layout: Layout, api: &Api, rules: &OriginRules) -> 
 /// Reads a row's key.
 pub(crate) fn read_key(item: &Item, layout: Layout) -> Result<&str, InvalidRow> {
     let name = layout.key();
-    let key = Fields(item.attributes()).text(name)?.ok_or(InvalidRow::Whole(match layout {
+    let key = Fields::of(item.attributes()).text(name)?.ok_or(InvalidRow::Whole(match layout {
         Layout::Sample => "it has no `hk`",
         Layout::Verge => "it has no `version`",
     }))?;
@@ -40,7 +40,7 @@ pub(crate) fn read_key(item: &Item, layout: Layout) -> Result<&str, InvalidRow> 
 
 /// Reads what stands beside the key.
 pub(crate) fn read_state(item: &Item, layout: Layout, api: &Api, rules: &OriginRules) -> Result<RowState, InvalidRow> {
-    let fields = Fields(item.attributes());
+    let fields = Fields::of(item.attributes());
     fields.number::<u64>("revision", "from 0 up")?;
     let (domain, base_path) = read_place(fields, layout)?;
     let split = read_split(fields, layout, api, rules)?;

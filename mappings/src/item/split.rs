@@ -29,7 +29,7 @@ pub(super) fn read_split(
         arms: maps.into_iter().map(|arm| read_arm(arm, layout, api, rules)).collect::<Result<_, _>>()?,
         salt: fields.text("salt")?.unwrap_or_default().into(),
         sticky: fields.texts("sticky")?.unwrap_or_default().into_iter().map(Sticky::parse).collect::<Result<_, _>>()?,
-        ramp: fields.map("ramp")?.map(|ramp| read_ramp(Fields(ramp))).transpose()?,
+        ramp: fields.map("ramp")?.map(|ramp| read_ramp(Fields::of(ramp))).transpose()?,
         drain,
     };
     Ok(Some(Split::parse(spec)?))

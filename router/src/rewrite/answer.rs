@@ -138,7 +138,7 @@ fn name_choice(choice: &Choice, edits: &mut impl Edits) {
     if let Some(arm) = choice.arm() {
         edits.set(VERGE_ARM, arm.label().clone());
     }
-    for row in choice.through.iter().chain([choice.row()]).rev() {
+    for row in choice.rows() {
         row.vary().iter().for_each(|name| vary_by(name, edits));
     }
     if choice.overridable {

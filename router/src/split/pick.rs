@@ -14,8 +14,8 @@ use crate::{
     table::{ApiTable, Found, Good, Mapping},
     witness::{Fact, Witness},
 };
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::str;
+use alloc::{boxed::Box, sync::Arc};
+use core::{iter, str};
 use http::HeaderValue;
 
 /// Rows that lead to rows that are split in turn, at most; a table's own rows never lead in a circle, but last good ones
@@ -30,7 +30,7 @@ pub enum By {
     /// The signed cookie pins the client to an arm that drains.
     Pin,
     /// The sticky key at this place of the row's list.
-    Sticky(usize),
+    Sticky(u8),
     /// The request id: the client has no sticky key.
     Chance,
     /// All other arms are out.
@@ -59,7 +59,7 @@ impl By {
 pub struct Choice {
     pub(crate) row: Arc<SplitRow>,
     /// Rows that are split in turn, which the arm led through.
-    pub(crate) through: Vec<Arc<SplitRow>>,
+    through: Through,
     pub(crate) arm: usize,
     pub(crate) by: By,
     /// What stable answers with, for requests that may go there when this arm fails.
@@ -75,6 +75,12 @@ impl Choice {
     #[must_use]
     pub fn row(&self) -> &Arc<SplitRow> {
         &self.row
+    }
+
+    /// All rows whose draws led here, each before those that it led to.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &SplitRow> {
+        let through = iter::successors(self.through.as_deref(), |led| led.next.as_deref());
+        iter::once(&self.row).chain(through.map(|led| &led.row)).map(|row| &**row)
     }
 
     /// The arm's place among the row's arms.
@@ -108,6 +114,23 @@ impl Choice {
     }
 }
 
+/// Rows that an arm led through, each before those that it led to. Most lead through none: that takes one word.
+type Through = Option<Box<Led>>;
+
+#[derive(Debug, Clone)]
+struct Led {
+    row: Arc<SplitRow>,
+    next: Through,
+}
+
+/// The same, and these after it.
+fn chain(through: &mut Through, more: Through) {
+    match through {
+        Some(led) => chain(&mut led.next, more),
+        none => *none = more,
+    }
+}
+
 /// No arm leads anywhere.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Dead {
@@ -134,7 +157,7 @@ struct Picked {
 /// Where an arm led to, and through which rows.
 struct Followed {
     mapping: Arc<Mapping>,
-    through: Vec<Arc<SplitRow>>,
+    through: Through,
 }
 
 /// Chooses an arm of a row, and what answers.
@@ -158,7 +181,7 @@ pub(crate) fn pick(
         .and_then(|stable| scene.follow(stable, 0).ok())
         .filter(|stable| !Arc::ptr_eq(&stable.mapping, &mapping))
         .map(|stable| {
-            through.extend(stable.through);
+            chain(&mut through, stable.through);
             stable.mapping
         });
     let cookie = if by == By::Override { None } else { scene.cookie(row, pin, arm).map(Box::new) };
@@ -242,7 +265,7 @@ impl Scene<'_, '_> {
 
     /// Whom the choice is for.
     fn subject<'a>(&'a self, row: &SplitRow, pin: Option<Pin<'a>>, room: &mut Room) -> (Subject<'a>, By) {
-        for (place, sticky) in row.sticky().iter().enumerate() {
+        for (place, sticky) in (0..).zip(row.sticky()) {
             let subject = match sticky {
                 Sticky::Signed => pin.map(|pin| Subject::Received(pin.subject)),
                 sticky => sticky.read(self.request, self.moment, room),
@@ -256,7 +279,7 @@ impl Scene<'_, '_> {
 
     /// What answers for an arm.
     fn follow(&self, arm: &HeldArm, depth: usize) -> Result<Followed, Dead> {
-        let at_once = |mapping: &Arc<Mapping>| Followed { mapping: mapping.clone(), through: Vec::new() };
+        let at_once = |mapping: &Arc<Mapping>| Followed { mapping: mapping.clone(), through: None };
         let version = match &arm.way {
             Way::Own(mapping) => return Ok(at_once(mapping)),
             Way::Version(version) => version,
@@ -274,7 +297,7 @@ impl Scene<'_, '_> {
             Some(Found::Good(Good::Mapping(mapping))) => Ok(at_once(mapping)),
             Some(Found::Good(Good::Split(row))) => {
                 let mut followed = self.choose(row, None, depth + 1)?.followed;
-                followed.through.push(row.clone());
+                followed.through = Some(Box::new(Led { row: row.clone(), next: followed.through }));
                 Ok(followed)
             }
             Some(Found::Invalid(_)) | None => Err(Dead::default()),

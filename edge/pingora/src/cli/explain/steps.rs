@@ -86,7 +86,9 @@ fn picked(row: &SplitRow, arm: usize, by: By, now: i64, trips: &Trips) -> String
     let by = match by {
         By::Override => "by override".to_owned(),
         By::Pin => "as the cookie pins the client to it while it drains".to_owned(),
-        By::Sticky(place) => format!("by `{}`", row.sticky().get(place).map(Sticky::text).unwrap_or_default()),
+        By::Sticky(place) => {
+            format!("by `{}`", row.sticky().get(usize::from(place)).map(Sticky::text).unwrap_or_default())
+        }
         By::Chance => "by chance, from the request id".to_owned(),
         By::Left => "as all others are out".to_owned(),
         By::Fallback => "as another failed".to_owned(),
