@@ -1,7 +1,7 @@
 """A `verge` and a stage behind it, for tools that are pointed at a live proxy.
 
-`with Node(verge, listen=…, limits=…) as node:` gives `http`, `https` and `admin` ports, `folder` with `cert.pem`, and
-`metric(name)`. The stage answers with what it was asked as JSON, echoes WebSocket messages under `/echo`, and sends
+`with Node(verge, listen=…, limits=…) as node:` gives `http`, `https` and `admin` ports, `folder` with `cert.pem`,
+`metric(name)`, and `fall()` and `rise()` for the stage. The stage answers with what it was asked as JSON, echoes WebSocket messages under `/echo`, and sends
 `/stream` in pieces, and 8 MiB under `/large`.
 """
 
@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import logging
+import os
 import pathlib
 import re
 import ssl
@@ -103,7 +104,8 @@ async def stage(reader, writer):
 
 
 class Node:
-    def __init__(self, verge, listen="", limits="", key="ec", more=""):
+    def __init__(self, verge, listen="", limits="", key="ec", more="", table='source = "file"\npath = "table.json"', environment=()):
+        self.table, self.environment, self.open = table, os.environ | dict(environment), set()
         self.verge, self.listen, self.limits, self.key, self.more = verge, listen, limits, key, more
 
     def __enter__(self):
@@ -116,10 +118,10 @@ class Node:
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.load_cert_chain(self.folder / "cert.pem", self.folder / "key.pem")
-        opened = asyncio.run_coroutine_threadsafe(asyncio.start_server(stage, "127.0.0.1", 0, ssl=tls), self.loop)
-        port = opened.result(10).sockets[0].getsockname()[1]
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.tls.load_cert_chain(self.folder / "cert.pem", self.folder / "key.pem")
+        self.port = 0
+        self.rise()
         (self.folder / "table.json").write_text(json.dumps([{"api": "any", "version": "v1", "domain": DOMAIN}]))
         (self.folder / "verge.toml").write_text(f"""
 [listen]
@@ -134,12 +136,11 @@ access = "off"
 [limits]
 {self.limits}
 [table]
-source = "file"
-path = "table.json"
+{self.table}
 [origins]
 ca = "cert.pem"
 [origins.connect]
-"{DOMAIN}" = "127.0.0.1:{port}"
+"{DOMAIN}" = "127.0.0.1:{self.port}"
 [[api]]
 name = "any"
 hosts = ["*"]
@@ -149,7 +150,7 @@ missing = "v1"
 {self.more}
 """)
         self.process = subprocess.Popen([self.verge, "serve", "-c", self.folder / "verge.toml"],
-                                        stderr=subprocess.PIPE, text=True)
+                                        stderr=subprocess.PIPE, text=True, env=self.environment)
         said = ""
         for line in self.process.stderr:
             said += line
@@ -161,6 +162,28 @@ missing = "v1"
         while self.metric("verge_table_rows") < 1:
             pass
         return self
+
+    def rise(self):
+        """The stage listens, where it listened before."""
+        async def listen():
+            self.server = await asyncio.start_server(self.serve, "127.0.0.1", self.port, ssl=self.tls)
+        asyncio.run_coroutine_threadsafe(listen(), self.loop).result(10)
+        self.port = self.server.sockets[0].getsockname()[1]
+
+    def fall(self):
+        """The stage is gone, with every connection to it."""
+        async def close():
+            self.server.close()
+            for writer in list(self.open):
+                writer.transport.abort()
+        asyncio.run_coroutine_threadsafe(close(), self.loop).result(10)
+
+    async def serve(self, reader, writer):
+        self.open.add(writer)
+        try:
+            await stage(reader, writer)
+        finally:
+            self.open.discard(writer)
 
     def metric(self, name):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics", timeout=10) as page:
