@@ -156,6 +156,23 @@ fn files_that_the_architecture_names_are_there() {
     }
 }
 
+#[test]
+fn tests_that_the_threat_model_names_are_there() {
+    let mut seen = 0;
+    for snippet in snippets(&read("docs/security.md")) {
+        let path = snippet.as_str();
+        if let Some((module, fact)) = path.split_once("::") {
+            let tests = read(&format!("tests/e2e/{module}.rs"));
+            assert!(tests.contains(&format!("fn {fact}()")), "docs/security.md: no test is called {path}");
+            seen += 1;
+        } else if path.contains('/') && [".rs", ".sh", ".py"].iter().any(|end| path.ends_with(end)) {
+            let places = [root().join(path), root().join("edge/pingora/src").join(path)];
+            assert!(places.iter().any(|place| place.exists()), "docs/security.md names {path}");
+        }
+    }
+    assert!(seen > 50, "{seen}");
+}
+
 fn is_path_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"_-./".contains(&b)
 }

@@ -178,3 +178,34 @@ async fn a_silent_tunnel_ends() {
     assert!(connection.is_closed().await);
     assert!(begin.elapsed() >= std::time::Duration::from_secs(1), "{:?}", begin.elapsed());
 }
+
+#[tokio::test]
+async fn a_tunnel_that_is_open_at_sigterm_is_used_to_its_end() {
+    let authority = Authority::new();
+    let origin = WebSocket::start(&authority.certify(&[V1])).await;
+    let node = before(&authority, origin.address()).await;
+    let mut connection = node.connect().await;
+    connection.send(HANDSHAKE).await;
+    assert_eq!(connection.head().await.unwrap().0, 101);
+    node.signal("TERM");
+    eventually("closed listeners", async || tokio::net::TcpStream::connect(node.http()).await.is_err()).await;
+    let heard = connection.exchange(&[frame(TEXT, b"still there"), frame(CLOSE, &[0x03, 0xe8])].concat()).await;
+    assert!(heard.windows(11).any(|window| window == b"still there"), "{heard:?}");
+    assert_eq!(node.exit_code().await, Some(0), "nothing is waited for after it");
+    assert!(!node.stderr().iter().any(|line| line.contains("still open")), "{:?}", node.stderr());
+}
+
+#[tokio::test]
+async fn a_tunnel_that_outlasts_the_drain_ends_with_it() {
+    let authority = Authority::new();
+    let origin = WebSocket::start(&authority.certify(&[V1])).await;
+    let setup = Setup::new().rows(json!([row("v1", V1)])).trusting(&authority).dialling_at(V1, origin.address());
+    let node = setup.listen("drain = \"1s\"").start().await;
+    let mut connection = node.connect().await;
+    connection.send(HANDSHAKE).await;
+    assert_eq!(connection.head().await.unwrap().0, 101);
+    node.signal("TERM");
+    assert!(connection.is_closed().await);
+    assert_eq!(node.exit_code().await, Some(0));
+    node.has_said("still open").await;
+}
