@@ -30,10 +30,7 @@ const KINDS: [(u16, &str, &str); 4] = [
 ];
 
 async fn failures(node: &Node) -> f64 {
-    let page = node.ask_admin("/metrics").await;
-    let text = String::from_utf8_lossy(&page.body).into_owned();
-    let counts = text.lines().filter(|line| line.starts_with("verge_table_refresh_failures_total{"));
-    counts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    node.total("verge_table_refresh_failures_total").await
 }
 
 #[tokio::test]

@@ -19,12 +19,7 @@ fn store_of(rows: serde_json::Value) -> Store {
 }
 
 async fn failed_again(node: &Node) {
-    let failures = async || {
-        let page = node.ask_admin("/metrics").await;
-        let text = String::from_utf8_lossy(&page.body).into_owned();
-        let counts = text.lines().filter(|line| line.starts_with("verge_table_refresh_failures_total{"));
-        counts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>()
-    };
+    let failures = async || node.total("verge_table_refresh_failures_total").await;
     let before = failures().await;
     eventually("a failed read of the table", async || failures().await >= before + 1.0).await;
 }

@@ -182,6 +182,14 @@ impl Node {
         text.lines().find_map(value).unwrap_or_default()
     }
 
+    /// The sum of a metric over all its labels, by its bare name.
+    pub async fn total(&self, name: &str) -> f64 {
+        let page = self.ask_admin("/metrics").await;
+        let text = String::from_utf8_lossy(&page.body).into_owned();
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix('{')?.rsplit(' ').next()?.parse::<f64>().ok();
+        text.lines().filter_map(value).sum()
+    }
+
     /// The access log so far, a line each.
     #[must_use]
     pub fn log(&self) -> Vec<Json> {

@@ -1,44 +1,18 @@
-//! A real DynamoDB-protocol endpoint: an engine in the process, behind a door that counts what comes in, and that can
+//! A real DynamoDB-protocol endpoint: an engine in the process, behind a [`Door`] that counts what comes in, and that can
 //! be shut.
 
-use crate::patience::{GLANCE, eventually};
-use bytes::Bytes;
-use dynoxide::Database;
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::{body::Incoming, client, server, service::service_fn};
+mod door;
+
+pub use door::Door;
+
+use crate::patience::eventually;
+use door::Doorway;
+use dynoxide::{Database, ImportOptions};
+use hyper::{server, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value as Json, json};
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    runtime::Runtime,
-};
-
-/// What stands at the door.
-#[derive(Debug, Clone, Default)]
-pub enum Door {
-    /// Nothing: requests are answered.
-    #[default]
-    Open,
-    /// Every request gets this error.
-    Failing {
-        /// The status.
-        status: u16,
-        /// The error's name, as in `ProvisionedThroughputExceededException`.
-        error: &'static str,
-    },
-    /// Requests are taken, and never answered.
-    Silent,
-    /// A scan fails at its page of this number, counted from 1.
-    FailingOnPage(usize),
-    /// A scan or a query gets its first page, and waits for the others until something else stands here.
-    HoldingPages,
-}
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+use tokio::{net::TcpListener, runtime::Runtime};
 
 /// How the key schema is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,20 +23,13 @@ pub enum Layout {
     Verge,
 }
 
-#[derive(Debug, Default)]
-struct Counts {
-    /// Operations, in order, as in `Scan`.
-    operations: Vec<String>,
-}
-
 /// The store. Its table is called [`Store::TABLE`].
 pub struct Store {
     database: Database,
     layout: Layout,
     address: SocketAddr,
     serving: Option<Runtime>,
-    door: Arc<Mutex<Door>>,
-    counts: Arc<Mutex<Counts>>,
+    doorway: Arc<Doorway>,
 }
 
 impl Store {
@@ -85,8 +52,7 @@ impl Store {
             layout,
             address: "127.0.0.1:0".parse().unwrap(),
             serving: None,
-            door: Arc::default(),
-            counts: Arc::default(),
+            doorway: Arc::default(),
         };
         store.serve();
         store
@@ -110,7 +76,7 @@ impl Store {
 
     /// Changes what stands at its door.
     pub fn set_door(&self, door: Door) {
-        *self.door.lock().unwrap() = door;
+        self.doorway.set(door);
     }
 
     /// Where it listens.
@@ -122,7 +88,19 @@ impl Store {
     /// Every operation that was asked for so far, as in `Scan`.
     #[must_use]
     pub fn operations(&self) -> Vec<String> {
-        self.counts.lock().unwrap().operations.clone()
+        self.doorway.operations()
+    }
+
+    /// How many requests stand at its door now: taken, neither answered nor given up by who sent them.
+    #[must_use]
+    pub fn standing(&self) -> usize {
+        self.doorway.standing()
+    }
+
+    /// How many stood there at once so far, at most, each of them for longer than it takes to see that a client is gone.
+    #[must_use]
+    pub fn most_standing(&self) -> usize {
+        self.doorway.most_standing()
     }
 
     /// How often the table has been read from its beginning to now.
@@ -164,6 +142,12 @@ impl Store {
         self.database.put_item(serde_json::from_value(request).unwrap()).unwrap();
     }
 
+    /// Puts many rows at once.
+    pub fn put_all(&self, rows: impl IntoIterator<Item = Json>) {
+        let items = rows.into_iter().map(|row| serde_json::from_value(attributes(&row)).unwrap()).collect();
+        self.database.import_items(Self::TABLE, items, ImportOptions::default()).unwrap();
+    }
+
     /// Deletes a row by its key.
     pub fn delete(&self, key: &Json) {
         let request = json!({"TableName": Self::TABLE, "Key": attributes(key)});
@@ -186,13 +170,13 @@ impl Store {
         self.address = listener.local_addr().unwrap();
         let behind = engine.local_addr().unwrap();
         runtime.spawn(dynoxide::server::serve_on(engine, database));
-        let (door, counts) = (self.door.clone(), self.counts.clone());
+        let doorway = self.doorway.clone();
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (door, counts) = (door.clone(), counts.clone());
+                let doorway = doorway.clone();
                 let service = service_fn(move |request| {
-                    let (door, counts) = (door.clone(), counts.clone());
-                    async move { Ok::<_, Infallible>(answer(request, &door, &counts, behind).await) }
+                    let doorway = doorway.clone();
+                    async move { Ok::<_, Infallible>(doorway.answer(request, behind).await) }
                 });
                 tokio::spawn(server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
@@ -205,59 +189,6 @@ impl Drop for Store {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// Counts a request, and hands it on if the door lets it.
-async fn answer(
-    request: Request<Incoming>,
-    door: &Mutex<Door>,
-    counts: &Mutex<Counts>,
-    behind: SocketAddr,
-) -> Response<Full<Bytes>> {
-    let (head, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-    counts.lock().unwrap().operations.push(operation.clone());
-    let at = door;
-    let door = at.lock().unwrap().clone();
-    let first_page = || {
-        let asked: Json = serde_json::from_slice(&body).unwrap_or_default();
-        asked.get("ExclusiveStartKey").is_none()
-    };
-    match door {
-        Door::Silent => std::future::pending().await,
-        Door::Failing { status, error } => failure(status, error),
-        Door::FailingOnPage(page) if operation == "Scan" && (page == 1) == first_page() => {
-            failure(500, "InternalServerError")
-        }
-        // Whoever holds the door opens it, or the test ends.
-        Door::HoldingPages if matches!(&*operation, "Scan" | "Query") && !first_page() => {
-            while matches!(*at.lock().unwrap(), Door::HoldingPages) {
-                tokio::time::sleep(GLANCE).await;
-            }
-            hand_on(Request::from_parts(head, Full::new(body)), behind).await
-        }
-        Door::Open | Door::FailingOnPage(_) | Door::HoldingPages => {
-            hand_on(Request::from_parts(head, Full::new(body)), behind).await
-        }
-    }
-}
-
-fn failure(status: u16, error: &str) -> Response<Full<Bytes>> {
-    let body = json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{error}"), "message": "told to fail"});
-    let mut answer = Response::new(Full::new(Bytes::from(body.to_string())));
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
-    answer.headers_mut().insert("content-type", "application/x-amz-json-1.0".parse().unwrap());
-    answer
-}
-
-async fn hand_on(request: Request<Full<Bytes>>, behind: SocketAddr) -> Response<Full<Bytes>> {
-    let stream = TcpStream::connect(behind).await.unwrap();
-    let (mut sender, connection) = client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(connection);
-    let (head, body) = sender.send_request(request).await.unwrap().into_parts();
-    Response::from_parts(head, Full::new(body.collect().await.unwrap().to_bytes()))
 }
 
 /// Plain JSON as DynamoDB writes it.
