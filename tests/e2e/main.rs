@@ -16,6 +16,7 @@ mod addresses;
 mod answers;
 mod balancers;
 mod bodies;
+mod by_hand;
 mod canary;
 mod certificates;
 mod client_certificates;
