@@ -44,6 +44,7 @@ mod retries;
 mod routing;
 mod shutdown;
 mod slow;
+mod slow_store;
 mod snapshot;
 mod sources;
 mod succession;
