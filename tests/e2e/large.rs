@@ -19,10 +19,17 @@ fn many(name: &str, else_: usize) -> usize {
 
 fn store_of(rows: usize) -> Store {
     let store = Store::start(Layout::Verge);
-    for n in 1..=rows {
-        store.put(&row(&format!("v{n}"), V1));
-    }
+    store.put_all((1..=rows).map(|n| row(&format!("v{n}"), V1)));
     store
+}
+
+/// Waits for a scan of so many pages, page by page: as a whole it may take long.
+async fn scanned(store: &Store, pages: usize) {
+    let mut seen = store.count("Scan");
+    while seen < pages {
+        eventually("the next page", async || store.count("Scan") > seen).await;
+        seen = store.count("Scan");
+    }
 }
 
 /// As Verge's own writes do.
@@ -55,15 +62,18 @@ fn memory(node: &Node) -> u64 {
 
 #[tokio::test]
 async fn all_pages_are_read_and_threads_that_serve_have_no_part_in_it() {
-    let rows = many("VERGE_ROWS", 9000);
+    let rows = many("VERGE_ROWS", 50_000);
     let stages = Stages::start().await;
     let store = store_of(rows);
     bump(&store, 1);
     let table = format!("{}refresh = \"1h\"\npoll = \"100ms\"\n", store.config());
-    let node = stages.reachable().table(&table).start().await;
+    let node = stages.reachable().table(&table).start_unready().await;
+    // A page holds a thousand items.
+    scanned(&store, rows / 1000).await;
+    eventually("readiness", async || node.is_ready().await).await;
     assert_eq!(node.metric("verge_table_rows").await, rows as f64);
     let pages = store.count("Scan");
-    assert!(pages >= rows / 2000, "{pages} pages");
+    assert!(pages >= rows / 1000, "{pages} pages");
     for version in [1, rows / 2, rows] {
         let answer = node.ask(&Request::get("/").version(&format!("v{version}"))).await;
         assert_eq!(answer.status, 200, "v{version}: {answer:?}");
@@ -73,6 +83,7 @@ async fn all_pages_are_read_and_threads_that_serve_have_no_part_in_it() {
     assert!(!before.is_empty());
     store.put(&row("v1", V2));
     bump(&store, 2);
+    scanned(&store, 2 * pages).await;
     eventually("the next table", async || node.metric("verge_table_generation").await == 2.0).await;
     assert!(store.count("Scan") >= 2 * pages);
     for ((name, before), (_, after)) in before.iter().zip(&serving(&node)) {
@@ -127,7 +138,7 @@ async fn a_write_comes_into_a_scan(poll: &str) {
 #[tokio::test]
 async fn versions_and_hosts_that_are_made_up_cost_no_read_and_no_memory() {
     const CLIENTS: usize = 8;
-    let requests = many("VERGE_VERSIONS", 24_000);
+    let requests = many("VERGE_VERSIONS", 40_000);
     let stages = Stages::start().await;
     let store = store_of(3);
     let table = format!("{}refresh = \"1h\"\npoll = \"0s\"\n", store.config());
