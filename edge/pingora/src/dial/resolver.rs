@@ -114,6 +114,8 @@ impl Resolver {
                         fresh_until: Instant::now() + ttl.clamp(SHORTEST, LONGEST),
                     }
                 }
+                Ok(Err(error)) if error.is_nx_domain() => Known::failed("there is no such name".to_owned()),
+                Ok(Err(error)) if error.is_no_records_found() => Known::failed("the name has no address".to_owned()),
                 Ok(Err(error)) => Known::failed(error.to_string()),
                 Err(_) => Known::failed(format!("no answer within {PATIENCE:?}")),
             };
