@@ -1,7 +1,9 @@
 //! `verge mappings freeze` and `accept`: what operators tell all nodes through the table.
 
 use super::{
-    Author, Exit, Failure, Outcome, print_json, store_failure,
+    Author, Exit, Failure, Outcome, print_json,
+    show::count,
+    store_failure,
     tables::{Table, Tables},
 };
 use crate::cli::ConfigArg;
@@ -75,7 +77,8 @@ pub(super) fn freeze(args: &Freeze) -> Outcome {
 pub(super) fn accept(args: &Accept) -> Outcome {
     tell(&args.manner, |table, control| {
         let content = table.content()?;
-        let words = format!("nodes believe these {} rows", content.rows());
+        let these = if content.rows() == 1 { "this" } else { "these" };
+        let words = format!("nodes believe {these} {}", count(content.rows(), "row"));
         let accepted_apis = if table.is_on_demand() {
             accepted_apis(digests(content), control.accepted_apis, args.manner.api.as_deref())?
         } else {
