@@ -110,10 +110,10 @@ class Soak:
     def http2(self):
         """One connection of curl's after the other, for 500 requests each, some of them side by side."""
         url = f"https://localhost:{self.node.https}/[1-500]"
-        command = ["curl", "-sS", "--http2", "--parallel", "--parallel-max", "8", "--cacert", self.node.folder / "cert.pem",
+        command = ["curl", "-sS", "--max-time", "60", "--http2", "--parallel", "--parallel-max", "8", "--cacert", self.node.folder / "cert.pem",
                    "-H", "APIVER: v7", "-o", "/dev/null", "-w", "%{http_version} %{http_code} %{time_total}\n", url]
         while time.monotonic() < self.until:
-            program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1)
+            program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1)
             for line in program.stdout:
                 version, code, took = line.split()
                 ended = time.monotonic()

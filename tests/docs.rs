@@ -161,8 +161,8 @@ fn tests_that_the_threat_model_names_are_there() {
     let mut seen = 0;
     for snippet in snippets(&read("docs/security.md")) {
         let path = snippet.as_str();
-        if let Some((module, fact)) = path.split_once("::") {
-            let tests = read(&format!("tests/e2e/{module}.rs"));
+        if let Some((module, fact)) = path.rsplit_once("::") {
+            let tests = read(&format!("tests/e2e/{}.rs", module.replace("::", "/")));
             assert!(tests.contains(&format!("fn {fact}()")), "docs/security.md: no test is called {path}");
             seen += 1;
         } else if path.contains('/') && [".rs", ".sh", ".py"].iter().any(|end| path.ends_with(end)) {

@@ -109,8 +109,8 @@ async fn a_shrunken_table_is_believed_when_it_is_accepted_and_only_as_it_was_the
     }
     fleet.all_show("verge_table_held_back", 1.0).await;
     fleet.all_answer("v2", 200, V2).await;
-    assert!(fleet.mappings(&["accept", "--dry-run"]).contains("these 3 rows (--dry-run"));
-    assert!(fleet.mappings(&["accept"]).contains("nodes believe these 3 rows"));
+    assert!(fleet.mappings(&["accept", "--dry-run"]).contains("the table of 3 rows (--dry-run"));
+    assert!(fleet.mappings(&["accept"]).contains("nodes believe the table of 3 rows"));
     fleet.all_answer("v2", 403, "").await;
     fleet.all_show("verge_table_held_back", 0.0).await;
     // What was accepted then says nothing of what is lost now.

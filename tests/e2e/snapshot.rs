@@ -136,7 +136,7 @@ async fn a_snapshot_that_cannot_be_used_is_an_alarm_and_no_table() {
     eventually("recovery", async || status(&node, "v1").await == 200).await;
 }
 
-/// This node's snapshot as it would be, were it an older build's: all is the same but the form.
+/// This node's snapshot as it would be, were it another build's: all is the same but the form.
 fn of_another_form(whole: &[u8], form: u64) -> Vec<u8> {
     let mut head = Vec::new();
     let mut frames = BufReader::new(whole);

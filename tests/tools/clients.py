@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import http.client
 import json
+import os
 import pathlib
 import shutil
 import ssl
@@ -98,7 +99,7 @@ def node_js(node):
         return f"not Node: {version.strip()} is older than 20"
     script = pathlib.Path(__file__).with_name("clients.mjs")
     command = ["node", "--experimental-websocket", script, str(node.http), str(node.https)]
-    subprocess.run(command, check=True, timeout=60, env={"PATH": "/usr/local/bin:/usr/bin:/bin", "NODE_EXTRA_CA_CERTS": str(node.folder / "cert.pem"), "NODE_NO_WARNINGS": "1"})
+    subprocess.run(command, check=True, timeout=60, env=os.environ | {"NODE_EXTRA_CA_CERTS": str(node.folder / "cert.pem"), "NODE_NO_WARNINGS": "1"})
     return "Node " + version.strip()
 
 

@@ -49,7 +49,11 @@ def main(verge):
     with Node(verge) as node, ThreadPoolExecutor() as threads:
         # Where the machine is busy testssl.sh gives up waiting, and calls that a finding: what it finds, it finds twice.
         for _ in range(2):
-            found = [finding for part in threads.map(lambda number: scan(node, number), range(len(PARTS))) for finding in part]
+            try:
+                found = [finding for part in threads.map(lambda number: scan(node, number), range(len(PARTS))) for finding in part]
+            except subprocess.TimeoutExpired as late:
+                faults = [str(late)]
+                continue
             if not (faults := wrong(found)):
                 break
         assert not faults, json.dumps(faults, indent=1)

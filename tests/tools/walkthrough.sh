@@ -26,7 +26,7 @@ done
     cat <<'LIVE'
 generation() { curl -s http://127.0.0.1:19901/readyz | grep -o '"generation":[0-9]*'; }
 seen=$(generation)
-live() { for _ in $(seq 100); do [ "$(generation)" = "$seen" ] || break; sleep 0.1; done; seen=$(generation); }
+live() { for _ in $(seq 100); do [ "$(generation)" = "$seen" ] || { seen=$(generation); return; }; sleep 0.1; done; echo "the node does not follow"; exit 1; }
 LIVE
     awk '/^## / { skip = /DynamoDB/ } /^```/ { console = /console/ } console && !skip && /^\$ / { print substr($0, 3) }' docs/canary.md |
         grep -v -e '^make quickstart$' -e '^export PATH=' |

@@ -61,7 +61,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fields<'i> {
     all: &'i BTreeMap<String, Value>,
-    /// The [`mark`]s of all their names. A row has some of thirty that it might have: most are seen not to be there at once.
+    /// The [`mark`]s of all their names. A row has few of the thirty that it might have: of most it is seen at once that they are absent.
     marks: u64,
 }
 

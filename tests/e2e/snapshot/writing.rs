@@ -66,11 +66,11 @@ fn is_stopped(node: &Node) -> bool {
     tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok()).all(state)
 }
 
-/// Stops the node while it writes this file; whether it was still at it.
-async fn is_caught_writing(node: &Node, file: &Path) -> bool {
+/// Stops the node while it writes this file, to be put in the place of another; whether it was still at it.
+async fn is_caught_writing(node: &Node, file: &Path, other: &Path, before: &[u8]) -> bool {
     // No glance now and then: a write is short.
     within("a write", async {
-        while !has_open(node, file) {
+        while !has_open(node, file) && fs::read(other).is_ok_and(|now| now == before) {
             tokio::task::yield_now().await;
         }
     })
@@ -94,9 +94,10 @@ async fn a_kill_in_the_midst_of_a_write_leaves_the_old_snapshot_and_debris_does_
             // The first thing that a node does with a table that is not its snapshot's is to write it down.
             fs::write(site.file(), &before).unwrap();
             tries += 1;
+            assert!(tries <= 40, "no write was caught");
             site.store.put_all(ballast(tries));
             let node = site.setup().start_unready().await;
-            if is_caught_writing(&node, &beside).await {
+            if is_caught_writing(&node, &beside, &site.file(), &before).await {
                 break node;
             }
         };

@@ -16,7 +16,7 @@ use std::{
 use tokio::{net::TcpStream, time::Instant};
 
 /// How soon it is seen that a client is gone, at the latest.
-const UNNOTICED: Duration = Duration::from_millis(50);
+const UNNOTICED: Duration = Duration::from_millis(250);
 
 /// What stands at the door.
 #[derive(Debug, Clone, Default)]

@@ -77,8 +77,7 @@ pub(super) fn freeze(args: &Freeze) -> Outcome {
 pub(super) fn accept(args: &Accept) -> Outcome {
     tell(&args.manner, |table, control| {
         let content = table.content()?;
-        let these = if content.rows() == 1 { "this" } else { "these" };
-        let words = format!("nodes believe {these} {}", count(content.rows(), "row"));
+        let words = format!("nodes believe the table of {}", count(content.rows(), "row"));
         let accepted_apis = if table.is_on_demand() {
             accepted_apis(digests(content), control.accepted_apis, args.manner.api.as_deref())?
         } else {
