@@ -79,6 +79,11 @@ impl<'i> Fields<'i> {
         Self { all, marks: all.keys().fold(0, |marks, name| marks | mark(name)) }
     }
 
+    /// The same where one attribute is read: for that no names are gone through.
+    pub(crate) fn of_one(all: &'i BTreeMap<String, Value>) -> Self {
+        Self { all, marks: u64::MAX }
+    }
+
     fn get(self, name: &str) -> Option<&'i Value> {
         if self.marks & mark(name) == 0 {
             return None;

@@ -27,7 +27,7 @@ pub fn read_row(item: &Item, layout: Layout, api: &Api, rules: &OriginRules) -> 
 /// Reads a row's key.
 pub(crate) fn read_key(item: &Item, layout: Layout) -> Result<&str, InvalidRow> {
     let name = layout.key();
-    let key = Fields::of(item.attributes()).text(name)?.ok_or(InvalidRow::Whole(match layout {
+    let key = Fields::of_one(item.attributes()).text(name)?.ok_or(InvalidRow::Whole(match layout {
         Layout::Sample => "it has no `hk`",
         Layout::Verge => "it has no `version`",
     }))?;

@@ -54,7 +54,9 @@ impl<'p> Homes<'p> {
         let layout = layout.or_else(|| item.layout()).ok_or(Homeless::NoKey)?;
         let api = match layout {
             Layout::Sample => only_api(&part.scope, self.drafts, &self.own),
-            Layout::Verge => Fields::of(item.attributes()).text("api").map_err(|error| Homeless::Api(layout, error))?,
+            Layout::Verge => {
+                Fields::of_one(item.attributes()).text("api").map_err(|error| Homeless::Api(layout, error))?
+            }
         };
         let key = item.key(layout);
         let api = match (item.is_own(layout), key) {
