@@ -189,6 +189,8 @@ async fn a_canary_is_watched_on_when_stable_changes() {
     let breaker = format!("[canary]\nsample = 20\nwindow = \"1h\"\n{API}");
     let fleet = Fleet::start(Layout::Verge, split(5000, json!({})), &breaker).await;
     let node = &fleet.nodes[0];
+    let watched = async || !node.ask_admin("/canary").await.json()["arms"].as_array().unwrap().is_empty();
+    eventually("its arms watched: what comes before is not counted", watched).await;
     arms(node, 0..400).await;
     let mut row = split(5000, json!({}));
     row["split"][1]["base_path"] = json!("/next");
