@@ -109,12 +109,7 @@ async fn credentials_that_are_away_at_the_start_and_at_their_end_are_waited_for(
     // They end, and there are no others.
     issuer.set_open(false);
     let given = issuer.given.load(Ordering::SeqCst);
-    let failed = async || {
-        let page = node.ask_admin("/metrics").await;
-        let text = String::from_utf8_lossy(&page.body).into_owned();
-        let counts = text.lines().filter(|line| line.starts_with("verge_table_refresh_failures_total{"));
-        counts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>()
-    };
+    let failed = async || node.total("verge_table_refresh_failures_total").await;
     let before = failed().await;
     eventually("the credentials' end", async || failed().await >= before + 2.0).await;
     assert_eq!(issuer.given.load(Ordering::SeqCst), given);

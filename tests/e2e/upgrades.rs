@@ -43,6 +43,14 @@ const BINARY: u8 = 2;
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
 
+/// A connection that is a tunnel now.
+async fn tunnel(node: &Node) -> Connection {
+    let mut connection = node.connect().await;
+    connection.send(HANDSHAKE).await;
+    assert_eq!(connection.head().await.unwrap().0, 101);
+    connection
+}
+
 /// Everything that a client hears after the handshake, while it says this in two pieces and ends its side.
 async fn conversation(mut connection: Connection, said: &[u8]) -> Vec<u8> {
     connection.send(HANDSHAKE).await;
@@ -171,9 +179,7 @@ async fn a_silent_tunnel_ends() {
     let origin = WebSocket::start(&authority.certify(&[V1])).await;
     let setup = Setup::new().rows(json!([row("v1", V1)])).trusting(&authority).dialling_at(V1, origin.address());
     let node = setup.limits("body_timeout = \"200ms\"\ntunnel_timeout = \"2s\"").start().await;
-    let mut connection = node.connect().await;
-    connection.send(HANDSHAKE).await;
-    assert_eq!(connection.head().await.unwrap().0, 101);
+    let mut connection = tunnel(&node).await;
     let begin = std::time::Instant::now();
     assert!(connection.is_closed().await);
     assert!(begin.elapsed() >= std::time::Duration::from_secs(1), "{:?}", begin.elapsed());
@@ -184,9 +190,7 @@ async fn a_tunnel_that_is_open_at_sigterm_is_used_to_its_end() {
     let authority = Authority::new();
     let origin = WebSocket::start(&authority.certify(&[V1])).await;
     let node = before(&authority, origin.address()).await;
-    let mut connection = node.connect().await;
-    connection.send(HANDSHAKE).await;
-    assert_eq!(connection.head().await.unwrap().0, 101);
+    let mut connection = tunnel(&node).await;
     node.signal("TERM");
     eventually("closed listeners", async || tokio::net::TcpStream::connect(node.http()).await.is_err()).await;
     let heard = connection.exchange(&[frame(TEXT, b"still there"), frame(CLOSE, &[0x03, 0xe8])].concat()).await;
@@ -201,11 +205,9 @@ async fn a_tunnel_that_outlasts_the_drain_ends_with_it() {
     let origin = WebSocket::start(&authority.certify(&[V1])).await;
     let setup = Setup::new().rows(json!([row("v1", V1)])).trusting(&authority).dialling_at(V1, origin.address());
     let node = setup.listen("drain = \"1s\"").start().await;
-    let mut connection = node.connect().await;
-    connection.send(HANDSHAKE).await;
-    assert_eq!(connection.head().await.unwrap().0, 101);
+    let mut connection = tunnel(&node).await;
     node.signal("TERM");
     assert!(connection.is_closed().await);
     assert_eq!(node.exit_code().await, Some(0));
-    assert!(node.stderr().iter().any(|line| line.contains("still open")), "{:?}", node.stderr());
+    node.has_said("still open").await;
 }

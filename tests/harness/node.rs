@@ -176,18 +176,18 @@ impl Node {
 
     /// The value of a metric, by its name with its labels; 0 where it is not there.
     pub async fn metric(&self, name: &str) -> f64 {
-        let page = self.ask_admin("/metrics").await;
-        let text = String::from_utf8_lossy(&page.body).into_owned();
         let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
-        text.lines().find_map(value).unwrap_or_default()
+        self.metrics().await.lines().find_map(value).unwrap_or_default()
     }
 
     /// The sum of a metric over all its labels, by its bare name.
     pub async fn total(&self, name: &str) -> f64 {
-        let page = self.ask_admin("/metrics").await;
-        let text = String::from_utf8_lossy(&page.body).into_owned();
         let value = |line: &str| line.strip_prefix(name)?.strip_prefix('{')?.rsplit(' ').next()?.parse::<f64>().ok();
-        text.lines().filter_map(value).sum()
+        self.metrics().await.lines().filter_map(value).sum()
+    }
+
+    async fn metrics(&self) -> String {
+        String::from_utf8_lossy(&self.ask_admin("/metrics").await.body).into_owned()
     }
 
     /// The access log so far, a line each.
@@ -201,7 +201,8 @@ impl Node {
 
     /// The access log's lines as they are, once there are so many.
     pub async fn log_of(&self, count: usize) -> Vec<String> {
-        self.stdout.wait_for("lines in the access log", |lines| lines.len() >= count).await;
+        let logged = self.stdout.wait_for("lines in the access log", |lines| lines.len() >= count).await;
+        assert!(logged, "the node ended with fewer than {count} lines in its access log");
         self.stdout.now()
     }
 
@@ -213,7 +214,8 @@ impl Node {
 
     /// Waits until its standard error has a line with this text.
     pub async fn has_said(&self, text: &str) {
-        self.stderr.wait_for(text, |lines| lines.iter().any(|line| line.contains(text))).await;
+        let said = self.stderr.wait_for(text, |lines| lines.iter().any(|line| line.contains(text))).await;
+        assert!(said, "the node ended, and has not said: {text}");
     }
 
     /// Sends it a signal, as in `TERM`.
