@@ -3,8 +3,8 @@
 
     cargo build --release -p verge && python3 benches/soak.py [--minutes N] [--verge PATH]          needs curl and openssl
 
-The store falls silent, throttles, breaks and denies, ten seconds each; the origin goes away for two seconds of every twenty. A line every
-ten seconds has memory and descriptors. It ends with 1 where either has grown by more than a tenth since the first fifth of
+The store hangs up, throttles, breaks and denies, ten seconds each; the origin goes away for two seconds of every twenty. A
+line every ten seconds has memory and descriptors. It ends with 1 where either has grown by more than a tenth since the first fifth of
 the time, and where a request failed that had no reason to: all but 502 and 504 while the origin was away.
 """
 import argparse
@@ -22,7 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tests/tools"))
 from node import DOMAIN, Node
 
-# What the store does, ten seconds each: an answer to everything, or nothing at all.
+# What the store does, ten seconds each: an answer to everything, or the end of the connection.
 FAULTS = [None, "down", None, (400, "ProvisionedThroughputExceededException"), (500, "InternalServerError"), None,
           (400, "AccessDeniedException"), (400, "ExpiredTokenException"), (400, "ResourceNotFoundException")]
 STEP, FLAP, AWAY = 10, 20, 2
@@ -120,22 +120,24 @@ class Soak:
                 self.note(ended - float(took) - 0.5, ended, f"HTTP/{version} {code if code != '000' else 'cut off'}")
             program.communicate()
 
+    def come_back(self):
+        self.node.rise()
+        self.away[-1] = (self.away[-1][0], time.monotonic())
+
     def faults(self):
-        begun = time.monotonic()
+        begun, away = time.monotonic(), False
         while (now := time.monotonic()) < self.until:
             Store.fault = FAULTS[int((now - begun) / STEP) % len(FAULTS)]
             Store.generation = 1 + int((now - begun) / 3)
-            away = (now - begun) % FLAP > FLAP - AWAY
-            if away and (not self.away or self.away[-1][1] != float("inf")):
+            was, away = away, (now - begun) % FLAP > FLAP - AWAY
+            if away and not was:
                 self.away.append((now, float("inf")))
                 self.node.fall()
-            elif not away and self.away and self.away[-1][1] == float("inf"):
-                self.node.rise()
-                self.away[-1] = (self.away[-1][0], time.monotonic())
+            elif was and not away:
+                self.come_back()
             time.sleep(0.1)
-        if self.away and self.away[-1][1] == float("inf"):
-            self.node.rise()
-            self.away[-1] = (self.away[-1][0], time.monotonic())
+        if away:
+            self.come_back()
 
     def run(self, job):
         try:
