@@ -11,12 +11,10 @@ import json
 import pathlib
 import re
 import ssl
-import subprocess
 import sys
 import tempfile
 
-DOMAIN = "v1aaaaaaaa.execute-api.eu-central-1.amazonaws.com"
-NAMES = f"subjectAltName=DNS:{DOMAIN},DNS:localhost,IP:127.0.0.1"
+from node import DOMAIN, certify
 
 # Tests that may fail, by what the suite says of them, and why that is no harm.
 EXPECTED = {
@@ -55,14 +53,6 @@ EXPECTED = {
     # Where everything is rejected, 403 is not the 200 that the suite looks for.
     "left: 403  right: 200": {"a panic"},
 }
-
-
-def certify(folder):
-    """One certificate for all, signed by itself."""
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]
-    command += ["-subj", "/CN=localhost", "-addext", NAMES, "-addext", "basicConstraints=critical,CA:FALSE"]
-    command += ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
 
 
 def configure(folder, origin, missing):

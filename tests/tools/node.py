@@ -1,8 +1,8 @@
 """A `verge` and a stage behind it, for tools that are pointed at a live proxy.
 
-`with Node(verge, listen=…, limits=…) as node:` gives `http`, `https` and `admin` ports, `folder` with `cert.pem`,
-`metric(name)`, and `fall()` and `rise()` for the stage. The stage answers with what it was asked as JSON, echoes WebSocket messages under `/echo`, and sends
-`/stream` in pieces, and 8 MiB under `/large`.
+`with Node(verge, limits=…, table=…) as node:` gives `http`, `https` and `admin` ports, `folder` with `cert.pem`, `metric(name)`,
+and `fall()` and `rise()` for the stage. The stage answers with what it was asked as JSON, echoes WebSocket messages under
+`/echo`, and sends `/stream` in pieces, and 8 MiB under `/large`.
 """
 
 import asyncio
@@ -103,19 +103,23 @@ async def stage(reader, writer):
         writer.close()
 
 
+def certify(folder):
+    """One certificate for all, signed by itself: `cert.pem` and `key.pem`."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]
+    command += ["-subj", "/CN=localhost", "-addext", NAMES, "-addext", "basicConstraints=critical,CA:FALSE"]
+    command += ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+
+
 class Node:
-    def __init__(self, verge, listen="", limits="", key="ec", more="", table='source = "file"\npath = "table.json"', environment=()):
+    def __init__(self, verge, limits="", table='source = "file"\npath = "table.json"', environment=()):
         self.table, self.environment, self.open = table, os.environ | dict(environment), set()
-        self.verge, self.listen, self.limits, self.key, self.more = verge, listen, limits, key, more
+        self.verge, self.limits = verge, limits
 
     def __enter__(self):
         self.scratch = tempfile.TemporaryDirectory()
         self.folder = pathlib.Path(self.scratch.name)
-        kind = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if self.key == "ec" else ["rsa:2048"]
-        command = ["openssl", "req", "-x509", "-newkey", *kind, "-nodes", "-days", "30", "-subj", "/CN=localhost"]
-        command += ["-addext", NAMES, "-addext", "basicConstraints=critical,CA:FALSE"]
-        command += ["-keyout", self.folder / "key.pem", "-out", self.folder / "cert.pem"]
-        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        certify(self.folder)
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -128,7 +132,6 @@ class Node:
 http = "127.0.0.1:0"
 https = [{{ address = "127.0.0.1:0", certificate = "cert.pem", key = "key.pem" }}]
 threads = 2
-{self.listen}
 [admin]
 address = "127.0.0.1:0"
 [log]
@@ -147,7 +150,6 @@ hosts = ["*"]
 [api.version]
 vendor = "example"
 missing = "v1"
-{self.more}
 """)
         self.process = subprocess.Popen([self.verge, "serve", "-c", self.folder / "verge.toml"],
                                         stderr=subprocess.PIPE, text=True, env=self.environment)
