@@ -4,15 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-venv=target/tools/deploy
-if [ ! -x "$venv/bin/kubernetes-validate" ]; then
-    rm -rf "$venv"
-    if ! { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check 'cfn-lint==1.*' 'kubernetes-validate==1.*'; }; then
-        rm -rf "$venv"
-        echo "skipped: no cfn-lint and kubernetes-validate; they need python3 with venv, and PyPI"
-        exit 0
-    fi
-fi
+. tests/tools/get
+python_with deploy 'cfn-lint==1.*' 'kubernetes-validate==1.*'
 
 "$venv/bin/cfn-lint" deploy/*/template.yaml
 "$venv/bin/kubernetes-validate" --strict --quiet deploy/kubernetes/*.yaml

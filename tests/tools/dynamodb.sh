@@ -4,15 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-venv=target/tools/moto
-if [ ! -x "$venv/bin/moto_server" ]; then
-    rm -rf "$venv"
-    if ! { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check 'moto[server]==5.*'; }; then
-        rm -rf "$venv"
-        echo "skipped: no moto_server; it needs python3 with venv, and PyPI"
-        exit 0
-    fi
-fi
+. tests/tools/get
+python_with moto 'moto[server]==5.*'
 
 cargo build --workspace --bins --tests ${CI:+--locked}
 "$venv/bin/python" tests/tools/dynamodb.py "${CARGO_TARGET_DIR:-target}/debug/verge"

@@ -4,24 +4,18 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+. tests/tools/get
+needs openssl python3
 suite=target/tools/httpwg
 if [ ! -x "$suite/bin/httpwg" ]; then
     # It is built without optimisation: what it waits for is the network.
     if ! cargo install httpwg-cli --version 0.2.5 --locked --debug --root "$suite" --target-dir "$suite/build"; then
-        echo "skipped: no httpwg; it needs crates.io"
-        exit 0
+        skip "no httpwg; it needs crates.io"
     fi
     rm -rf "$suite/build"
 fi
-for tool in openssl python3; do
-    if ! command -v "$tool" >/dev/null; then
-        echo "skipped: no $tool"
-        exit 0
-    fi
-done
 if ! timeout 10 "$suite/bin/httpwg" -a 127.0.0.1:9 2>&1 | grep -q "Will run tests"; then
-    echo "skipped: httpwg does not run here; it needs Linux with io_uring"
-    exit 0
+    skip "httpwg does not run here; it needs Linux with io_uring"
 fi
 
 cargo build --workspace --bins --tests ${CI:+--locked}
