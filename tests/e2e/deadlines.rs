@@ -1,9 +1,18 @@
 //! What a request may take in all, whoever is slow; and what is excepted.
 
-use crate::stages::{Stages, V1, assert_problem};
-use serde_json::json;
-use std::time::Duration;
-use verge_tests::{client::Http2, message::Request, node::Node, origin::Behaviour, patience::eventually};
+use crate::stages::{Stages, V1, V2, assert_problem, rows};
+use serde_json::{Value as Json, json};
+use std::{net::SocketAddr, time::Duration};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use verge_tests::{
+    certs::Authority,
+    client::Http2,
+    message::Request,
+    node::{Node, Setup},
+    origin::Behaviour,
+    patience::eventually,
+};
 
 const NAME: &str = "api.example.com";
 const PAUSE: Duration = Duration::from_millis(50);
@@ -68,17 +77,96 @@ async fn a_request_has_its_time_too() {
     let node = stages.setup().limits("request_timeout = \"1s\"\nbody_rate = \"0B\"").start().await;
     let mut connection = node.connect().await;
     connection.send("POST / HTTP/1.1\r\nhost: api.example.com\r\napiver: v1\r\ncontent-length: 100000\r\n\r\n").await;
-    // The deadline is looked at after each drop: often, so that no wait for the origin ends at the same moment.
-    let mut drops = tokio::time::interval(PAUSE / 25);
+    // The wait for the origin ends at about the same moment: whichever is seen first, the client is to blame.
+    let mut drops = tokio::time::interval(PAUSE);
     while connection.try_send(b"x").await.is_ok() {
         drops.tick().await;
     }
-    assert!(connection.is_closed().await);
+    assert!(connection.answer().await.is_none(), "closed without an answer");
     let counted = async || node.metric("verge_client_timeouts_total{waiting_for=\"request\"}").await == 1.0;
     eventually("its metric", counted).await;
+    assert_eq!(node.total("verge_replies_total").await, 0.0);
     stages.v1.has_seen(1).await;
     assert!(!stages.v1.only_seen().complete);
     assert!(node.log_of(1).await[0].contains("request took too long"), "{:?}", node.log());
+}
+
+/// Both stages are arms of `v1`, and all requests go to the canary.
+fn split(protocol: &str) -> Json {
+    json!([{"api": "orders", "version": "v1", "split": [
+        {"name": "canary", "weight": 10_000, "domain": V2, "protocol": protocol},
+        {"name": "stable", "weight": 0, "domain": V1, "protocol": protocol},
+    ]}])
+}
+
+/// What the node saw of the canary.
+async fn arm(node: &Node) -> Json {
+    let page = node.ask_admin("/canary").await.json();
+    page["arms"].as_array().and_then(|arms| arms.iter().find(|arm| arm["arm"] == "canary")).cloned().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_client_that_stops_sending_is_no_fault_of_the_origin_or_its_arm() {
+    for protocol in ["h1", "h2"] {
+        for (origins, limits) in [("read_timeout = \"300ms\"", ""), ("total_timeout = \"300ms\"", "body_rate = \"0B\"")] {
+            let stages = Stages::start().await;
+            let setup = stages.reachable().rows(split(protocol)).and_origins(origins).limits(limits);
+            let node = setup.start().await;
+            eventually("the arm watched: what comes before is not counted", async || arm(&node).await.is_object()).await;
+            let mut connection = node.connect().await;
+            // What could be repeated, and would be at stable if the canary were to blame.
+            let head = "PUT /half HTTP/1.1\r\nhost: api.example.com\r\napiver: v1\r\ncontent-length: 100000\r\n\r\n";
+            connection.send(format!("{head}half")).await;
+            if !limits.is_empty() {
+                let mut drops = tokio::time::interval(PAUSE);
+                while connection.try_send(b"x").await.is_ok() {
+                    drops.tick().await;
+                }
+            }
+            let case = format!("{protocol}, {origins}");
+            assert!(connection.answer().await.is_none(), "{case}");
+            let counted = async || node.metric("verge_client_timeouts_total{waiting_for=\"body\"}").await == 1.0;
+            eventually("its metric", counted).await;
+            assert_eq!(node.total("verge_replies_total").await, 0.0, "{case}");
+            assert_eq!(node.metric("verge_arm_fallbacks_total").await, 0.0, "{case}");
+            let line = &node.log_of(1).await[0];
+            assert!(line.contains("body came too slowly") && !line.contains("origin_timeout"), "{case}: {line}");
+            assert!(stages.v1.seen().is_empty(), "{case}");
+            // Whoever has sent all of it waits for the origin, and the arm is to blame.
+            stages.v2.now_on("/silent", Behaviour::Silent);
+            let answer = node.ask(&Request::post("/silent", "all of it").version("v1")).await;
+            assert_problem(&answer, 504, "origin_timeout");
+            eventually("the one failure", async || arm(&node).await["failures"] == 1).await;
+            assert_eq!(arm(&node).await["requests"], 1, "{case}");
+        }
+    }
+}
+
+/// An origin that takes connections, and neither reads nor answers.
+async fn deaf(authority: &Authority) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let tls = TlsAcceptor::from(authority.certify(&[V1]).server_config(&["http/1.1"]));
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            held.push(tls.accept(stream).await);
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_call_and_a_client_that_waits_for_leave_to_send_wait_for_the_origin() {
+    let stages = Stages::start().await;
+    let setup = Setup::new().trusting(&stages.authority).dialling_at(V1, deaf(&stages.authority).await);
+    let node = setup.rows(rows()).and_origins("read_timeout = \"300ms\"").start().await;
+    let head = "POST / HTTP/1.1\r\nhost: api.example.com\r\napiver: v1\r\ncontent-length: 4\r\n";
+    for more in ["expect: 100-continue", "content-type: application/grpc"] {
+        let mut connection = node.connect().await;
+        connection.send(format!("{head}{more}\r\n\r\n")).await;
+        assert_problem(&connection.answer().await.expect(more), 504, "origin_timeout");
+    }
 }
 
 #[tokio::test]

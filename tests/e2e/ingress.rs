@@ -131,6 +131,49 @@ async fn each_limit_on_a_head_has_its_own_answer() {
     is_sound_or_closed(&mut connection).await;
 }
 
+/// The answer to bytes that are sent in pieces of this size, until it comes.
+async fn in_pieces(node: &Node, bytes: &[u8], size: usize) -> Answer {
+    let mut connection = node.connect().await;
+    for piece in bytes.chunks(size) {
+        // Whoever is refused need not be heard to the end.
+        if connection.try_send(piece).await.is_err() {
+            break;
+        }
+    }
+    connection.answer().await.expect("closed without an answer")
+}
+
+#[tokio::test]
+async fn what_a_head_is_refused_for_does_not_hang_on_how_it_comes() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let rest = "Host: api.example.com\r\nAPIVER: v1\r\n";
+    let long = |n: usize| "a".repeat(n);
+    let mut answers = 0;
+    for (head, status) in [
+        // A target over its limit: alone, in a head over its own, over both at once, and in a line that is none.
+        (format!("GET /{} HTTP/1.1\r\n{rest}\r\n", long(8192)), 414),
+        (format!("GET /{} HTTP/1.1\r\n{rest}x: {}\r\n\r\n", long(8192), long(9000)), 414),
+        (format!("GET /{} HTTP/1.1\r\n{rest}\r\n", long(16 << 10)), 414),
+        (format!("GET /{}\n", long(20_000)), 414),
+        // Not one too much; and heads over their limit whose targets are not.
+        (format!("GET /{} HTTP/1.1\r\n{rest}\r\n", long(8191)), 200),
+        (format!("GET /{} HTTP/1.1\r\n{rest}x: {}\r\n\r\n", long(8000), long(9000)), 431),
+        (format!("{} / HTTP/1.1\r\n{rest}\r\n", "G".repeat(17_000)), 431),
+        (format!("GET / HTTP/1.1\r\n{rest}{}\r\n", "x: a\r\n".repeat(101)), 431),
+    ] {
+        for size in [usize::MAX, 16 << 10, 8192, 4096, 4095, 1000, 97] {
+            let answer = in_pieces(&node, head.as_bytes(), size).await;
+            assert_eq!(answer.status, status, "{} bytes in pieces of {size}: {answer:?}", head.len());
+            answers += usize::from(answer.status != 200);
+        }
+    }
+    assert_eq!(stages.v1.seen().len(), 7);
+    let refused = node.metric("verge_replies_total{reason=\"target_too_long\"}").await
+        + node.metric("verge_replies_total{reason=\"head_too_large\"}").await;
+    assert_eq!(refused, answers as f64);
+}
+
 #[tokio::test]
 async fn limits_on_a_head_can_be_configured() {
     let stages = Stages::start().await;

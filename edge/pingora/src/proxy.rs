@@ -269,6 +269,9 @@ impl ProxyHttp for Verge {
         if journey.body > self.max_body {
             return Err(Error::explain(BODY_TOO_LARGE, "request body over the limit").into_down());
         }
+        if done {
+            journey.sent();
+        }
         self.check_time(journey)
     }
 
@@ -290,7 +293,7 @@ impl ProxyHttp for Verge {
         if !head.status.is_informational() {
             session.set_close_on_response_before_downstream_finish(true);
         }
-        let timed = self.logs_access || journey.dialled.is_some();
+        let timed = self.logs_access || journey.asked.is_some();
         if timed && journey.answered.is_none() && is_final(head.status) {
             journey.answered = Some(Instant::now());
         }
@@ -320,7 +323,8 @@ impl ProxyHttp for Verge {
         journey: &mut Journey,
         reused: bool,
     ) -> Box<Error> {
-        self.broken_off(session, journey, error.more_context(format!("Peer: {peer}")), reused)
+        let error = self.blame(session, journey, error.more_context(format!("Peer: {peer}")));
+        self.broken_off(session, journey, error, reused)
     }
 
     fn upstream_response_body_filter(
@@ -362,7 +366,7 @@ impl ProxyHttp for Verge {
         let status = session.response_written().map_or(0, |head| head.status.as_u16());
         let duration = journey.started.elapsed();
         self.metrics.answered(status, duration);
-        self.count_arm(journey, status);
+        self.count_arm(session, journey, status);
         self.count_version(session, journey);
         if !self.logs_access {
             return;

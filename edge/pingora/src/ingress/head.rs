@@ -35,7 +35,7 @@ pub(crate) enum Progress {
     Refused(Reason),
 }
 
-/// Walks over a growing head; no byte is looked at twice.
+/// Walks over a growing head; no byte is looked at twice, but those of a first line that is longer than a target may be.
 #[derive(Debug, Default)]
 pub(crate) struct HeadScan {
     line_start: usize,
@@ -45,16 +45,18 @@ pub(crate) struct HeadScan {
 }
 
 impl HeadScan {
-    /// Looks at what has arrived since the last call; `bytes` is everything so far.
+    /// Looks at what has arrived since the last call; `bytes` is everything so far. The outcome hangs on the bytes, not on
+    /// the pieces they come in: what comes after the byte that decides is not looked at.
     pub(crate) fn scan(&mut self, bytes: &[u8], limits: &HeadLimits) -> Progress {
+        let bytes = bytes.get(..limits.head).unwrap_or(bytes);
         while let Some(found) = bytes.get(self.scanned..).and_then(|fresh| memchr::memchr(b'\n', fresh)) {
             let end = self.scanned + found;
-            if end + 1 > limits.head {
-                return Progress::Refused(Reason::HeadTooLarge);
-            }
             let line = bytes.get(self.line_start..end).unwrap_or_default();
             self.line_start = end + 1;
             self.scanned = end + 1;
+            if self.lines == 0 && is_target_too_long(line, limits) {
+                return Progress::Refused(Reason::TargetTooLong);
+            }
             let Some(line) = line.strip_suffix(b"\r") else {
                 return Progress::Refused(Reason::BadRequest);
             };
@@ -62,7 +64,7 @@ impl HeadScan {
                 // An empty line before the request line is skipped by tolerant servers; we are not one.
                 0 if line.is_empty() => return Progress::Refused(Reason::BadRequest),
                 0 => {
-                    if let Err(refused) = check_request_line(line, limits, &mut self.framing) {
+                    if let Err(refused) = check_request_line(line, &mut self.framing) {
                         return Progress::Refused(refused);
                     }
                 }
@@ -83,12 +85,15 @@ impl HeadScan {
             self.lines += 1;
         }
         self.scanned = bytes.len();
-        if bytes.len() >= limits.head {
-            // Say what is too long: a target that fills the head is not a matter of fields.
-            let target = self.lines == 0 && limits.target < limits.head;
-            return Progress::Refused(if target { Reason::TargetTooLong } else { Reason::HeadTooLarge });
+        if self.lines == 0 && is_target_too_long(bytes, limits) {
+            return Progress::Refused(Reason::TargetTooLong);
         }
-        Progress::Partial
+        if bytes.len() < limits.head {
+            return Progress::Partial;
+        }
+        // Say what is too long: a target that fills the head is not a matter of fields.
+        let target = self.lines == 0 && target_so_far(bytes).is_some_and(|(_, is_whole)| !is_whole);
+        Progress::Refused(if target { Reason::TargetTooLong } else { Reason::HeadTooLarge })
     }
 
     /// Whether the head, once it is whole, asks for another protocol.
@@ -121,11 +126,8 @@ pub(crate) fn check_http2(head: &RequestHeader, limits: &HeadLimits) -> Option<R
 }
 
 /// `method SP request-target SP HTTP-version` (RFC 9112 §3), with a target of visible ASCII.
-fn check_request_line(line: &[u8], limits: &HeadLimits, framing: &mut Framing) -> Result<(), Reason> {
+fn check_request_line(line: &[u8], framing: &mut Framing) -> Result<(), Reason> {
     let (method, target, version) = split_request_line(line).ok_or(Reason::BadRequest)?;
-    if target.len() > limits.target {
-        return Err(Reason::TargetTooLong);
-    }
     let known = matches!(version, b"HTTP/1.1" | b"HTTP/1.0");
     if method.is_empty() || !method.iter().all(|&b| is_token(b)) || !is_target(target) || !known {
         return Err(Reason::BadRequest);
@@ -142,6 +144,21 @@ fn check_request_line(line: &[u8], limits: &HeadLimits, framing: &mut Framing) -
         _ => framing.authority = Some(absolute_authority(target).ok_or(Reason::BadRequest)?.into()),
     }
     Ok(())
+}
+
+/// Whether the target is known to be too long, as far as the request line has come.
+fn is_target_too_long(line: &[u8], limits: &HeadLimits) -> bool {
+    // Nearly all lines are too short for that.
+    line.len() > limits.target && target_so_far(line).is_some_and(|(target, _)| target.len() > limits.target)
+}
+
+/// What has come of the target, and whether that is all of it; `None` before it has begun.
+fn target_so_far(line: &[u8]) -> Option<(&[u8], bool)> {
+    let rest = line.get(memchr::memchr(b' ', line)? + 1..)?;
+    match memchr::memchr(b' ', rest) {
+        Some(end) => Some((rest.get(..end)?, true)),
+        None => Some((rest, false)),
+    }
 }
 
 /// The three words of a request line, with one space between them.

@@ -41,7 +41,7 @@ impl Verge {
             }
             // A body is sent again from its beginning.
             (journey.place, journey.body) = (Some(place), 0);
-            journey.dialled = forward.choice().map(|_| Instant::now());
+            journey.asked = forward.choice().map(|_| Instant::now());
             let error = match self.dialer.peer(forward, rest).await {
                 Ok(dialled) => {
                     journey.way = dialled.way;

@@ -51,16 +51,18 @@ impl Canary {
 
 impl Verge {
     /// Counts how a request to an arm ended, as far as that tells about the arm.
-    pub(super) fn count_arm(&self, journey: &Journey, status: u16) {
+    pub(super) fn count_arm(&self, session: &mut Session, journey: &Journey, status: u16) {
         let Some(choice) = journey.forward.as_ref().and_then(|forward| forward.choice()) else { return };
-        let latency = match (journey.dialled, journey.answered) {
-            (Some(dialled), Some(answered)) => answered.saturating_duration_since(dialled),
+        let latency = match (journey.asked, journey.answered) {
+            (Some(asked), Some(answered)) => answered.saturating_duration_since(asked),
             _ => Duration::ZERO,
         };
         let ending = match (journey.reason, status) {
             (Some(Reason::OriginUnreachable | Reason::OriginTls | Reason::OriginTimeout), _) => Ending::Failed,
+            // The arm was not to answer yet.
+            (None, 0) if !session.is_body_done() => return,
             // A client that waited and left saw an arm as slow as that, at least; one that left at once tells nothing.
-            (None, 0) => match journey.dialled.map(|dialled| dialled.elapsed()) {
+            (None, 0) => match journey.asked.map(|asked| asked.elapsed()) {
                 Some(waited) if journey.answered.is_none() && waited >= PATIENCE => Ending::Answered(waited),
                 _ => return,
             },

@@ -1,18 +1,21 @@
-//! When a request must be over, whoever is to blame. Streams and tunnels have no such time, only bounds on silence.
+//! When a request must be over, and who is to blame. Streams and tunnels have no such time, only bounds on silence.
 //!
 //! Nothing wakes up for it: every wait of a request has a limit of its own, and after each the deadline is looked at.
 
-use super::{Verge, journey::Journey};
-use crate::{ingress::is_call, telemetry::Waited};
+use super::{Verge, journey::Journey, view::is_answered};
+use crate::ingress::is_call;
 use http::{HeaderMap, header};
-use pingora_error::{Error, ErrorType, Result};
+use pingora_error::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::RequestHeader;
+use pingora_proxy::Session;
 use std::time::{Duration, Instant};
 
 /// The error type of an exchange that took the origin too long.
 pub(super) const ORIGIN_OVERDUE: ErrorType = ErrorType::Custom("the exchange with the origin took too long");
 /// The error type of a request that took too long in all.
 pub(super) const REQUEST_OVERDUE: ErrorType = ErrorType::Custom("the request took too long");
+/// The error type of a request whose body had not come when there was no more time for an answer.
+pub(super) const BODY_OVERDUE: ErrorType = ErrorType::Custom("the request body came too slowly");
 
 impl Verge {
     /// How long an attempt may take that begins now. The first one sets the deadline.
@@ -33,11 +36,33 @@ impl Verge {
         if now < deadline {
             return Ok(());
         }
-        if now.saturating_duration_since(journey.started) < self.limits.request_timeout {
-            return Err(Error::explain(ORIGIN_OVERDUE, "over `total_timeout`").into_up());
+        if self.is_over(journey) {
+            return Err(Error::explain(REQUEST_OVERDUE, "over `request_timeout`").into_down());
         }
-        self.metrics.timed_out(Waited::Request);
-        Err(Error::explain(REQUEST_OVERDUE, "over `request_timeout`").into_down())
+        Err(Error::explain(ORIGIN_OVERDUE, "over `total_timeout`").into_up())
+    }
+
+    fn is_over(&self, journey: &Journey) -> bool {
+        journey.started.elapsed() >= self.limits.request_timeout
+    }
+
+    /// Who is to blame for an error: where the time of an origin ran out that waited for the rest of the request, as we
+    /// did, the client is. Both sides of a call may wait for the other, and whoever asks for leave to send its body waits
+    /// for the origin.
+    pub(super) fn blame(&self, session: &mut Session, journey: &Journey, error: Box<Error>) -> Box<Error> {
+        let out_of_time = *error.etype() == ORIGIN_OVERDUE
+            || (error.esource(), error.etype()) == (&ErrorSource::Upstream, &ErrorType::ReadTimedout);
+        if !out_of_time || session.is_body_done() || is_answered(session) {
+            return error;
+        }
+        let headers = &session.req_header().headers;
+        // With leave to send, an interim answer has been written.
+        let asks_for_leave = session.response_written().is_none() && headers.contains_key(header::EXPECT);
+        if asks_for_leave || is_call(headers) {
+            return error;
+        }
+        let kind = if self.is_over(journey) { REQUEST_OVERDUE } else { BODY_OVERDUE };
+        Error::because(kind, "the origin was waiting for the rest of the request", error).into_down()
     }
 }
 

@@ -1,6 +1,6 @@
 //! pingora's errors, as reasons and sentences for the client.
 
-use super::deadline::{ORIGIN_OVERDUE, REQUEST_OVERDUE};
+use super::deadline::{BODY_OVERDUE, ORIGIN_OVERDUE, REQUEST_OVERDUE};
 use crate::telemetry::Waited;
 use pingora_error::{Error, ErrorSource, ErrorType};
 use std::io;
@@ -34,7 +34,7 @@ pub(super) fn reason_of(error: &Error) -> Option<Reason> {
     if *kind == ORIGIN_OVERDUE {
         return Some(Reason::OriginTimeout);
     }
-    if *kind == REQUEST_OVERDUE {
+    if *kind == REQUEST_OVERDUE || *kind == BODY_OVERDUE {
         return None;
     }
     if io_cause(error) == Some(io::ErrorKind::InvalidData) && *error.esource() == ErrorSource::Downstream {
@@ -60,6 +60,8 @@ pub(super) fn reason_of(error: &Error) -> Option<Reason> {
 pub(super) fn waited_for(error: &Error) -> Option<Waited> {
     let timed_out = io_cause(error) == Some(io::ErrorKind::TimedOut);
     match (error.esource(), error.etype()) {
+        (_, kind) if *kind == REQUEST_OVERDUE => Some(Waited::Request),
+        (_, kind) if *kind == BODY_OVERDUE => Some(Waited::Body),
         (ErrorSource::Downstream, ErrorType::ReadTimedout) => Some(Waited::Body),
         (ErrorSource::Downstream, ErrorType::ReadError) if timed_out => Some(Waited::Body),
         (ErrorSource::Downstream, ErrorType::WriteTimedout) => Some(Waited::Answer),

@@ -47,8 +47,8 @@ pub(crate) struct Journey {
     pub(super) upstream: Option<SocketAddr>,
     pub(super) connected: Option<Instant>,
     pub(super) answered: Option<Instant>,
-    /// When the arm that was picked was dialled.
-    pub(super) dialled: Option<Instant>,
+    /// Since when the arm that was picked is waited for: it was dialled, and the client has sent all of its request.
+    pub(super) asked: Option<Instant>,
     pub(super) body: u64,
     /// This request's share of the process, of its origin, and of the time there is.
     pub(super) under_way: Option<UnderWay>,
@@ -77,7 +77,7 @@ impl Journey {
             upstream: None,
             connected: None,
             answered: None,
-            dialled: None,
+            asked: None,
             body: 0,
             under_way: None,
             place: None,
@@ -98,6 +98,13 @@ impl Journey {
         self.tls = was_tls(headers).unwrap_or(self.tls);
         if let Some(id) = given_id(headers) {
             self.id = id;
+        }
+    }
+
+    /// The client has sent all of its request: how long that took is no matter of an arm's.
+    pub(super) fn sent(&mut self) {
+        if let (Some(asked), None) = (&mut self.asked, self.answered) {
+            *asked = Instant::now();
         }
     }
 

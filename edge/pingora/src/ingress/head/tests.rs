@@ -1,6 +1,7 @@
 //! What passes, and what each refusal is called.
 
 use super::*;
+use proptest::prelude::*;
 
 const LIMITS: HeadLimits = HeadLimits { head: 256, fields: 4, target: 64 };
 
@@ -147,10 +148,98 @@ fn each_limit_has_its_own_answer() {
     assert_eq!(scan(target.as_bytes()), Progress::Refused(Reason::TargetTooLong));
     let endless = format!("GET /{}", "a".repeat(300));
     assert_eq!(scan(endless.as_bytes()), Progress::Refused(Reason::TargetTooLong));
+    let exact = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(63));
+    assert_eq!(scan(exact.as_bytes()), complete(exact.as_bytes()));
+    let method = "G".repeat(300);
+    assert_eq!(scan(method.as_bytes()), Progress::Refused(Reason::HeadTooLarge));
+    let version = format!("GET / {}", "1".repeat(300));
+    assert_eq!(scan(version.as_bytes()), Progress::Refused(Reason::HeadTooLarge));
     let large = format!("GET / HTTP/1.1\r\nA: {}", "a".repeat(300));
     assert_eq!(scan(large.as_bytes()), Progress::Refused(Reason::HeadTooLarge));
     let many = format!("GET / HTTP/1.1\r\n{}", "A: b\r\n".repeat(5));
     assert_eq!(scan(many.as_bytes()), Progress::Refused(Reason::HeadTooLarge));
     let enough = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "A: b\r\n".repeat(3));
     assert_eq!(scan(enough.as_bytes()), complete(enough.as_bytes()));
+}
+
+#[test]
+fn a_target_over_its_limit_is_that_whatever_else_is_wrong() {
+    let target = "a".repeat(64);
+    for line in [
+        format!("GET /{target}\r\n\r\n"),
+        format!("GET /{target}\n\n"),
+        format!("G(T /{target} HTTP/1.1\r\n\r\n"),
+        format!("GET /{target} HTTP/1.1\r\nHost: a\r\nA: {}\r\n\r\n", "a".repeat(300)),
+        format!("GET /{target}{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(300)),
+        format!("CONNECT {target}a HTTP/1.1\r\n\r\n"),
+    ] {
+        assert_eq!(scan(line.as_bytes()), Progress::Refused(Reason::TargetTooLong), "{line:?}");
+    }
+}
+
+#[test]
+fn a_target_that_fills_the_head_is_too_long_where_the_head_is_the_narrower_limit() {
+    let limits = HeadLimits { target: 512, ..LIMITS };
+    for length in [245, 300, 600] {
+        let head = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(length));
+        assert_eq!(
+            in_pieces(head.as_bytes(), &[], &limits),
+            Progress::Refused(match length {
+                245 => Reason::HeadTooLarge,
+                _ => Reason::TargetTooLong,
+            })
+        );
+    }
+}
+
+/// The outcome when the head arrives in these pieces.
+fn in_pieces(head: &[u8], cuts: &[usize], limits: &HeadLimits) -> Progress {
+    let mut scan = HeadScan::default();
+    cuts.iter()
+        .chain([&head.len()])
+        .map(|&end| scan.scan(&head[..end], limits))
+        .find(|progress| *progress != Progress::Partial)
+        .unwrap_or(Progress::Partial)
+}
+
+/// Heads about as long as they may be, in their parts and in all, sound or with a byte that is not.
+fn heads() -> impl Strategy<Value = Vec<u8>> {
+    let about = |limit: usize| prop_oneof![0..4_usize, limit.saturating_sub(20)..limit + 4];
+    let line = (prop_oneof![5 => Just(3_usize), 1 => about(260)], about(64), "( HTTP/1.1)?(\r\n|\n| )");
+    let field = prop_oneof![3 => about(64), 1 => about(256)];
+    let fields = prop::collection::vec(field, 0..7);
+    let spoils =
+        prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(b" \r\n\0:a".to_vec())), 0..2);
+    (line, fields, spoils).prop_map(|((method, target, end), fields, spoils)| {
+        let mut head = format!("{} /{}{end}Host: a\r\n", "G".repeat(method), "a".repeat(target));
+        for length in fields {
+            head.push_str(&format!("A: {}\r\n", "a".repeat(length)));
+        }
+        head.push_str("\r\nGET / HTTP/1.1\r\n\r\n");
+        let mut head = head.into_bytes();
+        for (at, byte) in spoils {
+            let at = at.index(head.len());
+            head[at] = byte;
+        }
+        head
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    #[test]
+    fn what_a_head_is_refused_for_hangs_on_its_bytes_and_not_on_its_pieces(
+        head in heads(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+        narrow in any::<bool>(),
+    ) {
+        let limits = if narrow { HeadLimits { target: 300, ..LIMITS } } else { LIMITS };
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(head.len() + 1)).collect();
+        cuts.sort_unstable();
+        let whole = in_pieces(&head, &[], &limits);
+        prop_assert_eq!(in_pieces(&head, &cuts, &limits), whole);
+        let bytes: Vec<usize> = (1..head.len()).collect();
+        prop_assert_eq!(in_pieces(&head, &bytes, &limits), whole);
+    }
 }
