@@ -36,7 +36,7 @@ pub use crate::{
     canary::{Breaker, Canary},
     lambda::Lambda,
     limits::Limits,
-    listen::{Admin, CertificateFiles, ClientCertificates, Health, Https, Listen},
+    listen::{Admin, AdminTls, CertificateFiles, ClientCertificates, Health, Https, Listen},
     log::{AccessLog, Format, Level, Log},
     origins::{OriginTimeouts, Origins},
     problem::{Problem, Problems},
@@ -137,6 +137,11 @@ impl Config {
             paths.extend(https.clients.iter_mut().map(|clients| &mut clients.ca));
         }
         paths.extend(&mut self.listen.upgrade);
+        if let Some(AdminTls { files, client_ca }) = self.admin.as_mut().and_then(|admin| admin.tls.as_mut()) {
+            paths.push(&mut files.certificate);
+            paths.push(&mut files.key);
+            paths.extend(client_ca);
+        }
         if let AccessLog::Path(path) = &mut self.log.access {
             paths.push(path);
         }

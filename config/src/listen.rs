@@ -5,7 +5,7 @@ mod https;
 pub use https::{CertificateFiles, ClientCertificates, Https};
 
 use crate::{canary::parse_network, claims::Claims, entry::Entry, secret::Secret, section::Section, units::shown};
-use https::read_https;
+use https::{read_files, read_https};
 use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
 use verge_router::origin::Cidr;
 
@@ -34,10 +34,21 @@ pub struct Listen {
 /// `[admin]`: metrics, and what was seen of arms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
-    /// Where it listens.
+    /// Where it listens. Off loopback it asks for a token or for certificates.
     pub address: SocketAddr,
-    /// The bearer token; always there where `address` is not loopback.
+    /// TLS, where it is spoken there.
+    pub tls: Option<AdminTls>,
+    /// The bearer token.
     pub token: Option<Secret>,
+}
+
+/// What the admin listener shows, and whom it lets in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminTls {
+    /// What it shows.
+    pub files: CertificateFiles,
+    /// Path of the authorities that sign operators' certificates, PEM, as written; `None`: they need none.
+    pub client_ca: Option<String>,
 }
 
 /// `[health]`: a listener that serves `/healthz` and `/readyz` and nothing else.
@@ -120,13 +131,34 @@ pub(crate) fn read_admin(root: &mut Section<'_>, claims: &mut Claims) -> Option<
     let address =
         section.need("address", "`address = \"127.0.0.1:9901\"`").and_then(|entry| read_address(&entry, claims));
     let token = section.entry("token");
-    let open = token.is_none() && address.is_some_and(|address| !address.ip().to_canonical().is_loopback());
-    if open {
-        section.refuse_at("address", "off loopback a token is needed: write `token = \"env:VERGE_ADMIN_TOKEN\"`");
+    let asks = token.is_some() || section.has("client_ca");
+    if !asks && address.is_some_and(|address| !address.ip().to_canonical().is_loopback()) {
+        section.refuse_at(
+            "address",
+            "off loopback a token or certificates of operators are needed: write `token = \"env:VERGE_ADMIN_TOKEN\"`, or `certificate`, `key` and `client_ca`",
+        );
     }
+    let tls = read_admin_tls(&mut section);
     let token = token.and_then(|entry| entry.parse(Secret::parse));
     section.close();
-    Some(Admin { address: address?, token })
+    Some(Admin { address: address?, tls, token })
+}
+
+fn read_admin_tls(section: &mut Section<'_>) -> Option<AdminTls> {
+    let client_ca = section.entry("client_ca");
+    let (certificate, key) = (section.entry("certificate"), section.entry("key"));
+    if certificate.is_none() && key.is_none() {
+        if client_ca.is_some() {
+            section.refuse_at(
+                "client_ca",
+                "certificates are shown over TLS only: write `certificate = \"admin.pem\"` and `key = \"admin.key\"` too",
+            );
+        }
+        return None;
+    }
+    let files = read_files(section);
+    let client_ca = client_ca.and_then(|entry| entry.file());
+    Some(AdminTls { files: files?, client_ca })
 }
 
 pub(crate) fn read_health(root: &mut Section<'_>, claims: &mut Claims) -> Option<Health> {

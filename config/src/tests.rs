@@ -114,7 +114,7 @@ read = ["accept", "cookie"]
         &[
             "line 2: listen.http: `8080` is not an address and a port, such as `127.0.0.1:8080`, `0.0.0.0:8080` or `[::]:8080` (names are not looked up)",
             "line 3: listen.thread: unknown key `thread`, did you mean `threads`?",
-            "line 5: admin.address: off loopback a token is needed: write `token = \"env:VERGE_ADMIN_TOKEN\"`",
+            "line 5: admin.address: off loopback a token or certificates of operators are needed: write `token = \"env:VERGE_ADMIN_TOKEN\"`, or `certificate`, `key` and `client_ca`",
             "line 7: table.source: `dynamo` is not known here, did you mean `dynamodb`?",
             "line 8: table.refresh: a duration needs a unit: `60s` for seconds, `60ms` for milliseconds (also `m`, `h`, `d`)",
             "line 10: origins.insecure: expected `true` or `false`, found a string",
@@ -327,16 +327,32 @@ fn no_socket_is_listened_on_twice() {
 }
 
 #[test]
-fn off_loopback_the_admin_listener_needs_a_token() {
+fn off_loopback_the_admin_listener_needs_a_token_or_certificates() {
     let admin = |rest: &str| format!("[admin]\naddress = {rest}");
     for loopback in ["\"127.0.0.1:9901\"", "\"[::1]:9901\"", "\"[::ffff:127.0.0.1]:9901\""] {
         assert_eq!(accept(&format!("{LEAST}{}", admin(loopback))).admin.unwrap().token, None);
     }
-    let remedy = "line 8: admin.address: off loopback a token is needed: write `token = \"env:VERGE_ADMIN_TOKEN\"`";
+    let remedy = "line 8: admin.address: off loopback a token or certificates of operators are needed: write `token = \"env:VERGE_ADMIN_TOKEN\"`, or `certificate`, `key` and `client_ca`";
     check_below(&admin("\"10.0.0.1:9901\""), remedy);
     check_below(&admin("\"[::]:9901\""), remedy);
     let config = accept(&format!("{LEAST}{}", admin("\"10.0.0.1:9901\"\ntoken = \"env:TOKEN\"")));
     assert_eq!(config.admin.unwrap().token, Some(Secret::Env("TOKEN".into())));
+    let tls = "certificate = \"c\"\nkey = \"k\"\n";
+    check_below(&admin(&format!("\"10.0.0.1:9901\"\n{tls}")), remedy);
+    let mut config = accept(&format!("{LEAST}{}", admin(&format!("\"10.0.0.1:9901\"\n{tls}client_ca = \"a\"\n"))));
+    for path in config.paths_mut() {
+        path.insert_str(0, "etc/");
+    }
+    let files = CertificateFiles { certificate: "etc/c".to_owned(), key: "etc/k".to_owned() };
+    assert_eq!(config.admin.unwrap().tls, Some(AdminTls { files, client_ca: Some("etc/a".to_owned()) }));
+    check_below(
+        &admin("\"127.0.0.1:9901\"\nclient_ca = \"a\"\n"),
+        "line 9: admin.client_ca: certificates are shown over TLS only: write `certificate = \"admin.pem\"` and `key = \"admin.key\"` too",
+    );
+    check_below(
+        &admin("\"127.0.0.1:9901\"\ncertificate = \"c\"\n"),
+        "line 7: admin: `key` is missing: write `key = \"key.pem\"`",
+    );
     check_below(
         &admin("\"10.0.0.1:9901\"\ntoken = \"hunter2\""),
         "line 9: admin.token: a secret is not written here: put it in an environment variable and write `env:NAME`",

@@ -108,11 +108,13 @@ async fn arm(node: &Node) -> Json {
 #[tokio::test]
 async fn a_client_that_stops_sending_is_no_fault_of_the_origin_or_its_arm() {
     for protocol in ["h1", "h2"] {
-        for (origins, limits) in [("read_timeout = \"300ms\"", ""), ("total_timeout = \"300ms\"", "body_rate = \"0B\"")] {
+        for (origins, limits) in [("read_timeout = \"300ms\"", ""), ("total_timeout = \"300ms\"", "body_rate = \"0B\"")]
+        {
             let stages = Stages::start().await;
             let setup = stages.reachable().rows(split(protocol)).and_origins(origins).limits(limits);
             let node = setup.start().await;
-            eventually("the arm watched: what comes before is not counted", async || arm(&node).await.is_object()).await;
+            eventually("the arm watched: what comes before is not counted", async || arm(&node).await.is_object())
+                .await;
             let mut connection = node.connect().await;
             // What could be repeated, and would be at stable if the canary were to blame.
             let head = "PUT /half HTTP/1.1\r\nhost: api.example.com\r\napiver: v1\r\ncontent-length: 100000\r\n\r\n";

@@ -35,6 +35,7 @@ mod large;
 mod live_corpus;
 mod load;
 mod operators;
+mod operators_tls;
 mod outage;
 mod outcomes;
 mod pins;

@@ -57,7 +57,7 @@ fn read_https_one(mut section: Section<'_>, claims: &mut Claims) -> Option<Https
     Some(Https { address: address?, certificates: [vec![first?], more].concat(), clients })
 }
 
-fn read_files(section: &mut Section<'_>) -> Option<CertificateFiles> {
+pub(super) fn read_files(section: &mut Section<'_>) -> Option<CertificateFiles> {
     let certificate = section.need("certificate", "`certificate = \"cert.pem\"`");
     let key = section.need("key", "`key = \"key.pem\"`");
     let (certificate, key) = (certificate.and_then(|entry| entry.file()), key.and_then(|entry| entry.file()));

@@ -1,6 +1,11 @@
 //! The operator's listeners: `[admin]` and `[health]`. Neither is the public one, and neither can reach an origin.
 
-use crate::{breaker::Breakers, listen::OpenConnections, telemetry, usage::Usage};
+use crate::{
+    breaker::Breakers,
+    listen::{OpenConnections, Tls},
+    telemetry,
+    usage::Usage,
+};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
@@ -16,13 +21,18 @@ use std::{
     time::Duration,
 };
 use telemetry::{CanaryGauges, Metrics, TableGauges};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::Semaphore,
+    time::timeout,
+};
 use verge_mappings::{ConsumerPins, LiveTable};
 
 /// Operators' connections at a time: scrapers and probes, not clients.
 const MAX_CONNECTIONS: usize = 64;
 
-/// A request head must have come by then.
+/// A request head must have come by then, and before it a handshake.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What operators are shown.
@@ -51,7 +61,12 @@ pub(crate) enum Access {
 
 impl Admin {
     /// Serves one listener for as long as the process lives.
-    pub(crate) async fn serve(self: Arc<Self>, socket: StdListener, access: Access) -> std::io::Result<()> {
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        socket: StdListener,
+        access: Access,
+        tls: Option<Tls>,
+    ) -> std::io::Result<()> {
         let socket = TcpListener::from_std(socket)?;
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         loop {
@@ -60,21 +75,29 @@ impl Admin {
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
-            let (this, access) = (self.clone(), access.clone());
+            let (this, access, tls) = (self.clone(), access.clone(), tls.clone());
             tokio::spawn(async move {
                 let _place = place;
-                let service = service_fn(move |request| {
-                    let answer = this.answer(&request, &access);
-                    async move { Ok::<_, Infallible>(answer) }
-                });
-                // A probe that hangs up early is not an event.
-                let _ = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEAD_TIMEOUT)
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await;
+                let Some(tls) = tls else { return this.converse(stream, access).await };
+                if let Ok(Ok(stream)) = timeout(HEAD_TIMEOUT, tls.acceptor().accept(stream)).await {
+                    this.converse(stream, access).await;
+                }
             });
         }
+    }
+
+    /// Serves one connection to its end.
+    async fn converse(self: Arc<Self>, stream: impl AsyncRead + AsyncWrite + Unpin, access: Access) {
+        let service = service_fn(move |request| {
+            let answer = self.answer(&request, &access);
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        // A probe that hangs up early is not an event.
+        let _ = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
     }
 
     fn answer(&self, request: &Request<Incoming>, access: &Access) -> Response<Full<Bytes>> {

@@ -142,11 +142,8 @@ impl App {
             .map_err(|error| Failure::new(Exit::Failed, error))?;
         let threads = config.listen.threads.map_or_else(cores, NonZeroUsize::get);
         let metrics: Vec<Arc<Metrics>> = (0..threads).map(|_| Arc::default()).collect();
-        for certificates in listeners.iter().filter_map(Listener::certificates) {
-            background.spawn(certificates.follow(metrics.first().cloned().unwrap_or_default()));
-        }
-        for clients in listeners.iter().filter_map(Listener::clients) {
-            background.spawn(clients.follow(metrics.first().cloned().unwrap_or_default()));
+        for tls in listeners.iter().filter_map(Listener::tls) {
+            tls.follow(background.handle(), &metrics.first().cloned().unwrap_or_default());
         }
         let breakers = Arc::new(Breakers::new(threads, config.canary.breaker));
         let pins = Arc::new(ConsumerPins::new(sources.pins()));

@@ -10,6 +10,7 @@ mod clients;
 pub(crate) mod descriptors;
 mod permits;
 mod requests;
+mod tls;
 
 use crate::{
     ingress::{Ingress, Wire},
@@ -18,7 +19,6 @@ use crate::{
 use arc_swap::ArcSwap;
 use pingora_core::server::ShutdownWatch;
 use pingora_timeout::timeout;
-use rustls::ServerConfig;
 use socket2::{Domain, Socket, Type};
 use std::{
     io,
@@ -29,13 +29,14 @@ use std::{
     time::Duration,
 };
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
 use verge_router::origin::Cidr;
 
-pub(crate) use certificates::{Certificates, Files, read_pairs};
-pub(crate) use clients::Clients;
+use certificates::Certificates;
+pub(crate) use certificates::{Files, read_pairs};
+use clients::Clients;
 pub(crate) use permits::{Full, OpenConnections, Permit, PermitLimits};
 pub(crate) use requests::{RequestLimits, Requests, UnderWay};
+pub(crate) use tls::{AskClients, Tls};
 
 /// Connections that wait to be accepted; the kernel's own bound (`somaxconn`) applies besides.
 const BACKLOG: i32 = 4096;
@@ -47,21 +48,7 @@ const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
 #[derive(Clone)]
 pub(crate) struct Listener {
     socket: Arc<StdListener>,
-    tls: Option<TlsAcceptor>,
-    certificates: Option<Arc<Certificates>>,
-    clients: Option<Arc<Clients>>,
-    /// Whether origins are told who a client is by its certificate.
-    tells_subject: bool,
-}
-
-/// What is asked of the clients of a TLS listener.
-pub(crate) struct AskClients {
-    /// Who signs their certificates, PEM.
-    pub(crate) authorities: PathBuf,
-    /// Whether one without is refused.
-    pub(crate) required: bool,
-    /// Whether origins are told the subject.
-    pub(crate) tells_subject: bool,
+    tls: Option<Tls>,
 }
 
 /// What keeps a listener from opening.
@@ -110,41 +97,17 @@ pub(crate) fn bind(address: SocketAddr) -> Result<StdListener, ListenError> {
 impl Listener {
     /// A clear-text listener on a socket that is open.
     pub(crate) fn http(socket: StdListener) -> Self {
-        Self { socket: Arc::new(socket), tls: None, certificates: None, clients: None, tells_subject: false }
+        Self { socket: Arc::new(socket), tls: None }
     }
 
-    /// A TLS listener: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN.
-    pub(crate) fn https(socket: StdListener, files: Vec<Files>, ask: Option<AskClients>) -> Result<Self, ListenError> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let certificates = Certificates::open(files, provider.clone())?;
-        let tells_subject = ask.as_ref().is_some_and(|ask| ask.tells_subject);
-        let clients = ask.map(|ask| Clients::open(ask.authorities, ask.required, provider.clone())).transpose()?;
-        let builder = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .map_err(ListenError::Tls)?;
-        let mut config = match &clients {
-            Some(clients) => builder.with_client_cert_verifier(clients.clone()),
-            None => builder.with_no_client_auth(),
-        }
-        .with_cert_resolver(certificates.clone());
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        if clients.is_some() {
-            // A session that is resumed is not checked again, whatever has become of the authority.
-            config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
-            config.send_tls13_tickets = 0;
-        }
-        let tls = Some(TlsAcceptor::from(Arc::new(config)));
-        Ok(Self { socket: Arc::new(socket), tls, certificates: Some(certificates), clients, tells_subject })
+    /// A TLS listener on a socket that is open.
+    pub(crate) fn https(socket: StdListener, tls: Tls) -> Self {
+        Self { socket: Arc::new(socket), tls: Some(tls) }
     }
 
-    /// Its certificates, to be followed.
-    pub(crate) fn certificates(&self) -> Option<Arc<Certificates>> {
-        self.certificates.clone()
-    }
-
-    /// The authorities of its clients, to be followed.
-    pub(crate) fn clients(&self) -> Option<Arc<Clients>> {
-        self.clients.clone()
+    /// Its TLS, where it speaks any.
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     /// Where it listens; the port is real where 0 was asked.
@@ -197,7 +160,6 @@ impl Serving {
                 .map(|listener| {
                     let acceptor = Acceptor {
                         tls: listener.tls.clone(),
-                        tells_subject: listener.tells_subject,
                         balancers: self.balancers.clone(),
                         lane: lane.clone(),
                         open: self.open.clone(),
@@ -229,8 +191,7 @@ async fn serve(acceptors: Vec<(StdListener, Acceptor)>, open: Arc<OpenConnection
 
 /// Accepts from one socket on one thread.
 struct Acceptor {
-    tls: Option<TlsAcceptor>,
-    tells_subject: bool,
+    tls: Option<Tls>,
     balancers: Option<Arc<[Cidr]>>,
     lane: Arc<Lane>,
     open: Arc<OpenConnections>,
@@ -293,18 +254,18 @@ impl Acceptor {
             },
             None => peer,
         };
-        let Some(acceptor) = &self.tls else {
+        let Some(tls) = &self.tls else {
             return ingress.serve(Wire::tcp(stream, peer, limits.pace, permit)).await;
         };
         let handshake = match self.open.shake_hands(&limits.permits) {
             Ok(handshake) => handshake,
             Err(full) => return ingress.metrics().turned_away(full),
         };
-        match timeout(limits.handshake_timeout, acceptor.accept(stream)).await {
+        match timeout(limits.handshake_timeout, tls.acceptor.accept(stream)).await {
             Ok(Ok(stream)) => {
                 drop(handshake);
                 let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-                let subject = shown.filter(|_| self.tells_subject).and_then(clients::subject);
+                let subject = shown.filter(|_| tls.tells_subject).and_then(clients::subject);
                 ingress.serve(Wire::tls(stream, peer, subject, limits.pace, permit)).await;
             }
             Ok(Err(_)) => ingress.metrics().handshake_failed(),

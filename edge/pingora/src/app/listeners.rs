@@ -4,31 +4,27 @@ use crate::{
     admin::{Access, Admin},
     cli::{Exit, Failure, config},
     handover::Sockets,
-    listen::{AskClients, Files, Listener},
+    listen::{AskClients, Files, Listener, Tls},
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc};
 use tokio::{runtime::Runtime, task::AbortHandle};
-use verge_config::{CertificateFiles, Config, Https};
+use verge_config::{AdminTls, CertificateFiles, Config, Https};
 
 /// The listeners of `[listen]`.
 pub(super) fn public(config: &Config, sockets: &mut Sockets) -> Result<Vec<Listener>, Failure> {
     let mut listeners = Vec::new();
-    let refuse = |error| Failure::new(Exit::Config, format!("[listen]: {error}"));
     for address in &config.listen.http {
-        listeners.push(Listener::http(sockets.open("http", *address).map_err(refuse)?));
+        listeners.push(Listener::http(sockets.open("http", *address).map_err(|error| refuse("listen", error))?));
     }
     for Https { address, certificates, clients } in &config.listen.https {
-        let files = |pair: &CertificateFiles| Files {
-            certificate: PathBuf::from(&pair.certificate),
-            key: PathBuf::from(&pair.key),
-        };
         let ask = clients.as_ref().map(|clients| AskClients {
             authorities: PathBuf::from(&clients.ca),
             required: clients.required,
             tells_subject: clients.subject,
         });
-        let socket = sockets.open("https", *address).map_err(refuse)?;
-        listeners.push(Listener::https(socket, certificates.iter().map(files).collect(), ask).map_err(refuse)?);
+        let socket = sockets.open("https", *address).map_err(|error| refuse("listen", error))?;
+        let tls = Tls::open(certificates.iter().map(files).collect(), ask, &["h2", "http/1.1"]);
+        listeners.push(Listener::https(socket, tls.map_err(|error| refuse("listen", error))?));
     }
     Ok(listeners)
 }
@@ -42,20 +38,41 @@ pub(super) fn operators(
 ) -> Result<Vec<AbortHandle>, Failure> {
     let _guard = background.enter();
     let mut serving = Vec::new();
-    let mut open = |place: &str, address, access| {
-        let refuse = |error: &dyn std::fmt::Display| Failure::new(Exit::Config, format!("[{place}]: {error}"));
-        let socket = sockets.open(place, address).map_err(|error| refuse(&error))?;
-        let address = socket.local_addr().map_err(|error| refuse(&error))?;
-        serving.push(background.spawn(admin.clone().serve(socket, access)).abort_handle());
-        eprintln!("{place} on http://{address}");
+    let mut open = |place: &str, address: SocketAddr, access, tls: Option<Tls>| {
+        let socket = sockets.open(place, address).map_err(|error| refuse(place, error))?;
+        let address = socket.local_addr().map_err(|error| refuse(place, error))?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        serving.push(background.spawn(admin.clone().serve(socket, access, tls)).abort_handle());
+        eprintln!("{place} on {scheme}://{address}");
         Ok::<_, Failure>(())
     };
     if let Some(settings) = &config.admin {
         let token = settings.token.as_ref().map(|token| config::secret(token, "[admin] token")).transpose()?;
-        open("admin", settings.address, Access::Admin(token.map(Into::into)))?;
+        let tls = settings.tls.as_ref().map(operators_tls).transpose()?;
+        if let Some(tls) = &tls {
+            tls.follow(background.handle(), &admin.threads.first().cloned().unwrap_or_default());
+        }
+        open("admin", settings.address, Access::Admin(token.map(Into::into)), tls)?;
     }
     if let Some(settings) = &config.health {
-        open("health", settings.address, Access::Health)?;
+        open("health", settings.address, Access::Health, None)?;
     }
     Ok(serving)
+}
+
+fn operators_tls(settings: &AdminTls) -> Result<Tls, Failure> {
+    let ask = settings.client_ca.as_ref().map(|ca| AskClients {
+        authorities: PathBuf::from(ca),
+        required: true,
+        tells_subject: false,
+    });
+    Tls::open(vec![files(&settings.files)], ask, &["http/1.1"]).map_err(|error| refuse("admin", error))
+}
+
+fn files(pair: &CertificateFiles) -> Files {
+    Files { certificate: PathBuf::from(&pair.certificate), key: PathBuf::from(&pair.key) }
+}
+
+fn refuse(place: &str, error: impl fmt::Display) -> Failure {
+    Failure::new(Exit::Config, format!("[{place}]: {error}"))
 }

@@ -1,14 +1,30 @@
 //! A running node, asked through its admin listener.
 
+mod trust;
+
 use super::{Exit, Failure, config};
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, Uri, header, uri::Authority};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use serde_json::Value as Json;
-use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
-use tokio::{net::TcpStream, time::timeout};
+use std::{
+    error::Error,
+    fmt, iter,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::TlsConnector;
+use trust::Trust;
 use verge_config::{Config, Secret};
 
 /// A node that has not answered by then is left out.
@@ -17,9 +33,12 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Answers beyond this are none.
 const LONGEST: usize = 4 << 20;
 
-/// Where a node's admin listener is: `http://host[:port]`.
+/// Where a node's admin listener is: `http://host[:port]`, or `https`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Node(Authority);
+pub(crate) struct Node {
+    secure: bool,
+    authority: Authority,
+}
 
 impl FromStr for Node {
     type Err = String;
@@ -29,8 +48,9 @@ impl FromStr for Node {
         let uri: Uri = text.parse().map_err(|_| wrong())?;
         let bare = uri.path_and_query().is_none_or(|rest| rest == "/");
         match (uri.scheme_str(), uri.authority()) {
-            (Some("https"), _) => Err(format!("an admin listener speaks HTTP without TLS: {}", wrong())),
-            (Some("http"), Some(authority)) if bare && !authority.as_str().contains('@') => Ok(Self(authority.clone())),
+            (Some(scheme @ ("http" | "https")), Some(authority)) if bare && !authority.as_str().contains('@') => {
+                Ok(Self { secure: scheme == "https", authority: authority.clone() })
+            }
             _ => Err(wrong()),
         }
     }
@@ -38,7 +58,7 @@ impl FromStr for Node {
 
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.0)
+        write!(f, "{}://{}", if self.secure { "https" } else { "http" }, self.authority)
     }
 }
 
@@ -51,16 +71,34 @@ pub(crate) struct NodesArg {
     /// Their admin token, as env:NAME; default: the configuration's.
     #[arg(long, value_name = "SECRET", value_parser = Secret::parse)]
     token: Option<Secret>,
+    /// Who signs the certificates of nodes at https, PEM; default: whom the system trusts. The certificate that [admin]
+    /// names is believed in any case.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The certificate to show them, PEM, where they ask for one.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    certificate: Option<PathBuf>,
+    /// Its private key, PEM.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
+}
+
+/// Who asks nodes, as they are shown it.
+#[derive(Clone)]
+pub(crate) struct Operator {
+    token: Option<String>,
+    tls: Option<TlsConnector>,
 }
 
 impl NodesArg {
-    /// The nodes that are meant, and the token that they want.
+    /// The nodes that are meant, and what they are shown.
     ///
     /// # Errors
-    /// The token's variable is not set.
-    pub(crate) fn open(&self, config: &Config) -> Result<(Vec<Node>, Option<String>), Failure> {
+    /// The token's variable is not set, or a file cannot be used.
+    pub(crate) fn open(&self, config: &Config) -> Result<(Vec<Node>, Operator), Failure> {
         let admin = config.admin.as_ref();
-        let nodes = match (&*self.nodes, admin.and_then(|admin| own(admin.address))) {
+        let tls = admin.and_then(|admin| admin.tls.as_ref());
+        let nodes = match (&*self.nodes, admin.and_then(|admin| own(admin.address, tls.is_some()))) {
             ([], own) => own.into_iter().collect(),
             (named, _) => named.to_vec(),
         };
@@ -76,18 +114,30 @@ impl NodesArg {
                 "the admin token cannot stand in a field: it has a control character",
             ));
         }
-        Ok((nodes, token))
+        let tls = if nodes.iter().any(|node| node.secure) {
+            let trust = Trust {
+                authorities: self.ca.as_deref(),
+                own: tls.map(|tls| Path::new(&tls.files.certificate)),
+                shown: self.certificate.as_deref().zip(self.key.as_deref()),
+            };
+            let config = trust.config().map_err(|reason| Failure::new(Exit::Config, reason))?;
+            Some(TlsConnector::from(config))
+        } else {
+            None
+        };
+        Ok((nodes, Operator { token, tls }))
     }
 }
 
 /// Where this machine reaches a listener of its own.
-fn own(address: SocketAddr) -> Option<Node> {
+fn own(address: SocketAddr, secure: bool) -> Option<Node> {
     let loopback: SocketAddr = match address {
         address if !address.ip().is_unspecified() => address,
         SocketAddr::V4(_) => ([127, 0, 0, 1], address.port()).into(),
         SocketAddr::V6(_) => ([0, 0, 0, 0, 0, 0, 0, 1], address.port()).into(),
     };
-    if loopback.port() == 0 { None } else { loopback.to_string().parse().ok().map(Node) }
+    let authority = (loopback.port() != 0).then(|| loopback.to_string().parse().ok())??;
+    Some(Node { secure, authority })
 }
 
 impl Node {
@@ -95,24 +145,46 @@ impl Node {
     ///
     /// # Errors
     /// Why there is none, in words.
-    pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Result<Json, String> {
+    pub(crate) async fn get(&self, path: &str, operator: &Operator) -> Result<Json, String> {
         let late = |_| format!("no answer within {}s", PATIENCE.as_secs());
-        timeout(PATIENCE, self.ask(path, token)).await.map_err(late)?
+        timeout(PATIENCE, self.ask(path, operator)).await.map_err(late)?
     }
 
-    async fn ask(&self, path: &str, token: Option<&str>) -> Result<Json, String> {
-        let host = self.0.host().trim_start_matches('[').trim_end_matches(']');
-        let port = self.0.port_u16().unwrap_or(80);
+    async fn ask(&self, path: &str, operator: &Operator) -> Result<Json, String> {
+        let host = self.authority.host().trim_start_matches('[').trim_end_matches(']');
+        let port = self.authority.port_u16().unwrap_or(if self.secure { 443 } else { 80 });
         let stream = TcpStream::connect((host, port)).await.map_err(|error| error.to_string())?;
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+        match operator.tls.as_ref().filter(|_| self.secure) {
+            Some(tls) => {
+                let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
+                let stream = tls.connect(name, stream).await.map_err(|error| error.to_string())?;
+                self.converse(stream, path, operator.token.as_deref()).await
+            }
+            None => self.converse(stream, path, operator.token.as_deref()).await,
+        }
+    }
+
+    async fn converse(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        path: &str,
+        token: Option<&str>,
+    ) -> Result<Json, String> {
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| words(&error))?;
         let connection = tokio::spawn(connection);
-        let mut request = Request::get(path).header(header::HOST, self.0.as_str());
+        let mut request = Request::get(path).header(header::HOST, self.authority.as_str());
         if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
         let request = request.body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
-        let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
+        let answer = match sender.send_request(request).await {
+            Ok(answer) => answer,
+            // In TLS 1.3 a certificate is refused after the handshake; the connection says so, the request only that it is over.
+            Err(error) => {
+                let why = connection.await.ok().and_then(Result::err);
+                return Err(words(why.as_ref().unwrap_or(&error)));
+            }
+        };
         let status = answer.status();
         let body = Limited::new(answer.into_body(), LONGEST).collect().await.map_err(|error| error.to_string())?;
         connection.abort();
@@ -128,27 +200,35 @@ impl Node {
     }
 }
 
+/// What went wrong, down to its cause.
+fn words(error: &dyn Error) -> String {
+    let causes = iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_node_is_an_address_without_tls() {
+    fn a_node_is_an_address_with_or_without_tls() {
         let node: Node = "http://127.0.0.1:9901/".parse().unwrap();
         assert_eq!(node.to_string(), "http://127.0.0.1:9901");
         assert_eq!("http://[::1]:9901".parse::<Node>().unwrap().to_string(), "http://[::1]:9901");
         for text in ["", "127.0.0.1:9901", "http://a/canary", "http://a?x", "http://u:p@a", "ftp://a"] {
             assert!(text.parse::<Node>().unwrap_err().contains("such as http://127.0.0.1:9901"), "{text}");
         }
-        assert!("https://a".parse::<Node>().unwrap_err().contains("without TLS"));
+        assert_eq!("https://a".parse::<Node>().unwrap().to_string(), "https://a");
     }
 
     #[test]
     fn a_listener_on_every_address_is_reached_on_loopback() {
-        let reached = |text: &str| own(text.parse().unwrap()).map(|node| node.to_string());
+        let reached = |text: &str| own(text.parse().unwrap(), false).map(|node| node.to_string());
         assert_eq!(reached("0.0.0.0:9901").as_deref(), Some("http://127.0.0.1:9901"));
         assert_eq!(reached("[::]:9901").as_deref(), Some("http://[::1]:9901"));
         assert_eq!(reached("10.0.0.7:9901").as_deref(), Some("http://10.0.0.7:9901"));
         assert_eq!(reached("127.0.0.1:0"), None);
+        let secure = own("0.0.0.0:9901".parse().unwrap(), true).unwrap();
+        assert_eq!(secure.to_string(), "https://127.0.0.1:9901");
     }
 }

@@ -72,7 +72,7 @@ impl Certificates {
                 }
                 Err(error) => {
                     metrics.certificates_failed();
-                    tracing::error!("[listen]: {error}; the certificates stay as they were");
+                    tracing::error!("{error}; the certificates stay as they were");
                     reported = now;
                 }
             }

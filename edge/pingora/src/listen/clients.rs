@@ -63,7 +63,7 @@ impl Clients {
                 }
                 Err(reason) => {
                     metrics.certificates_failed();
-                    tracing::error!("[listen]: {}: {reason}; it stays as it was", self.file.display());
+                    tracing::error!("{}: {reason}; it stays as it was", self.file.display());
                 }
             }
             seen = Some(text);

@@ -53,7 +53,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Outcome {
     let config = config::load(args.row.config.file())?;
-    let (nodes, token) = args.nodes.open(&config)?;
+    let (nodes, operator) = args.nodes.open(&config)?;
     let mut tables = Tables::of(&config)?;
     tables.reread();
     let id = args.row.id();
@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     // What was tripped may be an earlier canary of the name.
     let trip = trip.filter(|trip| trip.is_of(served.as_deref()));
     let state = State { weights, split, trip, now };
-    let observed = tables.wait(observed::ask(nodes, token, &id));
+    let observed = tables.wait(observed::ask(nodes, operator, &id));
     if args.json {
         let mut json = json!({"api": id.api, "version": id.key, "split": true, "nodes": observed::json(&observed)});
         if let (Some(members), Json::Object(more)) = (json.as_object_mut(), state.json(&item)) {

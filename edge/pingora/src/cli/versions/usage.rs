@@ -59,7 +59,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Outcome {
     let config = config::load(args.config.file())?;
-    let (nodes, token) = args.nodes.open(&config)?;
+    let (nodes, operator) = args.nodes.open(&config)?;
     if nodes.is_empty() {
         let reason = "no node is named: write --node http://HOST:PORT, its admin listener, or `[admin]`";
         return Err(Failure::new(Exit::Usage, reason));
@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     tables.check_read(&args.api)?;
     let (table, _) = parse_all(&tables.parts(&[]), tables.drafts(), tables.rules(), None);
     let Some(part) = table.api(&args.api) else { return Err(tables.unknown(&args.api)) };
-    let asked = tables.wait(ask(nodes, token, &args.api));
+    let asked = tables.wait(ask(nodes, operator, &args.api));
     let mut report = Report::new(&args.api, asked, args.since, args.top);
     // Rows that nobody uses are what this is about.
     part.good().for_each(|row| report.add(row));

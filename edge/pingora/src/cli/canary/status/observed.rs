@@ -1,7 +1,7 @@
 //! What nodes saw of a row's arms: `GET /canary` of their admin listeners.
 
 use crate::cli::{
-    node::Node,
+    node::{Node, Operator},
     table::{
         plan::RowId,
         show::{columns, quoted},
@@ -48,12 +48,12 @@ pub(super) struct Observed {
 }
 
 /// Asks all nodes at a time, and keeps what they say of this row.
-pub(super) async fn ask(nodes: Vec<Node>, token: Option<String>, id: &RowId) -> Vec<Observed> {
+pub(super) async fn ask(nodes: Vec<Node>, operator: Operator, id: &RowId) -> Vec<Observed> {
     let mut asked = JoinSet::new();
     for (turn, node) in nodes.into_iter().enumerate() {
-        let token = token.clone();
+        let operator = operator.clone();
         asked.spawn(async move {
-            let said = node.get("/canary", token.as_deref()).await;
+            let said = node.get("/canary", &operator).await;
             (turn, node.to_string(), said)
         });
     }

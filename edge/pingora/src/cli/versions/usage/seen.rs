@@ -1,6 +1,9 @@
 //! What nodes counted: `GET /usage` of their admin listeners, put together.
 
-use crate::{cli::node::Node, usage::Distinct};
+use crate::{
+    cli::node::{Node, Operator},
+    usage::Distinct,
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -56,13 +59,13 @@ pub(super) struct Asked {
 }
 
 /// Asks all nodes at a time.
-pub(super) async fn ask(nodes: Vec<Node>, token: Option<String>, api: &str) -> Vec<Asked> {
+pub(super) async fn ask(nodes: Vec<Node>, operator: Operator, api: &str) -> Vec<Asked> {
     let mut asked = JoinSet::new();
     let path = format!("/usage?api={api}");
     for (turn, node) in nodes.into_iter().enumerate() {
-        let (token, path) = (token.clone(), path.clone());
+        let (operator, path) = (operator.clone(), path.clone());
         asked.spawn(async move {
-            let said = node.get(&path, token.as_deref()).await;
+            let said = node.get(&path, &operator).await;
             (turn, Asked { place: node.to_string(), page: said.and_then(read) })
         });
     }
