@@ -34,6 +34,7 @@ mod ingress;
 mod large;
 mod live_corpus;
 mod load;
+mod mishaps;
 mod operators;
 mod operators_tls;
 mod outage;

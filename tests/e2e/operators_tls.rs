@@ -100,7 +100,7 @@ async fn commands_that_ask_nodes_get_in_with_a_certificate() {
     let (by_address, port) = (format!("https://{}", node.admin()), node.admin().port());
 
     // The name in the certificate is not this one, and the desk's own [admin] certificate is another.
-    let (code, said) = usage(&desk, &by_address, &[own, trusting].concat());
+    let (code, said) = usage(&desk, &by_address, &[&own[..], &trusting].concat());
     assert_eq!(code, Some(69), "{said}");
     assert!(said.contains("not valid for name"), "{said}");
     let (code, said) = usage(&desk, &by_address, &own);

@@ -15,10 +15,14 @@ use std::{
     env,
     ffi::OsString,
     io::{BufRead, BufReader, Read},
+    mem,
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 use tokio::sync::watch;
@@ -206,6 +210,12 @@ impl Node {
         self.stdout.now()
     }
 
+    /// From here on nobody reads what it says, on either of its streams, and nobody closes them.
+    pub fn stop_listening(&self) {
+        self.stdout.stop();
+        self.stderr.stop();
+    }
+
     /// What it has said on its standard error.
     #[must_use]
     pub fn stderr(&self) -> Vec<String> {
@@ -266,26 +276,42 @@ impl Drop for Node {
 }
 
 /// The lines of a stream, read by a thread of its own.
-struct Lines(watch::Receiver<Vec<String>>);
+struct Lines {
+    read: watch::Receiver<Vec<String>>,
+    stopped: Arc<AtomicBool>,
+}
 
 impl Lines {
     fn read(stream: impl Read + Send + 'static) -> Self {
-        let (sender, receiver) = watch::channel(Vec::new());
+        let (sender, read) = watch::channel(Vec::new());
+        let stopped = Arc::<AtomicBool>::default();
+        let stop = stopped.clone();
         thread::spawn(move || {
-            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let mut lines = BufReader::new(stream).lines();
+            while let Some(Ok(line)) = lines.next() {
                 sender.send_modify(|lines| lines.push(line));
+                if stop.load(Ordering::Acquire) {
+                    // The pipe stays as it is for as long as this process lives.
+                    mem::forget(lines);
+                    return;
+                }
             }
         });
-        Self(receiver)
+        Self { read, stopped }
+    }
+
+    /// Reads one more line, and then no more.
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
     }
 
     fn now(&self) -> Vec<String> {
-        self.0.borrow().clone()
+        self.read.borrow().clone()
     }
 
     /// Waits for a condition; `false` where the stream ends before it holds.
     async fn wait_for(&self, what: &str, holds: impl Fn(&[String]) -> bool) -> bool {
-        let mut lines = self.0.clone();
+        let mut lines = self.read.clone();
         within(what, lines.wait_for(|lines| holds(lines))).await.is_ok()
     }
 }

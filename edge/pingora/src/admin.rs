@@ -1,6 +1,7 @@
 //! The operator's listeners: `[admin]` and `[health]`. Neither is the public one, and neither can reach an origin.
 
 use crate::{
+    app::logs::Losses,
     breaker::Breakers,
     listen::{OpenConnections, Tls},
     telemetry,
@@ -45,7 +46,7 @@ pub(crate) struct Admin {
     pub(crate) node: String,
     pub(crate) threads: Vec<Arc<Metrics>>,
     pub(crate) open: Arc<OpenConnections>,
-    pub(crate) access_log: telemetry::access::AccessLog,
+    pub(crate) losses: Losses,
     /// Set when the process has been told to go.
     pub(crate) leaving: Arc<AtomicBool>,
 }
@@ -122,7 +123,7 @@ impl Admin {
                     &self.pins.status(),
                     &self.usage.gauges(),
                     &self.open,
-                    self.access_log.dropped(),
+                    self.losses.count(),
                 );
                 let mut answer = text(StatusCode::OK, page);
                 answer

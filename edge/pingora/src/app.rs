@@ -2,7 +2,7 @@
 
 pub(crate) mod generation;
 mod listeners;
-mod logs;
+pub(crate) mod logs;
 pub(crate) mod sources;
 mod told;
 
@@ -13,7 +13,7 @@ use crate::{
     handover::{Predecessor, Sockets},
     listen::{self, Lane, Listener, OpenConnections, Serving},
     notify,
-    telemetry::{self, Metrics, access},
+    telemetry::{self, Metrics, lines},
     usage::Usage,
 };
 use generation::{Generation, Shared};
@@ -171,7 +171,7 @@ impl App {
             node: node_name(),
             threads: metrics.clone(),
             open: open.clone(),
-            access_log: logs.access().clone(),
+            losses: logs.losses(),
             leaving: leaving.clone(),
         });
         let operators = listeners::operators(&config, &mut sockets, &admin, &background)?;
@@ -312,7 +312,7 @@ impl App {
             }
         }
         self.background.shutdown_timeout(Duration::from_millis(100));
-        access::flush();
+        lines::flush();
     }
 }
 

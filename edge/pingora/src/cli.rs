@@ -11,6 +11,7 @@ mod serve;
 mod table;
 mod versions;
 
+use crate::telemetry::lines;
 use clap::{Parser, Subcommand, error::ErrorKind};
 use std::{
     io::{self, Write},
@@ -143,6 +144,8 @@ pub fn run() -> ExitCode {
         Command::Versions(args) => versions::run(&args),
         Command::Quickstart(args) => quickstart::run(&args),
     };
+    // What was logged before a failure explains it.
+    lines::flush();
     match outcome {
         Ok(exit) => exit.into(),
         Err(failure) => {

@@ -4,6 +4,7 @@ mod attempts;
 mod canary;
 mod deadline;
 mod edits;
+mod failpoint;
 mod fault;
 mod identity;
 mod journey;
@@ -168,6 +169,7 @@ impl ProxyHttp for Verge {
     async fn request_filter(&self, session: &mut Session, journey: &mut Journey) -> Result<bool> {
         journey.under_way = self.requests.begin();
         journey.meet(session, &self.trusted);
+        failpoint::reach(session.req_header().uri.path());
         let too_large = content_length(session.req_header()).is_some_and(|length| length > self.max_body);
         if session.req_header().version == http::Version::HTTP_2 {
             session.set_write_timeout(Some(self.limits.pace.grace));

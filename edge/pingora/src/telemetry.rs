@@ -4,6 +4,7 @@
 
 pub(crate) mod access;
 mod arms;
+pub(crate) mod lines;
 mod page;
 mod pins;
 mod usage;
@@ -309,12 +310,7 @@ pub(crate) fn render(
         sum(&|m| &m.fallbacks),
     );
     page.single("verge_panics_total", "counter", "Panics that were contained; each is a bug.", PANICS.load(Relaxed));
-    page.single(
-        "verge_log_dropped_total",
-        "counter",
-        "Access log lines dropped because the log was not read.",
-        log_dropped,
-    );
+    page.single("verge_log_dropped_total", "counter", "Lines lost because a log was not read or written.", log_dropped);
 
     page.single("verge_table_loaded", "gauge", "Whether a table is held (readiness).", u8::from(table.loaded));
     page.single("verge_table_rows", "gauge", "Rows in the table held.", table.rows);

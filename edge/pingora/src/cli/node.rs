@@ -12,7 +12,7 @@ use rustls::pki_types::ServerName;
 use serde_json::Value as Json;
 use std::{
     error::Error,
-    fmt, iter,
+    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
     str::FromStr,
@@ -202,8 +202,12 @@ impl Node {
 
 /// What went wrong, down to its cause.
 fn words(error: &dyn Error) -> String {
-    let causes = iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
 }
 
 #[cfg(test)]

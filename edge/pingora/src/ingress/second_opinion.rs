@@ -1,5 +1,6 @@
 //! The guard against the parser behind it: whatever the guard lets through, pingora reads the same way. What they would
-//! read differently is what attackers send.
+//! read differently is what attackers send. And the guard against itself: it sees the same in the same bytes, whatever
+//! pieces they come in.
 
 use super::{
     body::BodyEnd,
@@ -28,6 +29,10 @@ struct Reading {
 /// # Errors
 /// They read different requests; the text says which.
 pub fn compare(bytes: &[u8]) -> Result<(), String> {
+    let (at_once, byte_by_byte) = (passed(bytes, usize::MAX), passed(bytes, 1));
+    if at_once != byte_by_byte {
+        return Err(format!("the guard saw {at_once:?} at once, and {byte_by_byte:?} byte by byte"));
+    }
     let Some((ours, taken)) = our_reading(bytes) else { return Ok(()) };
     let theirs = tokio::runtime::Builder::new_current_thread()
         .build()
@@ -38,6 +43,31 @@ pub fn compare(bytes: &[u8]) -> Result<(), String> {
         Ok(theirs) => Err(format!("the guard read {ours:#?}, pingora {theirs:#?}")),
         Err(error) => Err(format!("the guard read {ours:#?}, pingora refused it: {error}")),
     }
+}
+
+/// What the guard says of a head that comes in pieces of this size, and how far it then lets its body through: so many
+/// bytes, to its end or not; `None` where it is malformed.
+fn passed(bytes: &[u8], size: usize) -> (Progress, Option<(usize, bool)>) {
+    let ends = (0..=bytes.len()).step_by(size.min(bytes.len()).max(1)).chain([bytes.len()]);
+    let mut scan = HeadScan::default();
+    let head = ends
+        .filter_map(|end| bytes.get(..end))
+        .map(|come| scan.scan(come, &LIMITS))
+        .find(|progress| *progress != Progress::Partial)
+        .unwrap_or(Progress::Partial);
+    let Progress::Complete(length, framing) = head else { return (head, None) };
+    let mut end = BodyEnd::of(framing);
+    let mut taken = 0;
+    for piece in bytes.get(length..).unwrap_or_default().chunks(size) {
+        match end.take(piece) {
+            Ok(more) => taken += more,
+            Err(_) => return (head, None),
+        }
+        if end.is_reached() {
+            break;
+        }
+    }
+    (head, Some((taken, end.is_reached())))
 }
 
 /// The request as the guard lets it through, and how many bytes it has.

@@ -1,0 +1,127 @@
+//! Lines to a place that may not be read, written by a thread of their own.
+//!
+//! Whoever has one hands it over without waiting. Where the place takes them too slowly, lines are dropped and counted: a
+//! blocked pipe never blocks a request.
+
+use std::{
+    io::{self, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    time::{Duration, Instant},
+};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Lines that may wait for the writer.
+const QUEUE: usize = 8192;
+
+/// Lines are written together, up to this many bytes.
+const BATCH: usize = 64 * 1024;
+
+/// Lines handed over and not written yet, of all logs.
+static WAITING: AtomicU64 = AtomicU64::new(0);
+
+/// A log: where its lines are handed over, and what it lost.
+#[derive(Clone)]
+pub(crate) struct Lines {
+    queue: SyncSender<Order>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// What the writing thread is told.
+enum Order {
+    Write(Vec<u8>),
+    /// Lines from here on go there.
+    Switch(Box<dyn Write + Send>),
+}
+
+impl Lines {
+    /// Starts the writing thread.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub(crate) fn start(thread: &str, out: Box<dyn Write + Send>) -> io::Result<Self> {
+        let (queue, orders) = sync_channel(QUEUE);
+        let dropped = Arc::<AtomicU64>::default();
+        let lost = dropped.clone();
+        std::thread::Builder::new().name(thread.to_owned()).spawn(move || write_lines(&orders, out, &lost))?;
+        Ok(Self { queue, dropped })
+    }
+
+    /// Hands a line over, its end included.
+    pub(crate) fn hand_over(&self, line: Vec<u8>) {
+        WAITING.fetch_add(1, Relaxed);
+        if self.queue.try_send(Order::Write(line)).is_err() {
+            WAITING.fetch_sub(1, Relaxed);
+            self.dropped.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Lines that found no place in the queue, or could not be written.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+
+    /// Has what is handed over from here on written there; `false` where the log is so far behind that it cannot be told.
+    pub(crate) fn write_to(&self, out: Box<dyn Write + Send>) -> bool {
+        self.queue.try_send(Order::Switch(out)).is_ok()
+    }
+}
+
+/// Waits until what was handed over so far is written, for a moment at most: the last lines of a process that ends.
+pub(crate) fn flush() {
+    let patience = Instant::now() + Duration::from_millis(500);
+    while WAITING.load(Relaxed) > 0 && Instant::now() < patience {
+        std::thread::yield_now();
+    }
+}
+
+fn write_lines(orders: &Receiver<Order>, mut out: Box<dyn Write + Send>, lost: &AtomicU64) {
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut lines = 0;
+    let mut next = orders.recv().ok();
+    while let Some(order) = next {
+        let switch = match order {
+            Order::Write(line) => {
+                batch.extend_from_slice(&line);
+                lines += 1;
+                None
+            }
+            Order::Switch(out) => Some(out),
+        };
+        next = if switch.is_none() && batch.len() < BATCH { orders.try_recv().ok() } else { None };
+        if next.is_none() {
+            // A full disk or a closed pipe loses lines, not requests; the next batch tries again.
+            if out.write_all(&batch).and_then(|()| out.flush()).is_err() {
+                lost.fetch_add(lines, Relaxed);
+            }
+            batch.clear();
+            WAITING.fetch_sub(lines, Relaxed);
+            lines = 0;
+            out = switch.unwrap_or(out);
+            next = orders.recv().ok();
+        }
+    }
+}
+
+/// `tracing`'s formatter writes an event at once.
+impl Write for &Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.hand_over(line.to_vec());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'l> MakeWriter<'l> for Lines {
+    type Writer = &'l Self;
+
+    fn make_writer(&'l self) -> Self::Writer {
+        self
+    }
+}
