@@ -4,7 +4,7 @@
 //! extensions and trailers are bounded. A tolerant reader finds other chunks in what is not so, and with them other
 //! requests.
 
-use super::octets::{is_token, is_unfit};
+use super::octets::{is_control, is_token};
 
 /// Digits of a size: any more would be more than any body.
 const SIZE_DIGITS: u8 = 15;
@@ -93,7 +93,7 @@ impl ChunkScan {
             (At::Size { size, digits: 1.. }, b'\r') => At::SizeEnd { size },
             (At::Size { size, digits: 1.. }, b';') => At::Extension { size },
             (At::Extension { size }, b'\r') => At::SizeEnd { size },
-            (At::Extension { size }, _) if !is_unfit(&[b]) && self.extensions < EXTENSIONS => {
+            (At::Extension { size }, _) if !is_control(b) && self.extensions < EXTENSIONS => {
                 self.extensions += 1;
                 At::Extension { size }
             }
@@ -115,7 +115,7 @@ impl ChunkScan {
             (At::Line | At::Name, _) if is_token(b) => Ok(At::Name),
             (At::Name, b':') => Ok(At::Value),
             (At::Value, b'\r') => Ok(At::ValueLf),
-            (At::Value, _) if !is_unfit(&[b]) => Ok(At::Value),
+            (At::Value, _) if !is_control(b) => Ok(At::Value),
             (At::ValueLf, b'\n') => Ok(At::Line),
             _ => Err(Malformed),
         }

@@ -6,7 +6,7 @@
 
 use super::{
     framing::{BodyFraming, Framing, absolute_authority},
-    octets::{is_token, is_unfit},
+    octets::{find_control, is_token, token_length},
 };
 use http::header;
 use pingora_http::RequestHeader;
@@ -49,17 +49,23 @@ impl HeadScan {
     /// the pieces they come in: what comes after the byte that decides is not looked at.
     pub(crate) fn scan(&mut self, bytes: &[u8], limits: &HeadLimits) -> Progress {
         let bytes = bytes.get(..limits.head).unwrap_or(bytes);
-        while let Some(found) = bytes.get(self.scanned..).and_then(|fresh| memchr::memchr(b'\n', fresh)) {
+        while let Some(found) = bytes.get(self.scanned..).and_then(find_control) {
             let end = self.scanned + found;
             let line = bytes.get(self.line_start..end).unwrap_or_default();
-            self.line_start = end + 1;
-            self.scanned = end + 1;
             if self.lines == 0 && is_target_too_long(line, limits) {
                 return Progress::Refused(Reason::TargetTooLong);
             }
-            let Some(line) = line.strip_suffix(b"\r") else {
-                return Progress::Refused(Reason::BadRequest);
-            };
+            match bytes.get(end..end + 2) {
+                Some(b"\r\n") => {}
+                // What is half a line end may become one.
+                None if bytes.last() == Some(&b'\r') => {
+                    self.scanned = end;
+                    return self.unfinished(bytes, limits);
+                }
+                _ => return Progress::Refused(Reason::BadRequest),
+            }
+            self.line_start = end + 2;
+            self.scanned = end + 2;
             match self.lines {
                 // An empty line before the request line is skipped by tolerant servers; we are not one.
                 0 if line.is_empty() => return Progress::Refused(Reason::BadRequest),
@@ -70,7 +76,7 @@ impl HeadScan {
                 }
                 _ if line.is_empty() => {
                     return match self.framing.conclude() {
-                        Some(body) => Progress::Complete(end + 1, body),
+                        Some(body) => Progress::Complete(end + 2, body),
                         None => Progress::Refused(Reason::BadRequest),
                     };
                 }
@@ -88,6 +94,11 @@ impl HeadScan {
         if self.lines == 0 && is_target_too_long(bytes, limits) {
             return Progress::Refused(Reason::TargetTooLong);
         }
+        self.unfinished(bytes, limits)
+    }
+
+    /// What a head is whose last line has not ended.
+    fn unfinished(&self, bytes: &[u8], limits: &HeadLimits) -> Progress {
         if bytes.len() < limits.head {
             return Progress::Partial;
         }
@@ -171,10 +182,10 @@ fn split_request_line(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
 
 /// `field-name ":" OWS field-value OWS` (RFC 9112 §5): a token, no blank before the colon, no folding, no control bytes.
 fn check_field_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    // What ends the token must be the colon.
-    let (name, rest) = line.split_at_checked(line.iter().position(|&b| !is_token(b))?)?;
+    // What ends the token must be the colon; control bytes have been looked for with the line's end.
+    let (name, rest) = line.split_at_checked(token_length(line))?;
     let value = rest.strip_prefix(b":")?;
-    (!name.is_empty() && !is_unfit(value)).then_some((name, value.trim_ascii()))
+    (!name.is_empty()).then_some((name, value.trim_ascii()))
 }
 
 #[cfg(test)]

@@ -5,10 +5,43 @@ pub(super) fn is_token(b: u8) -> bool {
     TOKENS.get(usize::from(b)).is_some_and(|is| *is)
 }
 
-/// What a field value may not hold: control bytes but the tab (RFC 9110 §5.5).
-pub(super) fn is_unfit(value: &[u8]) -> bool {
-    // Without a way out of the loop, the compiler looks at many bytes at once.
-    value.iter().fold(false, |bad, &b| bad | ((b < b' ') & (b != b'\t')) | (b == 0x7f))
+/// How many bytes a text begins with that are part of a token.
+pub(super) fn token_length(text: &[u8]) -> usize {
+    let (fours, _) = text.as_chunks::<4>();
+    // Without a way out in between: most names end in the last four.
+    let whole = fours.iter().take_while(|four| four.iter().fold(true, |all, &b| all & is_token(b))).count() * 4;
+    let rest = text.get(whole..).unwrap_or_default();
+    whole + rest.iter().take_while(|&&b| is_token(b)).count()
+}
+
+/// Where the first byte is that no line has: a control byte but the tab (RFC 9110 §5.5). Most of a head is looked at here,
+/// eight bytes at a time.
+pub(super) fn find_control(bytes: &[u8]) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let found = words.iter().enumerate().find_map(|(at, bytes)| {
+        let word = u64::from_le_bytes(*bytes);
+        let (low, del) = (below(word, b' '), below(word ^ repeated(0x7f), 1));
+        if low | del == 0 {
+            return None;
+        }
+        // Tabs are rare.
+        bytes.iter().position(|&b| is_control(b)).map(|within| at * 8 + within)
+    });
+    found.or_else(|| rest.iter().position(|&b| is_control(b)).map(|within| words.len() * 8 + within))
+}
+
+/// What a line does not hold, but at its end.
+pub(super) fn is_control(b: u8) -> bool {
+    (b < b' ' && b != b'\t') || b == 0x7f
+}
+
+/// 0 where no byte of a word is below this one, which is at most 128.
+fn below(word: u64, least: u8) -> u64 {
+    word.wrapping_sub(repeated(least)) & !word & repeated(0x80)
+}
+
+const fn repeated(b: u8) -> u64 {
+    u64::from_le_bytes([b; 8])
 }
 
 static TOKENS: [bool; 256] = tokens();
@@ -25,4 +58,28 @@ const fn tokens() -> [bool; 256] {
         b += 1;
     }
     tokens
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_first_control_byte_is_found_wherever_it_stands(text in prop::collection::vec(text(), 0..40)) {
+            let first = text.iter().position(|&b| matches!(b, 0..=8 | 10..=31 | 127));
+            prop_assert_eq!(find_control(&text), first);
+        }
+
+        #[test]
+        fn a_token_ends_at_the_first_byte_that_is_none(text in prop::collection::vec(text(), 0..40)) {
+            prop_assert_eq!(token_length(&text), text.iter().position(|&b| !is_token(b)).unwrap_or(text.len()));
+        }
+    }
+
+    /// Bytes that stand close to what is looked for.
+    fn text() -> impl Strategy<Value = u8> {
+        prop_oneof![9 => prop::sample::select(b"aZ0-_.\t ~\x80\x9f\xff".to_vec()), 1 => any::<u8>()]
+    }
 }
