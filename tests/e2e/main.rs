@@ -25,6 +25,7 @@ mod credentials;
 mod deadlines;
 mod demand;
 mod dialling;
+mod explain;
 mod faults;
 mod floods;
 mod framing;

@@ -3,13 +3,15 @@
 use crate::{
     app::logs::Losses,
     breaker::Breakers,
+    explain::{Explanation, Question, Rules, Said, Scene},
     listen::{OpenConnections, Tls},
     telemetry,
     usage::Usage,
 };
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
@@ -29,6 +31,7 @@ use tokio::{
     time::timeout,
 };
 use verge_mappings::{ConsumerPins, LiveTable};
+use verge_router::Pins;
 
 /// Operators' connections at a time: scrapers and probes, not clients.
 const MAX_CONNECTIONS: usize = 64;
@@ -36,8 +39,13 @@ const MAX_CONNECTIONS: usize = 64;
 /// A request head must have come by then, and before it a handshake.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// A request that is asked about may be as long as one that comes, written as JSON.
+const LONGEST_QUESTION: usize = 256 << 10;
+
 /// What operators are shown.
 pub(crate) struct Admin {
+    /// Those of the configuration that serves.
+    pub(crate) rules: Arc<ArcSwap<Rules>>,
     pub(crate) table: Arc<LiveTable>,
     pub(crate) breakers: Arc<Breakers>,
     pub(crate) pins: Arc<ConsumerPins>,
@@ -89,10 +97,7 @@ impl Admin {
 
     /// Serves one connection to its end.
     async fn converse(self: Arc<Self>, stream: impl AsyncRead + AsyncWrite + Unpin, access: Access) {
-        let service = service_fn(move |request| {
-            let answer = self.answer(&request, &access);
-            async move { Ok::<_, Infallible>(answer) }
-        });
+        let service = service_fn(|request| async { Ok::<_, Infallible>(self.answer(request, &access).await) });
         // A probe that hangs up early is not an event.
         let _ = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -101,16 +106,23 @@ impl Admin {
             .await;
     }
 
-    fn answer(&self, request: &Request<Incoming>, access: &Access) -> Response<Full<Bytes>> {
-        let path = request.uri().path();
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served here\n");
+    async fn answer(&self, request: Request<Incoming>, access: &Access) -> Response<Full<Bytes>> {
+        let refused = |allow| {
+            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, format!("only {allow} is served here\n"));
+            answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+            answer
+        };
+        match (request.method(), request.uri().path()) {
+            (&Method::POST, "/explain") => {}
+            (_, "/explain") => return refused("POST"),
+            (&(Method::GET | Method::HEAD), _) => {}
+            _ => return refused("GET, HEAD"),
         }
-        match (path, access) {
+        match (request.uri().path(), access) {
             // The process runs; whether it can serve is the other one's question.
             ("/healthz", _) => text(StatusCode::OK, "ok\n"),
             ("/readyz", _) => self.readiness(),
-            (_, Access::Admin(Some(token))) if !bears(request, token) => {
+            (_, Access::Admin(Some(token))) if !bears(&request, token) => {
                 let mut answer = text(StatusCode::UNAUTHORIZED, "send the admin token: Authorization: Bearer …\n");
                 answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 answer
@@ -140,8 +152,37 @@ impl Admin {
                     request.uri().query().and_then(|query| query.split('&').find_map(|one| one.strip_prefix("api=")));
                 json(StatusCode::OK, &self.usage.page(&self.node, api))
             }
-            ("/", Access::Admin(_)) => text(StatusCode::OK, "/healthz\n/readyz\n/metrics\n/canary\n/usage\n"),
+            ("/explain", Access::Admin(_)) => self.explain(request.into_body()).await,
+            ("/", Access::Admin(_)) => text(StatusCode::OK, "/healthz\n/readyz\n/metrics\n/canary\n/usage\n/explain\n"),
             _ => text(StatusCode::NOT_FOUND, "not found\n"),
+        }
+    }
+
+    /// What would happen to the request that a body asks about, by the table that is served now.
+    async fn explain(&self, body: Incoming) -> Response<Full<Bytes>> {
+        let read = timeout(HEAD_TIMEOUT, Limited::new(body, LONGEST_QUESTION).collect()).await;
+        let Ok(Ok(body)) = read else {
+            return text(StatusCode::BAD_REQUEST, "the question does not come, or is too long\n");
+        };
+        let question: Question = match serde_json::from_slice(&body.to_bytes()) {
+            Ok(question) => question,
+            Err(error) => return text(StatusCode::BAD_REQUEST, format!("this is no question: {error}\n")),
+        };
+        let held = self.table.load();
+        let Some(held) = held.as_ref() else {
+            let why = self.table.status().waiting.unwrap_or_default();
+            return text(StatusCode::SERVICE_UNAVAILABLE, format!("no table is held: {why}\n"));
+        };
+        let rules = self.rules.load();
+        let (said, beside) = (question.pin.as_ref().map(Said::from), self.pins.beside(held));
+        let pins = said.as_ref().map_or(&beside as &dyn Pins, |said| said);
+        let scene = Scene { held, rules: &rules, health: &*self.breakers, pins };
+        match scene.explain(&question) {
+            Some(explanation) => {
+                let explanation = Explanation { node: Some(self.node.clone()), ..explanation };
+                json(StatusCode::OK, &serde_json::json!(explanation))
+            }
+            None => text(StatusCode::BAD_REQUEST, "the question's URL names no authority\n"),
         }
     }
 

@@ -10,12 +10,14 @@ use crate::{
     admin::Admin,
     breaker::{Breakers, Stores},
     cli::{Exit, Failure, config},
+    explain::Rules,
     handover::{Predecessor, Sockets},
     listen::{self, Lane, Listener, OpenConnections, Serving},
     notify,
     telemetry::{self, Metrics, lines},
     usage::Usage,
 };
+use arc_swap::ArcSwap;
 use generation::{Generation, Shared};
 use logs::Logs;
 use sources::Sources;
@@ -80,6 +82,7 @@ pub(crate) struct App {
     pins: Arc<ConsumerPins>,
     usage: Arc<Usage>,
     generation: Generation,
+    rules: Arc<ArcSwap<Rules>>,
     lanes: Vec<Arc<Lane>>,
     threads: Vec<JoinHandle<()>>,
     down: watch::Sender<bool>,
@@ -163,7 +166,9 @@ impl App {
         for (scheme, address) in &addresses {
             eprintln!("listening on {scheme}://{address}");
         }
+        let rules = Arc::new(ArcSwap::from_pointee(Rules::open(&config)?));
         let admin = Arc::new(Admin {
+            rules: rules.clone(),
             table: table.clone(),
             breakers: breakers.clone(),
             pins: pins.clone(),
@@ -193,6 +198,7 @@ impl App {
             pins,
             usage,
             generation,
+            rules,
             lanes,
             threads,
             down,
@@ -262,6 +268,7 @@ impl App {
         let Self { table, metrics, breakers, pins, usage, open, .. } = &*self;
         let shared = Shared { table, metrics, breakers, pins, usage, open };
         let generation = Generation::new(&config, &shared, &self.background)?;
+        let rules = Rules::open(&config)?;
         self.logs.reload(&config)?;
         // From here on nothing fails: a table that cannot be read yet leaves the old one serving.
         let outcome = self.background.block_on(sources.replace(&self.table, &config));
@@ -273,6 +280,7 @@ impl App {
         }
         let old = std::mem::replace(&mut self.generation, generation);
         self.background.block_on(old.retire(None));
+        self.rules.store(Arc::new(rules));
         self.breakers.reload(config.canary.breaker);
         self.stores.replace(sources.stores());
         self.pins.replace(sources.pins());

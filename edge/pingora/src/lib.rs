@@ -8,6 +8,7 @@ mod app;
 mod breaker;
 mod clock;
 mod dial;
+mod explain;
 mod handover;
 mod ingress;
 mod listen;

@@ -4,8 +4,8 @@ mod trust;
 
 use super::{Exit, Failure, config};
 use bytes::Bytes;
-use http::{HeaderValue, Request, StatusCode, Uri, header, uri::Authority};
-use http_body_util::{BodyExt, Empty, Limited};
+use http::{HeaderValue, Request, StatusCode, Uri, header, request::Builder, uri::Authority};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -68,7 +68,14 @@ pub(crate) struct NodesArg {
     /// A node's admin listener, such as http://10.0.0.7:9901; may be repeated. Default: the configuration's own.
     #[arg(long = "node", value_name = "URL")]
     nodes: Vec<Node>,
-    /// Their admin token, as env:NAME; default: the configuration's.
+    #[command(flatten)]
+    operator: OperatorArg,
+}
+
+/// What nodes are shown by who asks them.
+#[derive(Debug, clap::Args)]
+pub(crate) struct OperatorArg {
+    /// The admin token of nodes, as env:NAME; default: the configuration's.
     #[arg(long, value_name = "SECRET", value_parser = Secret::parse)]
     token: Option<Secret>,
     /// Who signs the certificates of nodes at https, PEM; default: whom the system trusts. The certificate that [admin]
@@ -97,11 +104,22 @@ impl NodesArg {
     /// The token's variable is not set, or a file cannot be used.
     pub(crate) fn open(&self, config: &Config) -> Result<(Vec<Node>, Operator), Failure> {
         let admin = config.admin.as_ref();
-        let tls = admin.and_then(|admin| admin.tls.as_ref());
-        let nodes = match (&*self.nodes, admin.and_then(|admin| own(admin.address, tls.is_some()))) {
+        let nodes = match (&*self.nodes, admin.and_then(|admin| own(admin.address, admin.tls.is_some()))) {
             ([], own) => own.into_iter().collect(),
             (named, _) => named.to_vec(),
         };
+        let operator = self.operator.open(&nodes, config)?;
+        Ok((nodes, operator))
+    }
+}
+
+impl OperatorArg {
+    /// What these nodes are shown.
+    ///
+    /// # Errors
+    /// The token's variable is not set, or a file cannot be used.
+    pub(crate) fn open(&self, nodes: &[Node], config: &Config) -> Result<Operator, Failure> {
+        let admin = config.admin.as_ref();
         let token = match (&self.token, admin.and_then(|admin| admin.token.as_ref())) {
             (Some(secret), _) => Some(config::secret(secret, "--token")?),
             // Whoever only looks at the table may not have it.
@@ -114,10 +132,11 @@ impl NodesArg {
                 "the admin token cannot stand in a field: it has a control character",
             ));
         }
+        let own = admin.and_then(|admin| admin.tls.as_ref());
         let tls = if nodes.iter().any(|node| node.secure) {
             let trust = Trust {
                 authorities: self.ca.as_deref(),
-                own: tls.map(|tls| Path::new(&tls.files.certificate)),
+                own: own.map(|tls| Path::new(&tls.files.certificate)),
                 shown: self.certificate.as_deref().zip(self.key.as_deref()),
             };
             let config = trust.config().map_err(|reason| Failure::new(Exit::Config, reason))?;
@@ -125,7 +144,7 @@ impl NodesArg {
         } else {
             None
         };
-        Ok((nodes, Operator { token, tls }))
+        Ok(Operator { token, tls })
     }
 }
 
@@ -146,11 +165,28 @@ impl Node {
     /// # Errors
     /// Why there is none, in words.
     pub(crate) async fn get(&self, path: &str, operator: &Operator) -> Result<Json, String> {
-        let late = |_| format!("no answer within {}s", PATIENCE.as_secs());
-        timeout(PATIENCE, self.ask(path, operator)).await.map_err(late)?
+        self.ask(Request::get(path), String::new(), operator).await
     }
 
-    async fn ask(&self, path: &str, operator: &Operator) -> Result<Json, String> {
+    /// Sends JSON to a path and reads the JSON that comes.
+    ///
+    /// # Errors
+    /// Why there is none, in words.
+    pub(crate) async fn post(&self, path: &str, body: &Json, operator: &Operator) -> Result<Json, String> {
+        self.ask(Request::post(path), body.to_string(), operator).await
+    }
+
+    async fn ask(&self, request: Builder, body: String, operator: &Operator) -> Result<Json, String> {
+        let mut request = request.header(header::HOST, self.authority.as_str());
+        if let Some(token) = &operator.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let request = request.body(Full::from(body)).map_err(|error| error.to_string())?;
+        let late = |_| format!("no answer within {}s", PATIENCE.as_secs());
+        timeout(PATIENCE, self.exchange(request, operator)).await.map_err(late)?
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>, operator: &Operator) -> Result<Json, String> {
         let host = self.authority.host().trim_start_matches('[').trim_end_matches(']');
         let port = self.authority.port_u16().unwrap_or(if self.secure { 443 } else { 80 });
         let stream = TcpStream::connect((host, port)).await.map_err(|error| error.to_string())?;
@@ -158,45 +194,43 @@ impl Node {
             Some(tls) => {
                 let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
                 let stream = tls.connect(name, stream).await.map_err(|error| error.to_string())?;
-                self.converse(stream, path, operator.token.as_deref()).await
+                converse(stream, request).await
             }
-            None => self.converse(stream, path, operator.token.as_deref()).await,
+            None => converse(stream, request).await,
         }
     }
+}
 
-    async fn converse(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        path: &str,
-        token: Option<&str>,
-    ) -> Result<Json, String> {
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| words(&error))?;
-        let connection = tokio::spawn(connection);
-        let mut request = Request::get(path).header(header::HOST, self.authority.as_str());
-        if let Some(token) = token {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+/// Sends a request, and reads what is answered.
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Full<Bytes>>,
+) -> Result<Json, String> {
+    let (path, known) = (request.uri().path().to_owned(), request.headers().contains_key(header::AUTHORIZATION));
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| words(&error))?;
+    let connection = tokio::spawn(connection);
+    let answer = match sender.send_request(request).await {
+        Ok(answer) => answer,
+        // In TLS 1.3 a certificate is refused after the handshake; the connection says so, the request only that it is over.
+        Err(error) => {
+            let why = connection.await.ok().and_then(Result::err);
+            return Err(words(why.as_ref().unwrap_or(&error)));
         }
-        let request = request.body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
-        let answer = match sender.send_request(request).await {
-            Ok(answer) => answer,
-            // In TLS 1.3 a certificate is refused after the handshake; the connection says so, the request only that it is over.
-            Err(error) => {
-                let why = connection.await.ok().and_then(Result::err);
-                return Err(words(why.as_ref().unwrap_or(&error)));
-            }
-        };
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), LONGEST).collect().await.map_err(|error| error.to_string())?;
-        connection.abort();
-        match status {
-            StatusCode::OK => {
-                serde_json::from_slice(&body.to_bytes()).map_err(|error| format!("{path} is not JSON: {error}"))
-            }
-            StatusCode::UNAUTHORIZED if token.is_some() => Err("it wants another admin token".to_owned()),
-            StatusCode::UNAUTHORIZED => Err("it wants an admin token: --token env:NAME".to_owned()),
-            StatusCode::NOT_FOUND => Err(format!("it has no {path}: is this the admin listener?")),
-            status => Err(format!("it answers {path} with {}", status.as_u16())),
+    };
+    let status = answer.status();
+    let body = Limited::new(answer.into_body(), LONGEST).collect().await.map_err(|error| error.to_string())?;
+    connection.abort();
+    match status {
+        StatusCode::OK => {
+            serde_json::from_slice(&body.to_bytes()).map_err(|error| format!("{path} is not JSON: {error}"))
         }
+        StatusCode::UNAUTHORIZED if known => Err("it wants another admin token".to_owned()),
+        StatusCode::UNAUTHORIZED => Err("it wants an admin token: --token env:NAME".to_owned()),
+        StatusCode::BAD_REQUEST | StatusCode::SERVICE_UNAVAILABLE => {
+            Err(String::from_utf8_lossy(&body.to_bytes()).trim_end().to_owned())
+        }
+        StatusCode::NOT_FOUND => Err(format!("it has no {path}: is this the admin listener?")),
+        status => Err(format!("it answers {path} with {}", status.as_u16())),
     }
 }
 

@@ -3,11 +3,12 @@
 use crate::{
     app::{self, sources::Sources},
     cli::{Exit, Failure},
+    explain::{Said, SaidPin},
 };
 use std::cell::RefCell;
 use verge_config::Config;
 use verge_mappings::{StoredPin, pin_key};
-use verge_router::{Pin, Pinned, Pins, api::parse_version};
+use verge_router::{Pinned, Pins};
 
 /// Knows nothing, and keeps what it is asked.
 #[derive(Default)]
@@ -20,28 +21,14 @@ impl Pins for Asked {
     }
 }
 
-/// Says of every consumer what is known of the one that was asked for.
-pub(super) struct Known(Pinned);
-
-impl Pins for Known {
-    fn pinned(&self, _: &str, _: &[u8]) -> Pinned {
-        self.0.clone()
-    }
-}
-
 /// What is known of the consumer that was asked for. Where none was, nothing is read.
-pub(super) fn known(asked: Asked, said: Option<&str>, config: &Config) -> Result<Known, Failure> {
-    let pinned = match (said, asked.0.into_inner()) {
-        (Some("none"), _) => Pinned::Nowhere,
-        (Some(version), _) => {
-            let version =
-                parse_version(version).map_err(|error| Failure::new(Exit::Usage, format!("--pin: {error}")))?;
-            Pinned::To(Pin { version, upgrade: None, expires: None }.into())
-        }
+pub(super) fn known(asked: &Asked, said: Option<&SaidPin>, config: &Config) -> Result<Said, Failure> {
+    let pinned = match (said, asked.0.take()) {
+        (Some(pin), _) => return Ok(pin.into()),
         (None, None) => Pinned::NotKnown,
         (None, Some((api, subject))) => read(config, &api, &subject)?,
     };
-    Ok(Known(pinned))
+    Ok(Said(pinned))
 }
 
 fn read(config: &Config, api: &str, subject: &[u8]) -> Result<Pinned, Failure> {

@@ -6,13 +6,14 @@ use verge_router::{
     Fact, Pinned, Source, SplitRow, Witness,
     api::{Scheme as VersionScheme, Unknown},
     cors::Cors,
-    split::{By, Sticky},
+    split::{By, Health, HeldArm, Sticky},
     witness::Reading,
 };
 
 /// The facts, as sentences.
 pub(super) struct Steps<'t> {
     pub(super) now: i64,
+    pub(super) health: &'t dyn Health,
     pub(super) trips: &'t Trips,
     pub(super) steps: Vec<String>,
 }
@@ -75,38 +76,44 @@ impl Witness for Steps<'_> {
             Fact::PinnedTo { version, upgraded: false } => format!("it is pinned to `{version}`"),
             Fact::PinnedTo { version, upgraded: true } => format!("its upgrade is to `{version}`"),
             Fact::Resolved { source, key } => format!("row `{key}` answers, by {}", source.as_str()),
-            Fact::Picked { row, arm, by } => picked(row, arm, by, self.now, self.trips),
+            Fact::Picked { row, arm, by } => self.picked(row, arm, by),
         });
     }
 }
 
-/// Which arm, by what, and of which.
-fn picked(row: &SplitRow, arm: usize, by: By, now: i64, trips: &Trips) -> String {
-    let name = row.arms().get(arm).map_or("", |arm| arm.name());
-    let by = match by {
-        By::Override => "by override".to_owned(),
-        By::Pin => "as the cookie pins the client to it while it drains".to_owned(),
-        By::Sticky(place) => {
-            format!("by `{}`", row.sticky().get(usize::from(place)).map(Sticky::text).unwrap_or_default())
-        }
-        By::Chance => "by chance, from the request id".to_owned(),
-        By::Left => "as all others are out".to_owned(),
-        By::Fallback => "as another failed".to_owned(),
-    };
-    let total: u64 = row.weights(now).map(u64::from).sum();
-    let share = |weight: u16| f64::from(weight) * 100.0 / total.max(1) as f64;
-    let arms: Vec<String> = row
-        .arms()
-        .iter()
-        .zip(row.weights(now))
-        .map(|(arm, weight)| format!("{} {} %", arm.name(), share(weight)))
-        .collect();
-    let out: String = trips
-        .of(row.api().name(), row.key())
-        .filter(|trip| row.arms().iter().any(|arm| arm.fingerprint() == trip.of))
-        .map(|trip| format!("; a breaker took `{}` out: {}", trip.arm, trip.detail))
-        .collect();
-    format!("arm `{name}` is picked {by}; shares now: {}{out}", arms.join(", "))
+impl Steps<'_> {
+    /// Which arm, by what, and of which.
+    fn picked(&self, row: &SplitRow, arm: usize, by: By) -> String {
+        let name = row.arms().get(arm).map_or("", |arm| arm.name());
+        let by = match by {
+            By::Override => "by override".to_owned(),
+            By::Pin => "as the cookie pins the client to it while it drains".to_owned(),
+            By::Sticky(place) => {
+                format!("by `{}`", row.sticky().get(usize::from(place)).map(Sticky::text).unwrap_or_default())
+            }
+            By::Chance => "by chance, from the request id".to_owned(),
+            By::Left => "as all others are out".to_owned(),
+            By::Fallback => "as another failed".to_owned(),
+        };
+        let total: u64 = row.weights(self.now).map(u64::from).sum();
+        let share = |weight: u16| f64::from(weight) * 100.0 / total.max(1) as f64;
+        let arms: Vec<String> = row
+            .arms()
+            .iter()
+            .zip(row.weights(self.now))
+            .map(|(arm, weight)| format!("{} {} %", arm.name(), share(weight)))
+            .collect();
+        let out: String =
+            row.arms().iter().filter(|arm| self.health.is_tripped(row, arm)).map(|arm| self.trip(row, arm)).collect();
+        format!("arm `{name}` is picked {by}; shares now: {}{out}", arms.join(", "))
+    }
+
+    /// That a breaker took an arm out, and why, where the table says it.
+    fn trip(&self, row: &SplitRow, arm: &HeldArm) -> String {
+        let trip = self.trips.of(row.api().name(), row.key()).find(|trip| trip.of == arm.fingerprint());
+        let why = trip.map(|trip| format!(": {}", trip.detail)).unwrap_or_default();
+        format!("; a breaker took `{}` out{why}", arm.name())
+    }
 }
 
 fn cross_origin(cors: &Cors, fields: &HeaderMap) -> String {
