@@ -155,7 +155,10 @@ fn say_choice(choice: &Choice, edits: &mut impl Edits) {
     }
     if let Some(cookie) = &choice.cookie {
         edits.append(header::SET_COOKIE, HeaderValue::clone(cookie));
-        // Out of a shared cache it would put everybody on one client's arm (RFC 9111 §5.2.2.7).
+    }
+    // Out of a shared cache the cookie would put everybody on one client's arm, and so would an answer that hangs on the
+    // address, which no field names that it could vary by (RFC 9111 §5.2.2.7).
+    if choice.cookie.is_some() || choice.rows().any(|row| row.sticks_to_address()) {
         edits.append(header::CACHE_CONTROL, HeaderValue::from_static("private"));
     }
 }

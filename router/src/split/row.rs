@@ -143,6 +143,11 @@ impl SplitRow {
         &self.sticky
     }
 
+    /// Whether the client's address may decide.
+    pub(crate) fn sticks_to_address(&self) -> bool {
+        self.sticky.contains(&Sticky::Address)
+    }
+
     /// Whether clients that the signed cookie pins to an arm of weight 0 stay there.
     #[must_use]
     pub fn drains(&self) -> bool {
