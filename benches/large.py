@@ -4,32 +4,49 @@
     cargo build --release -p verge && python3 benches/large.py [rows]          needs nginx (the origin) and wrk
 
 DynamoDB is stood in for by pages made beforehand, so that what is measured is the node. Memory is VmRSS and VmHWM of
-/proc/PID/status; CPU is utime + stime of the serving thread alone, over the requests that wrk completed.
+/proc/PID/status; CPU is that of the serving thread alone (/proc/PID/task/TID/schedstat), over the requests that wrk completed.
+
+A machine's speed changes by the minute. So what a read costs requests is told by turns of a second, one after the other: in
+one nobody reads, in one the node itself reads its whole table again and again, and in one another process does, which reads
+the same table from the same store. The last shows what any work beside a node costs it on this machine; what the node's own
+reading costs beyond that is its own doing. Turns are compared with their neighbours, and the middle of all is told.
 """
-import json, os, re, shutil, socket, subprocess, sys, tempfile, threading, time, urllib.request
+import json, os, random, re, shutil, signal, socket, subprocess, sys, tempfile, threading, time, urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 VERGE = os.path.join(os.environ.get("CARGO_TARGET_DIR", "target"), "release/verge")
 ROWS = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
 PAGE = 2000
-TICK = os.sysconf("SC_CLK_TCK")
-table = {}
+TURNS = 40
 
 
-def make(rows, generation, base):
-    """Pages as DynamoDB gives them."""
-    pages = []
-    for first in range(0, rows, PAGE):
+class Table:
+    """What a store holds: pages as DynamoDB gives them."""
+
+    def __init__(self):
+        self.pages, self.generation, self.scans, self.rows = [], 0, 0, 0
+
+    def fill(self, rows, base=lambda n: "/prod"):
+        """So many rows, whatever was there before."""
+        self.rows = rows
+        self.pages = [self.page(first, base) for first in range(0, rows, PAGE)]
+        self.bump(base)
+
+    def bump(self, base=lambda n: "/prod"):
+        """Another generation of the same rows."""
+        self.generation += 1
+        self.pages[-1] = self.page((self.rows - 1) // PAGE * PAGE, base)
+
+    def page(self, first, base):
         items = [{"api": {"S": "orders"}, "version": {"S": f"v{n + 1}"},
                   "domain": {"S": f"a{n * 7919 % 1000003:010x}.execute-api.us-east-1.amazonaws.com"},
-                  "base_path": {"S": base(n)}, "scheme": {"S": "http"}} for n in range(first, min(rows, first + PAGE))]
-        page = {}
-        if first + PAGE >= rows:
-            items.append({"api": {"S": "#verge"}, "version": {"S": "#generation"}, "generation": {"N": str(generation)}})
-        else:
-            page["LastEvaluatedKey"] = {"api": {"S": "orders"}, "version": {"S": str(first + PAGE)}}
-        pages.append(json.dumps(page | {"Items": items}).encode())
-    table.update(pages=pages, generation=generation, scans=table.get("scans", 0))
+                  "base_path": {"S": base(n)}, "scheme": {"S": "http"}} for n in range(first, min(self.rows, first + PAGE))]
+        if first + PAGE >= self.rows:
+            return json.dumps({"Items": items + [self.own()]}).encode()
+        return json.dumps({"LastEvaluatedKey": {"api": {"S": "orders"}, "version": {"S": str(first + PAGE)}}, "Items": items}).encode()
+
+    def own(self):
+        return {"api": {"S": "#verge"}, "version": {"S": "#generation"}, "generation": {"N": str(self.generation)}}
 
 
 class Store(BaseHTTPRequestHandler):
@@ -40,23 +57,32 @@ class Store(BaseHTTPRequestHandler):
 
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        table = self.server.table
         operation = self.headers["X-Amz-Target"].split(".")[1]
         if operation == "DescribeTable":
             key = [{"AttributeName": "api", "KeyType": "HASH"}, {"AttributeName": "version", "KeyType": "RANGE"}]
             body = json.dumps({"Table": {"TableName": "t", "TableStatus": "ACTIVE", "KeySchema": key}}).encode()
         elif operation == "GetItem":
-            item = {"api": {"S": "#verge"}, "version": {"S": "#generation"}, "generation": {"N": str(table["generation"])}}
-            body = json.dumps({"Item": item}).encode()
+            body = json.dumps({"Item": table.own()}).encode()
         else:
             start = asked.get("ExclusiveStartKey")
             page = int(start["version"]["S"]) // PAGE if start else 0
-            table["scans"] += page == 0
-            body = table["pages"][page]
+            table.scans += page == 0
+            body = table.pages[page]
         self.send_response(200)
         self.send_header("Content-Type", "application/x-amz-json-1.0")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def serve(rows):
+    """A store of its own."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Store)
+    server.table = Table()
+    server.table.fill(rows)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
 
 
 def port():
@@ -72,7 +98,7 @@ def answer(http):
 
 
 class Node:
-    def __init__(self, directory, store, origin, refresh="1h"):
+    def __init__(self, directory, store, origin):
         self.http, self.admin = port(), port()
         config = os.path.join(directory, "verge.toml")
         hosts = "".join(f'"a{n * 7919 % 1000003:010x}.execute-api.us-east-1.amazonaws.com" = "127.0.0.1:{origin}"\n' for n in range(2))
@@ -88,10 +114,10 @@ access = "off"
 source = "dynamodb"
 name = "api-versions"
 region = "us-east-1"
-endpoint = "http://127.0.0.1:{store}"
+endpoint = "http://127.0.0.1:{store.server_port}"
 snapshot = "table.snapshot"
-refresh = "{refresh}"
-poll = "500ms"
+refresh = "1h"
+poll = "100ms"
 [origins]
 allow = ["*.execute-api.*.amazonaws.com"]
 insecure = true
@@ -119,9 +145,17 @@ hosts = ["*"]
         self.process.wait()
 
     def metric(self, name):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics") as page:
-            found = re.search(rf"^{name} (\S+)$", page.read().decode(), re.M)
+        """`None`: there is none, or the admin listener is not open yet."""
+        try:
+            page = self.page()
+        except OSError:
+            return None
+        found = re.search(rf"^{name} (\S+)$", page, re.M)
         return float(found.group(1)) if found else None
+
+    def page(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics") as page:
+            return page.read().decode()
 
     def wait_for(self, name, value):
         while self.metric(name) != value:
@@ -140,10 +174,11 @@ hosts = ["*"]
         """CPU of the serving thread, in seconds."""
         tasks = f"/proc/{self.process.pid}/task"
         for task in os.listdir(tasks):
-            with open(f"{tasks}/{task}/stat") as file:
-                name, rest = file.read().rsplit(")", 1)
+            with open(f"{tasks}/{task}/comm") as file:
+                name = file.read()
             if "verge-serve" in name:
-                return sum(map(int, rest.split()[11:13])) / TICK
+                with open(f"{tasks}/{task}/schedstat") as file:
+                    return int(file.read().split()[0]) / 1e9
 
     def load(self, seconds):
         """Requests for v1 with 32 connections: requests, and microseconds of the serving thread for each."""
@@ -155,55 +190,86 @@ hosts = ["*"]
         return requests, (self.serving() - before) / requests * 1e6
 
 
-def memory(directory, store, origin, rows):
-    make(rows, 1, lambda n: "/prod")
-    shutil.rmtree(directory)
-    os.mkdir(directory)
-    with Node(directory, store, origin) as node:
+def memory(origin, rows):
+    store = serve(rows)
+    with tempfile.TemporaryDirectory() as directory, Node(directory, store, origin) as node:
         node.wait_for("verge_table_rows", rows)
         time.sleep(4.5)
         print(f"{rows} rows: {node.memory()[0]} MiB, {node.memory()[1]} at most while it was read first")
-        for generation, what, base in [(2, "one row changed", lambda n: "/next" if n == 0 else "/prod"),
-                                       (3, "every row changed", lambda n: "/all")]:
+        for what, base in [("one row changed", lambda n: "/next" if n == 0 else "/prod"), ("every row changed", lambda n: "/all")]:
             node.forget_peak()
-            make(rows, generation, base)
-            node.wait_for("verge_table_generation", generation)
+            store.table.fill(rows, base)
+            node.wait_for("verge_table_generation", store.table.generation)
             time.sleep(4.5)
             print(f"{rows} rows, {what}: {node.memory()[0]} MiB, {node.memory()[1]} at most")
+    store.shutdown()
 
 
-def cost(directory, store, origin, rows, changing):
-    make(rows, 1, lambda n: "/prod")
-    shutil.rmtree(directory)
-    os.mkdir(directory)
-    with Node(directory, store, origin) as node:
+def cost(origin, rows):
+    """What a request costs with so many rows, in microseconds."""
+    store = serve(rows)
+    with tempfile.TemporaryDirectory() as directory, Node(directory, store, origin) as node:
         node.wait_for("verge_table_rows", rows)
         node.load(1)
-        over = threading.Event()
+        micros = node.load(3)[1]
+    store.shutdown()
+    return micros
 
-        def change():
-            generation = 1
-            while not over.is_set():
-                generation += 1
-                make(rows, generation, lambda n: f"/p{generation}" if n == 1 else "/prod")
-                over.wait(1)
 
-        writer = threading.Thread(target=change)
-        if changing:
-            writer.start()
-        scans = table["scans"]
-        requests, micros = node.load(8)
-        over.set()
-        if changing:
-            writer.join()
-        return micros, table["scans"] - scans
+class Reading:
+    """A node that reads its table again and again, while it is told to."""
+
+    def __init__(self, node, store):
+        self.node, self.store, self.on, self.times, self.over = node, store, threading.Event(), 0, False
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while not self.over:
+            if self.on.wait(0.05):
+                self.store.table.bump()
+                self.node.wait_for("verge_table_generation", self.store.table.generation)
+                self.times += 1
+
+    def end(self):
+        self.over = True
+        self.thread.join()
+
+
+def turns(origin, rows):
+    """Microseconds a request while nobody reads, the node itself does, and another does; and how often those read."""
+    stores = [serve(rows), serve(rows)]
+    with tempfile.TemporaryDirectory() as here, tempfile.TemporaryDirectory() as there, \
+            Node(here, stores[0], origin) as node, Node(there, stores[1], origin) as other:
+        readings = {"itself": Reading(node, stores[0]), "another": Reading(other, stores[1])}
+        for one in node, other:
+            one.wait_for("verge_table_rows", rows)
+        micros = {"nobody": [], "itself": [], "another": []}
+        node.load(1)
+        for _ in range(TURNS):
+            for who in random.sample(sorted(micros), len(micros)):
+                reading = readings.get(who)
+                if reading:
+                    reading.on.set()
+                micros[who].append(node.load(1)[1])
+                if reading:
+                    reading.on.clear()
+                time.sleep(0.5)
+        for reading in readings.values():
+            reading.end()
+    for store in stores:
+        store.shutdown()
+    return micros, {who: reading.times for who, reading in readings.items()}
+
+
+def middle(numbers):
+    """The middle one, and where it would be expected in 19 of 20 runs."""
+    ordered, reach = sorted(numbers), 0.98 * len(numbers) ** 0.5
+    half = len(ordered) / 2
+    return ordered[int(half)], ordered[max(0, int(half - reach))], ordered[min(len(ordered) - 1, int(half + reach))]
 
 
 def main():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Store)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    store = server.server_address[1]
-    directory = tempfile.mkdtemp()
     origin = port()
     nginx = tempfile.mkdtemp()
     with open(f"{nginx}/conf", "w") as file:
@@ -211,23 +277,32 @@ def main():
                    f"server {{ listen 127.0.0.1:{origin}; location / {{ return 200 ok; }} }} }}")
     origin_process = subprocess.Popen(["nginx", "-c", f"{nginx}/conf"], stderr=subprocess.DEVNULL)
     try:
-        memory(directory, store, origin, 1)
-        memory(directory, store, origin, ROWS)
-        rounds = [[cost(directory, store, origin, *case) for case in [(2, False), (ROWS, False), (ROWS, True)]] for _ in range(3)]
-        for case, name in enumerate(["2 rows", f"{ROWS} rows", f"{ROWS} rows, a change each second"]):
-            micros = sorted(found[case][0] for found in rounds)
-            print(f"{name}: {micros[1]:.1f} us of the serving thread a request ({micros[0]:.1f} to {micros[-1]:.1f}), {rounds[0][case][1]} scans")
-        server.shutdown()
-        server.server_close()
-        starts = []
-        for _ in range(5):
+        memory(origin, 1)
+        memory(origin, ROWS)
+        rounds = [[cost(origin, rows) for rows in (2, ROWS)] for _ in range(5)]
+        for case, rows in enumerate((2, ROWS)):
+            micros = sorted(found[case] for found in rounds)
+            print(f"{rows} rows: {micros[2]:.1f} us of the serving thread a request ({micros[0]:.1f} to {micros[-1]:.1f})")
+        micros, times = turns(origin, ROWS)
+        print(f"{ROWS} rows, nobody reads: {middle(micros['nobody'])[0]:.1f} us of the serving thread a request, {TURNS} turns")
+        for who, than in [("itself", "nobody"), ("another", "nobody"), ("itself", "another")]:
+            part, low, high = middle([100 * (a / b - 1) for a, b in zip(micros[who], micros[than])])
+            print(f"{who} reads ({times[who]} times), against {than}: {part:+.1f} % ({low:+.1f} to {high:+.1f})")
+        store = serve(ROWS)
+        with tempfile.TemporaryDirectory() as directory:
             with Node(directory, store, origin) as node:
-                assert node.first == b"403", node.first
-                starts.append(node.started * 1000)
+                node.wait_for("verge_table_rows", ROWS)
+                time.sleep(3)
+            store.shutdown()
+            store.server_close()
+            starts = []
+            for _ in range(5):
+                with Node(directory, store, origin) as node:
+                    assert node.first == b"403", node.first
+                    starts.append(node.started * 1000)
         print(f"{ROWS} rows, from exec to the first answer, the store away: {min(starts):.0f} to {max(starts):.0f} ms")
     finally:
         origin_process.kill()
-        shutil.rmtree(directory)
         shutil.rmtree(nginx)
 
 
