@@ -3,8 +3,8 @@
 
     cargo build --release -p verge && python3 benches/soak.py [--minutes N] [--verge PATH]          needs curl and openssl
 
-The store hangs up, throttles, breaks and denies, ten seconds each; the origin goes away for two seconds of every twenty. A
-line every ten seconds has memory and descriptors. It ends with 1 where either has grown by more than a tenth since the first fifth of
+The store hangs up, falls silent, throttles, breaks and denies, ten seconds each; the origin goes away for two seconds of every
+twenty, and for a moment five times in a row at the end of every minute. A line every ten seconds has memory and descriptors. It ends with 1 where either has grown by more than a tenth since the first fifth of
 the time, and where a request failed that had no reason to: all but 502 and 504 while the origin was away.
 """
 import argparse
@@ -22,10 +22,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tests/tools"))
 from node import DOMAIN, Node
 
-# What the store does, ten seconds each: an answer to everything, or the end of the connection.
-FAULTS = [None, "down", None, (400, "ProvisionedThroughputExceededException"), (500, "InternalServerError"), None,
+# What the store does, ten seconds each: an answer to everything, the end of the connection, or nothing at all.
+FAULTS = [None, "down", None, "silent", None, (400, "ProvisionedThroughputExceededException"), (500, "InternalServerError"), None,
           (400, "AccessDeniedException"), (400, "ExpiredTokenException"), (400, "ResourceNotFoundException")]
 STEP, FLAP, AWAY = 10, 20, 2
+# Seconds of every minute in which it comes and goes, every second one of these moments.
+FLUTTER, MOMENT = 55, 0.5
 # A fault of the origin's may show for so long after it, where an answer was on its way.
 AFTERMATH = 3
 KEY = {"api": {"S": "#verge"}, "version": {"S": "#generation"}}
@@ -45,6 +47,13 @@ class Store(BaseHTTPRequestHandler):
         kind = type(self)
         if kind.fault == "down":
             kind.faults += 1
+            self.close_connection = True
+            return
+        if kind.fault == "silent":
+            kind.faults += 1
+            # Whoever asks has to give up by itself, or is still there when the fault is over, and gets no answer then.
+            while kind.fault == "silent":
+                time.sleep(0.1)
             self.close_connection = True
             return
         status, said = 200, {}
@@ -129,7 +138,8 @@ class Soak:
         while (now := time.monotonic()) < self.until:
             Store.fault = FAULTS[int((now - begun) / STEP) % len(FAULTS)]
             Store.generation = 1 + int((now - begun) / 3)
-            was, away = away, (now - begun) % FLAP > FLAP - AWAY
+            flutters = (now - begun) % 60 > FLUTTER and int((now - begun) / MOMENT) % 2 == 1
+            was, away = away, flutters or (now - begun) % FLAP > FLAP - AWAY and (now - begun) % 60 < FLUTTER
             if away and not was:
                 self.away.append((now, float("inf")))
                 self.node.fall()
