@@ -46,7 +46,9 @@ pub(crate) use line::Line;
 pub(crate) use pace::PaceLimits;
 pub(crate) use wire::Wire;
 
-/// Where a head is read into: most fit, and none is copied again.
+/// Where a head is waited for, which connections do most of the time: most heads fit.
+const WAITING_BUFFER: usize = 2048;
+/// What is added for those that do not.
 const HEAD_BUFFER: usize = 4096;
 
 /// What an HTTP/2 connection begins with, in bytes (RFC 9113 §3.4).
@@ -192,7 +194,7 @@ impl Ingress {
     ) -> Head {
         let accepted = first.then(Instant::now);
         if head.is_empty() {
-            head.reserve(HEAD_BUFFER);
+            head.reserve(WAITING_BUFFER);
             let patience = if first { self.limits.head_timeout } else { self.limits.idle_timeout };
             tokio::select! {
                 biased;
