@@ -232,7 +232,7 @@ fn bytes_of(pages: &[Box<[u8]>]) -> u64 {
 fn content_of(reading: &Reading) -> u64 {
     let one = |item: &Item| {
         let mut hasher = DefaultHasher::new();
-        item.to_typed_json().to_string().hash(&mut hasher);
+        item.hash(&mut hasher);
         hasher.finish()
     };
     reading.items.iter().map(one).fold(0, u64::wrapping_add)

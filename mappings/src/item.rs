@@ -7,6 +7,7 @@ mod list;
 mod pin;
 mod row;
 mod split;
+mod text;
 mod trip;
 mod value;
 
@@ -17,6 +18,7 @@ pub use list::NoList;
 pub use pin::{PIN, StoredPin};
 pub(crate) use row::{read_key, read_state};
 pub use row::{read_row, write_row};
+pub use text::NoJson;
 pub use trip::{Trip, Trips};
 pub use value::{NotAnObject, Value};
 
@@ -25,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One item of a table: attributes by name. Serialized it is in the typed form.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Item(BTreeMap<String, Value>);
 

@@ -1,14 +1,16 @@
 //! Items in JSON text: what `aws dynamodb scan` prints, `{"Items": […]}` with plain values, or a bare list.
 
-use super::Item;
-use serde_json::Value as Json;
+use super::{
+    Item, Value,
+    text::{NoJson, Read, Text},
+};
 
 /// Text that holds no items.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoList {
-    /// It is no JSON. The rest says where: it ends in "at line 3 column 7".
+    /// It is no JSON.
     #[error("not JSON: {0}")]
-    NoJson(String),
+    NoJson(#[from] NoJson),
     /// It is neither a list nor has one.
     #[error("it must be a list of items, or have them under `Items`")]
     NoItems,
@@ -19,38 +21,50 @@ pub enum NoList {
     #[error("it is one page of several; export the whole table")]
     OnePage,
     /// An item is none; counted from 1.
-    #[error("item {0}: {1}")]
-    Item(usize, String),
+    #[error("item {0}: an item must be an object of attributes")]
+    Item(usize),
 }
 
 impl Item {
-    /// Reads all items of a text. Each is read as [`Item::from_json`] says.
+    /// Reads all items of a text, each as [`Item::from_json`] says; but numbers stay as they are written.
     ///
     /// # Errors
     /// What holds none, or one that is none; see [`NoList`].
     pub fn read_all(json: &[u8]) -> Result<Vec<Self>, NoList> {
-        // A page of a store is a list of typed items, and need not be looked at twice.
-        if let Ok(items) = serde_json::from_slice::<Vec<Self>>(json) {
-            return Ok(items.into_iter().map(Self::cut).collect());
-        }
-        let json: Json = serde_json::from_slice(json).map_err(|error| NoList::NoJson(error.to_string()))?;
-        if json.get("LastEvaluatedKey").or_else(|| json.get("NextToken")).is_some_and(|key| !key.is_null()) {
-            return Err(NoList::OnePage);
-        }
-        let list = match json {
-            Json::Array(list) => list,
-            Json::Object(mut members) => match members.remove("Items") {
-                Some(Json::Array(list)) => list,
-                Some(_) => return Err(NoList::Items),
-                None => return Err(NoList::NoItems),
-            },
-            _ => return Err(NoList::NoItems),
-        };
-        let item = |(json, number): (&Json, usize)| {
-            Self::from_json(json).map_err(|error| NoList::Item(number, error.to_string()))
-        };
-        list.iter().zip(1..).map(item).collect()
+        let mut items = Err(NoList::NoItems);
+        let mut one_page = false;
+        Text::whole(json, |text| match text.peek() {
+            Some(b'[') => read_items(text).map(|read| items = read),
+            Some(b'{') => text.members(&mut |text, name| {
+                match &*name {
+                    "Items" => items = read_items(text)?,
+                    "LastEvaluatedKey" | "NextToken" => one_page |= text.value()? != Value::Null,
+                    _ => drop(text.value()?),
+                }
+                Ok(())
+            }),
+            _ => text.value().map(drop),
+        })?;
+        if one_page { Err(NoList::OnePage) } else { items }
     }
+}
+
+fn read_items(text: &mut Text<'_>) -> Read<Result<Vec<Item>, NoList>> {
+    if text.peek() != Some(b'[') {
+        return text.value().map(|_| Err(NoList::Items));
+    }
+    let mut items = Vec::new();
+    let mut no_item = None;
+    let mut number = 0;
+    text.each_of_list(&mut |text| {
+        number += 1;
+        match text.item()? {
+            Some(item) => items.push(item),
+            None => no_item = no_item.or(Some(number)),
+        }
+        Ok(())
+    })?;
+    Ok(no_item.map_or(Ok(items), |number| Err(NoList::Item(number))))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 const MAX_NESTING: usize = 32;
 
 /// An attribute's value.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Value {
     /// A string.
