@@ -7,7 +7,7 @@ use verge_router::{
         self, Advertise, ApiPath, HostPattern, HostVersion, InvalidApi, Missing, PinDraft, Scheme, Unknown, UntilKnown,
         Vendor, parse_header, parse_query, parse_status, parse_subject, parse_version,
     },
-    cors::{CorsDraft, InvalidCors, Names, WebOrigin, parse_method, parse_name},
+    cors::{CorsDraft, Names, WebOrigin, parse_method, parse_name},
     origin::DomainPattern,
 };
 
@@ -18,72 +18,83 @@ use verge_router::{
 pub fn read_api(item: &Item) -> Result<ApiDraft, InvalidRow> {
     item.check_nesting()?;
     let fields = Fields::of(item.attributes());
-    Ok(ApiDraft {
-        hosts: each(fields.texts("hosts")?, HostPattern::parse)?,
-        path: fields.text("path")?.map(ApiPath::parse).transpose()?,
-        strip: fields.flag("strip")?,
-        allow: each(fields.texts("allow")?, |text| DomainPattern::parse(text).map_err(InvalidApi::from))?,
-        read: each(fields.texts("read")?, Source::parse)?,
-        vendor: each(fields.texts("vendor")?, Vendor::parse)?,
-        header: fields.text("header")?.map(parse_header).transpose()?,
-        query: fields.text("query")?.map(parse_query).transpose()?,
-        host: fields.text("host")?.map(HostVersion::parse).transpose()?,
-        scheme: fields.text("scheme")?.map(Scheme::parse).transpose()?,
-        missing: fields.text("missing")?.map(Missing::parse).transpose()?,
-        pin: fields.map("pin")?.map(|members| read_pin(Fields::of(members))).transpose()?,
-        unknown: fields.text("unknown")?.map(Unknown::parse).transpose()?,
-        neutral: each(fields.texts("neutral")?, ApiPath::parse_one)?,
-        neutral_version: fields.text("neutral_version")?.map(parse_version).transpose()?,
-        methods: each(fields.texts("methods")?, api::parse_method)?,
-        preflight: fields.text("preflight")?.map(Missing::parse).transpose()?,
-        status: read_status(fields)?,
-        supported: fields.flag("supported")?,
-        advertise: each(fields.texts("advertise")?, Advertise::parse)?,
-        cors: fields.map("cors")?.map(|members| read_cors(Fields::of(members))).transpose()?,
-    })
+    let mut draft = ApiDraft::default();
+    read_place(fields, &mut draft)?;
+    read_version(fields, &mut draft)?;
+    draft.status = read_status(fields)?;
+    draft.pin = fields.map("pin")?.map(|members| read_pin(Fields::of(members))).transpose()?;
+    draft.cors = fields.map("cors")?.map(|members| read_cors(Fields::of(members))).transpose()?;
+    Ok(draft)
 }
 
-fn each<T>(
-    texts: Option<Vec<&str>>,
-    parse: impl Fn(&str) -> Result<T, InvalidApi>,
-) -> Result<Option<Vec<T>>, InvalidApi> {
-    texts.map(|texts| texts.into_iter().map(parse).collect()).transpose()
+/// What `[[api]]` has keys for.
+fn read_place(fields: Fields<'_>, draft: &mut ApiDraft) -> Result<(), InvalidRow> {
+    draft.hosts = fields.each("hosts", HostPattern::parse)?;
+    draft.path = fields.parse("path", ApiPath::parse)?;
+    draft.strip = fields.flag("strip")?;
+    draft.allow = fields.each("allow", |text| DomainPattern::parse(text).map_err(InvalidApi::from))?;
+    draft.methods = fields.each("methods", api::parse_method)?;
+    draft.supported = fields.flag("supported")?;
+    draft.advertise = fields.each("advertise", Advertise::parse)?;
+    Ok(())
+}
+
+/// What `[api.version]` has keys for.
+fn read_version(fields: Fields<'_>, draft: &mut ApiDraft) -> Result<(), InvalidRow> {
+    draft.read = fields.each("read", Source::parse)?;
+    draft.vendor = fields.each("vendor", Vendor::parse)?;
+    draft.header = fields.parse("header", parse_header)?;
+    draft.query = fields.parse("query", parse_query)?;
+    draft.host = fields.parse("host", HostVersion::parse)?;
+    draft.scheme = fields.parse("scheme", Scheme::parse)?;
+    draft.missing = fields.parse("missing", Missing::parse)?;
+    draft.unknown = fields.parse("unknown", Unknown::parse)?;
+    draft.neutral = fields.each("neutral", ApiPath::parse_one)?;
+    draft.neutral_version = fields.parse("neutral_version", parse_version)?;
+    draft.preflight = fields.parse("preflight", Missing::parse)?;
+    Ok(())
 }
 
 /// The attribute `pin`, with the members that `[api.pin]` has keys for.
 fn read_pin(fields: Fields<'_>) -> Result<PinDraft, InvalidRow> {
     Ok(PinDraft {
-        subject: each(fields.texts("subject")?, parse_subject)?,
-        unpinned: fields.text("unpinned")?.map(Missing::parse).transpose()?,
-        until_known: fields.text("until_known")?.map(UntilKnown::parse).transpose()?,
+        subject: fields.each("subject", parse_subject)?,
+        unpinned: fields.parse("unpinned", Missing::parse)?,
+        until_known: fields.parse("until_known", UntilKnown::parse)?,
     })
 }
 
 /// The attribute `cors`, with the members that `[api.cors]` has keys for.
 fn read_cors(fields: Fields<'_>) -> Result<CorsDraft, InvalidRow> {
-    let names = |name, parse: fn(&str) -> Result<String, InvalidCors>| -> Result<Option<Names>, InvalidRow> {
-        Ok(match fields.texts(name)?.as_deref() {
-            Some(["*"]) => Some(Names::Any),
-            texts => each(texts.map(<[_]>::to_vec), |text| parse(text).map_err(InvalidApi::from))?.map(Names::These),
-        })
+    let mut draft = CorsDraft {
+        origins: fields.each("origins", |text| WebOrigin::parse(text).map_err(InvalidApi::from))?.unwrap_or_default(),
+        methods: read_names(fields, "methods", |text| parse_method(text).map_err(InvalidApi::from))?,
+        headers: read_names(fields, "headers", |text| parse_name(text).map_err(InvalidApi::from))?,
+        expose: read_names(fields, "expose", |text| parse_name(text).map_err(InvalidApi::from))?,
+        ..CorsDraft::default()
     };
-    let draft = CorsDraft {
-        origins: each(fields.texts("origins")?, |text| WebOrigin::parse(text).map_err(InvalidApi::from))?
-            .unwrap_or_default(),
-        methods: names("methods", parse_method)?,
-        headers: names("headers", parse_name)?,
-        expose: names("expose", parse_name)?,
-        credentials: fields.flag("credentials")?,
-        max_age: fields.duration("max_age")?,
-        keep: match fields.text("existing")? {
-            None => None,
-            Some("replace") => Some(false),
-            Some("keep") => Some(true),
-            Some(_) => return Err(InvalidRow::content("existing", "is neither `replace` nor `keep`")),
-        },
+    draft.credentials = fields.flag("credentials")?;
+    draft.max_age = fields.duration("max_age")?;
+    draft.keep = match fields.text("existing")? {
+        None => None,
+        Some("replace") => Some(false),
+        Some("keep") => Some(true),
+        Some(_) => return Err(InvalidRow::content("existing", "is neither `replace` nor `keep`")),
     };
     draft.check().map_err(InvalidApi::from)?;
     Ok(draft)
+}
+
+/// A list of names, or `*` alone.
+fn read_names(
+    fields: Fields<'_>,
+    name: &'static str,
+    read: fn(&str) -> Result<String, InvalidApi>,
+) -> Result<Option<Names>, InvalidRow> {
+    match fields.texts(name)?.as_deref() {
+        Some(["*"]) => Ok(Some(Names::Any)),
+        _ => Ok(fields.each(name, read)?.map(Names::These)),
+    }
 }
 
 fn read_status(fields: Fields<'_>) -> Result<Option<Vec<(verge_router::Reason, http::StatusCode)>>, InvalidRow> {

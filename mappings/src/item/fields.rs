@@ -172,6 +172,24 @@ impl<'i> Fields<'i> {
         })
     }
 
+    /// A string that reads as something.
+    pub(super) fn parse<T>(self, name: &'static str, read: fn(&str) -> Result<T, InvalidApi>) -> Found<T> {
+        match self.text(name)? {
+            Some(text) => Ok(Some(read(text)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Strings, each of which reads as something.
+    pub(super) fn each<T>(self, name: &'static str, read: fn(&str) -> Result<T, InvalidApi>) -> Found<Vec<T>> {
+        let Some(texts) = self.texts(name)? else { return Ok(None) };
+        let mut list = Vec::new();
+        for text in texts {
+            list.push(read(text)?);
+        }
+        Ok(Some(list))
+    }
+
     /// A time in RFC 3339, UTC.
     pub(super) fn time(self, name: &'static str) -> Found<UnixTime> {
         let Some(text) = self.text(name)? else { return Ok(None) };
