@@ -31,8 +31,7 @@ const ROUTER: &[&str] = &[
 const MAPPINGS: &[&str] =
     &["async-trait", "memchr", "serde", "serde_core", "serde_derive", "serde_json", "verge-mappings", "zmij"];
 /// What the configuration adds to the router.
-const CONFIG: &[&str] =
-    &["serde_core", "serde_spanned", "strsim", "toml", "toml_datetime", "toml_parser", "verge-config", "winnow"];
+const CONFIG: &[&str] = &["strsim", "verge-config"];
 
 /// Crates that must not be in the lock file: a second TLS or crypto library, the old HTTP stack.
 const NEVER_LOCKED: &[(&str, &str)] = &[

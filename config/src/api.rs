@@ -2,9 +2,7 @@
 
 use crate::{
     claims::Claims,
-    cors,
-    entry::Entry,
-    keys,
+    cors, keys,
     section::Section,
     table::{self, Table},
 };
@@ -67,53 +65,10 @@ fn read(mut section: Section<'_>, has_table: bool, claims: &mut Claims) -> Optio
 
 /// The fields of an API, each on its own.
 fn read_draft(section: &mut Section<'_>) -> ApiDraft {
-    let mut draft = ApiDraft {
-        hosts: section
-            .entry("hosts")
-            .and_then(|entry| filled(&entry, HostPattern::parse, "`hosts = [\"*\"]` takes any")),
-        path: section.entry("path").and_then(|entry| entry.parse(ApiPath::parse)),
-        strip: section.boolean("strip"),
-        allow: section.entry("allow").and_then(|entry| filled(&entry, DomainPattern::parse, NO_FURTHER_LIMIT)),
-        supported: section.boolean("supported"),
-        methods: section
-            .entry("methods")
-            .and_then(|entry| filled(&entry, api::parse_method, "leave the key out for any")),
-        status: section.section("status").map(|status| read_statuses(&status)),
-        advertise: section.entry("advertise").and_then(|entry| entry.list(Advertise::parse)),
-        cors: section.section("cors").map(cors::read),
-        pin: section.section("pin").map(read_pin),
-        ..ApiDraft::default()
-    };
-    if let Some(mut version) = section.section("version") {
-        draft.scheme = version.entry("scheme").and_then(|entry| entry.parse(Scheme::parse));
-        draft.read = version.entry("read").and_then(|entry| filled(&entry, Source::parse, NO_SOURCE));
-        draft.vendor = version.entry("vendor").and_then(|entry| filled(&entry, Vendor::parse, "leave the key out"));
-        draft.header = version.entry("header").and_then(|entry| entry.parse(api::parse_header));
-        draft.query = version.entry("query").and_then(|entry| entry.parse(api::parse_query));
-        draft.host = version.entry("host").and_then(|entry| entry.parse(HostVersion::parse));
-        draft.missing = version.entry("missing").and_then(|entry| entry.parse(Missing::parse));
-        draft.unknown = version.entry("unknown").and_then(|entry| entry.parse(Unknown::parse));
-        draft.neutral =
-            version.entry("neutral").and_then(|entry| filled(&entry, ApiPath::parse_one, "leave the key out"));
-        draft.neutral_version = version.entry("neutral_version").and_then(|entry| entry.parse(api::parse_version));
-        draft.preflight = version.entry("preflight").and_then(|entry| entry.parse(Missing::parse));
-        let reads_host = draft.read.as_ref().is_some_and(|read| read.contains(&Source::Host));
-        if reads_host && !version.has("host") {
-            version.refuse_at("read", InvalidApi::NoHostPattern.to_string());
-        }
-        let unpinned = draft.pin.as_ref().and_then(|pin| pin.unpinned.as_ref());
-        let default = if draft.missing == Some(Missing::Pin) { unpinned } else { draft.missing.as_ref() };
-        let answered = version.has("neutral_version") || matches!(default, Some(Missing::Version(_)));
-        if draft.neutral.is_some() && !answered {
-            version.refuse_at("neutral", InvalidApi::NeutralWithoutVersion.to_string());
-        }
-        if draft.missing == Some(Missing::Pin) && draft.pin.is_none() {
-            version.refuse_at("missing", InvalidApi::PinWithoutSubject.to_string());
-        }
-        if draft.preflight == Some(Missing::Pin) {
-            version.refuse_at("preflight", InvalidApi::PinnedPreflight.to_string());
-        }
-        version.close();
+    let mut draft = ApiDraft::default();
+    read_place(section, &mut draft);
+    if let Some(version) = section.section("version") {
+        read_version(version, &mut draft);
     }
     if draft.pin.is_some() && !matches!(draft.missing, None | Some(Missing::Pin)) {
         section.refuse_at("pin", InvalidApi::PinUnused.to_string());
@@ -121,18 +76,64 @@ fn read_draft(section: &mut Section<'_>) -> ApiDraft {
     draft
 }
 
+/// What stands in `[[api]]` itself, and what is said of the API as a whole.
+fn read_place(section: &mut Section<'_>, draft: &mut ApiDraft) {
+    draft.hosts = section.filled("hosts", HostPattern::parse, "`hosts = [\"*\"]` takes any");
+    draft.path = section.parse("path", ApiPath::parse);
+    draft.strip = section.boolean("strip");
+    draft.allow = section.filled("allow", DomainPattern::parse, NO_FURTHER_LIMIT);
+    draft.supported = section.boolean("supported");
+    draft.methods = section.filled("methods", api::parse_method, "leave the key out for any");
+    draft.status = section.section("status").map(|status| read_statuses(&status));
+    draft.advertise = section.list("advertise", Advertise::parse);
+    draft.cors = section.section("cors").map(cors::read);
+    draft.pin = section.section("pin").map(read_pin);
+}
+
+/// `[api.version]`: where a version is read, and what comes of it.
+fn read_version(mut version: Section<'_>, draft: &mut ApiDraft) {
+    draft.scheme = version.parse("scheme", Scheme::parse);
+    draft.read = version.filled("read", Source::parse, NO_SOURCE);
+    draft.vendor = version.filled("vendor", Vendor::parse, "leave the key out");
+    draft.header = version.parse("header", api::parse_header);
+    draft.query = version.parse("query", api::parse_query);
+    draft.host = version.parse("host", HostVersion::parse);
+    draft.missing = version.parse("missing", Missing::parse);
+    draft.unknown = version.parse("unknown", Unknown::parse);
+    draft.neutral = version.filled("neutral", ApiPath::parse_one, "leave the key out");
+    draft.neutral_version = version.parse("neutral_version", api::parse_version);
+    draft.preflight = version.parse("preflight", Missing::parse);
+    let refuse = |key, error: InvalidApi| version.refuse_at(key, error.to_string());
+    let reads_host = draft.read.as_ref().is_some_and(|read| read.contains(&Source::Host));
+    if reads_host && !version.has("host") {
+        refuse("read", InvalidApi::NoHostPattern);
+    }
+    let unpinned = draft.pin.as_ref().and_then(|pin| pin.unpinned.as_ref());
+    let default = if draft.missing == Some(Missing::Pin) { unpinned } else { draft.missing.as_ref() };
+    let answered = version.has("neutral_version") || matches!(default, Some(Missing::Version(_)));
+    if draft.neutral.is_some() && !answered {
+        refuse("neutral", InvalidApi::NeutralWithoutVersion);
+    }
+    if draft.missing == Some(Missing::Pin) && draft.pin.is_none() {
+        refuse("missing", InvalidApi::PinWithoutSubject);
+    }
+    if draft.preflight == Some(Missing::Pin) {
+        refuse("preflight", InvalidApi::PinnedPreflight);
+    }
+    version.close();
+}
+
 /// `[api.pin]`: whom pins are for, and what those get that have none.
 fn read_pin(mut section: Section<'_>) -> PinDraft {
     let subject = section.need("subject", "`subject = [\"claim:sub\"]`");
+    let unpinned = |text: &str| match Missing::parse(text) {
+        Ok(Missing::Pin) => Err(InvalidApi::UnpinnedIsPinned),
+        read => read,
+    };
     let draft = PinDraft {
-        subject: subject.and_then(|entry| filled(&entry, api::parse_subject, "say who a consumer is")),
-        unpinned: section.entry("unpinned").and_then(|entry| {
-            entry.parse(|text| match Missing::parse(text) {
-                Ok(Missing::Pin) => Err(InvalidApi::UnpinnedIsPinned),
-                read => read,
-            })
-        }),
-        until_known: section.entry("until_known").and_then(|entry| entry.parse(UntilKnown::parse)),
+        subject: subject.and_then(|entry| entry.filled(api::parse_subject, "say who a consumer is")),
+        unpinned: section.parse("unpinned", unpinned),
+        until_known: section.parse("until_known", UntilKnown::parse),
     };
     section.close();
     draft
@@ -140,18 +141,6 @@ fn read_pin(mut section: Section<'_>) -> PinDraft {
 
 const NO_SOURCE: &str = "name some of `accept`, `header`, `query`, `path`, `host`";
 const NO_FURTHER_LIMIT: &str = "leave the key out for no further limit than `[origins] allow`";
-
-/// A list that must hold something.
-fn filled<T, E: std::fmt::Display>(
-    entry: &Entry<'_>,
-    read: impl FnMut(&str) -> Result<T, E>,
-    remedy: &str,
-) -> Option<Vec<T>> {
-    if entry.is_empty_list() {
-        entry.refuse(format!("the list is empty: {remedy}"));
-    }
-    entry.list(read)
-}
 
 /// `[api.status]`: a rejection's code and the status it is answered with.
 fn read_statuses(section: &Section<'_>) -> Vec<(Reason, StatusCode)> {

@@ -49,13 +49,13 @@ const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) fn read(root: &mut Section<'_>) -> Canary {
     let default = Breaker::default();
     let Some(mut section) = root.section("canary") else { return Canary::default() };
-    let key = section.entry("key").and_then(|entry| entry.parse(Secret::parse));
-    let testers = section.entry("testers").and_then(|entry| entry.list(parse_network)).unwrap_or_default();
+    let key = section.parse("key", Secret::parse);
+    let testers = section.list("testers", parse_network).unwrap_or_default();
     let watches = section.boolean("breaker").unwrap_or(true);
     let breaker = Breaker {
         window: section.duration("window", default.window, SECOND..=HOUR),
-        sample: section.entry("sample").and_then(|entry| entry.integer(1..=1_000_000)).unwrap_or(default.sample),
-        errors: section.entry("errors").and_then(|entry| entry.integer(0..=100)).unwrap_or(default.errors),
+        sample: section.integer("sample", default.sample, 1..=1_000_000),
+        errors: section.integer("errors", default.errors, 0..=100),
         latency: match section.entry("latency") {
             Some(entry) => entry.integer(0..=10_000).filter(|percent| {
                 if (1..100).contains(percent) {

@@ -4,13 +4,13 @@
 //! a report with a problem in it gives no configuration.
 
 use crate::{
+    document::{Placed, Value},
     keys,
     report::Report,
     section::Section,
     units::{parse_duration, parse_size, render_duration, render_size, shown},
 };
 use std::{fmt::Display, ops::RangeInclusive, time::Duration};
-use toml::{Spanned, de::DeValue};
 
 /// A value with its key path.
 #[derive(Clone)]
@@ -18,11 +18,11 @@ pub(crate) struct Entry<'d> {
     report: &'d Report,
     path: String,
     at: usize,
-    value: &'d DeValue<'d>,
+    value: &'d Value,
 }
 
 impl<'d> Entry<'d> {
-    pub(crate) fn new(report: &'d Report, path: String, at: usize, value: &'d DeValue<'d>) -> Self {
+    pub(crate) fn new(report: &'d Report, path: String, at: usize, value: &'d Value) -> Self {
         Self { report, path, at, value }
     }
 
@@ -42,20 +42,20 @@ impl<'d> Entry<'d> {
 
     pub(crate) fn mistyped(&self, expected: &str) {
         let found = match self.value {
-            DeValue::String(_) => "a string",
-            DeValue::Integer(_) => "an integer",
-            DeValue::Float(_) => "a number with a fraction",
-            DeValue::Boolean(_) => "a boolean",
-            DeValue::Datetime(_) => "a date or time",
-            DeValue::Array(_) => "a list",
-            DeValue::Table(_) => "a table",
+            Value::String(_) => "a string",
+            Value::Integer(..) => "an integer",
+            Value::Fraction => "a number with a fraction",
+            Value::Boolean(_) => "a boolean",
+            Value::Time => "a date or time",
+            Value::List(_) | Value::Tables(_) => "a list",
+            Value::Table(_) => "a table",
         };
         self.refuse(format!("expected {expected}, found {found}"));
     }
 
     pub(crate) fn section(&self, expected: &str) -> Option<Section<'d>> {
         match self.value {
-            DeValue::Table(table) => Some(Section::new(self.report, self.path.clone(), self.at, table)),
+            Value::Table(table) => Some(Section::new(self.report, self.path.clone(), self.at, table)),
             _ => {
                 self.mistyped(expected);
                 None
@@ -69,7 +69,7 @@ impl<'d> Entry<'d> {
 
     fn text_as(&self, expected: &str) -> Option<&'d str> {
         match self.value {
-            DeValue::String(text) => Some(text),
+            Value::String(text) => Some(text),
             _ => {
                 self.mistyped(expected);
                 None
@@ -79,30 +79,42 @@ impl<'d> Entry<'d> {
 
     /// A string that reads as something.
     pub(crate) fn parse<T, E: Display>(&self, read: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
-        self.read(self.text()?, read)
-    }
-
-    fn read<T, E: Display>(&self, text: &str, read: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
-        self.check(read(text))
+        self.check(read(self.text()?))
     }
 
     /// What was read of it, or of its key, elsewhere.
     pub(crate) fn check<T, E: Display>(&self, read: Result<T, E>) -> Option<T> {
-        read.map_err(|error| self.refuse(error.to_string())).ok()
+        let say: fn(&Self, &dyn Display) = |entry, error| entry.refuse(error.to_string());
+        read.map_err(|error| say(self, &error)).ok()
     }
 
     /// A list of strings, each of which reads as something; one string counts as a list of one.
     pub(crate) fn list<T, E: Display>(&self, mut read: impl FnMut(&str) -> Result<T, E>) -> Option<Vec<T>> {
+        let mut list = Vec::new();
+        let mut whole = true;
         // All items are looked at, so that all problems are found.
-        let read: Vec<_> = self.each("a list of strings")?.iter().map(|item| item.parse(&mut read)).collect();
-        read.into_iter().collect()
+        for item in self.each("a list of strings")? {
+            match item.parse(&mut read) {
+                Some(read) => list.push(read),
+                None => whole = false,
+            }
+        }
+        whole.then_some(list)
+    }
+
+    /// The same of a list that must hold something.
+    pub(crate) fn filled<T, E: Display>(&self, read: impl FnMut(&str) -> Result<T, E>, remedy: &str) -> Option<Vec<T>> {
+        if self.is_empty_list() {
+            self.refuse(format!("the list is empty: {remedy}"));
+        }
+        self.list(read)
     }
 
     /// The items of a list of strings; one string counts as a list of one.
     pub(crate) fn each(&self, expected: &str) -> Option<Vec<Self>> {
         match self.value {
-            DeValue::String(_) => Some(vec![self.clone()]),
-            DeValue::Array(_) => Some(self.items()),
+            Value::String(_) => Some(vec![self.clone()]),
+            Value::List(_) | Value::Tables(_) => Some(self.items()),
             _ => {
                 self.mistyped(expected);
                 None
@@ -112,23 +124,23 @@ impl<'d> Entry<'d> {
 
     /// The items of a list.
     pub(crate) fn items(&self) -> Vec<Self> {
-        let DeValue::Array(items) = self.value else { return Vec::new() };
-        let item = |(i, item): (usize, &'d Spanned<DeValue<'d>>)| {
-            Self::new(self.report, format!("{}[{i}]", self.path), item.span().start, item.get_ref())
+        let (Value::List(items) | Value::Tables(items)) = self.value else { return Vec::new() };
+        let item = |(i, item): (usize, &'d Placed)| {
+            Self::new(self.report, format!("{}[{i}]", self.path), item.at, &item.value)
         };
         items.iter().enumerate().map(item).collect()
     }
 
     pub(crate) fn is_list(&self) -> bool {
-        self.value.is_array()
+        matches!(self.value, Value::List(_) | Value::Tables(_))
     }
 
     pub(crate) fn is_empty_list(&self) -> bool {
-        self.value.as_array().is_some_and(|items| items.is_empty())
+        matches!(self.value, Value::List(items) if items.is_empty())
     }
 
     pub(crate) fn is_text(&self) -> bool {
-        self.value.is_str()
+        matches!(self.value, Value::String(_))
     }
 
     pub(crate) fn boolean(&self) -> Option<bool> {
@@ -136,22 +148,23 @@ impl<'d> Entry<'d> {
     }
 
     pub(crate) fn boolean_as(&self, expected: &str) -> Option<bool> {
-        if self.value.as_bool().is_none() {
+        let Value::Boolean(value) = self.value else {
             self.mistyped(expected);
-        }
-        self.value.as_bool()
+            return None;
+        };
+        Some(*value)
     }
 
     /// A whole number within limits.
     pub(crate) fn integer(&self, within: RangeInclusive<u64>) -> Option<u64> {
         let expected = format!("a whole number from {} to {}", within.start(), within.end());
-        let Some(integer) = self.value.as_integer() else {
+        let Value::Integer(digits, radix) = self.value else {
             self.mistyped(&expected);
             return None;
         };
-        let number = u64::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|n| within.contains(n));
+        let number = u64::from_str_radix(digits, *radix).ok().filter(|n| within.contains(n));
         if number.is_none() {
-            self.refuse(format!("expected {expected}, found {}", shown(&integer.to_string())));
+            self.refuse(format!("expected {expected}, found {}", shown(digits)));
         }
         number
     }
@@ -159,17 +172,17 @@ impl<'d> Entry<'d> {
     pub(crate) fn duration(&self, within: RangeInclusive<Duration>) -> Option<Duration> {
         // A bare number is refused by the parser's own words, which name the remedy.
         let duration = match self.value {
-            DeValue::Integer(number) => self.read(&number.to_string(), parse_duration)?,
-            _ => self.read(self.text_as("a duration such as \"10s\"")?, parse_duration)?,
+            Value::Integer(digits, _) => self.check(parse_duration(digits))?,
+            _ => self.check(parse_duration(self.text_as("a duration such as \"10s\"")?))?,
         };
         self.within(duration, &within, render_duration)
     }
 
     pub(crate) fn size(&self, within: RangeInclusive<u64>) -> Option<u64> {
         match self.value {
-            DeValue::Integer(_) => self.integer(within),
+            Value::Integer(..) => self.integer(within),
             _ => {
-                let size = self.read(self.text_as("a size such as \"16KiB\"")?, parse_size)?;
+                let size = self.check(parse_size(self.text_as("a size such as \"16KiB\"")?))?;
                 self.within(size, &within, render_size)
             }
         }

@@ -227,14 +227,25 @@ fn nearest(word: &str, known: &[&'static str]) -> Option<&'static str> {
     known.iter().copied().filter_map(close).min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
 }
 
+/// The paths alone, for hints: an edge that shows no reference does without the rest.
+const PATHS: [&str; KEYS.len()] = {
+    let mut paths = [""; KEYS.len()];
+    let mut rest = KEYS;
+    while let [key, after @ ..] = rest {
+        paths[KEYS.len() - rest.len()] = key.path;
+        rest = after;
+    }
+    paths
+};
+
 /// The sections that know this key.
 fn elsewhere(key: &str) -> Vec<String> {
-    let section = |path: &'static str| match path.rsplit_once('.') {
+    let section = |path: &&'static str| match path.rsplit_once('.') {
         Some((section, last)) if last == key => Some(format!("`{}`", header(section))),
-        None if path == key => Some("the top level".to_owned()),
+        None if *path == key => Some("the top level".to_owned()),
         _ => None,
     };
-    KEYS.iter().filter_map(|key| section(key.path)).collect()
+    PATHS.iter().filter_map(section).collect()
 }
 
 /// `api[].version` is written `[api.version]`, `api[]` is written `[[api]]`.

@@ -23,6 +23,7 @@ pub mod usage;
 
 mod claims;
 mod cors;
+mod document;
 mod entry;
 mod report;
 mod section;
@@ -46,7 +47,6 @@ pub use crate::{
 };
 
 use crate::{claims::Claims, report::Report, section::Section};
-use toml::de::DeTable;
 
 /// A configuration in which every value has been checked. [`Config::parse`] is its only maker.
 #[derive(Debug, Clone)]
@@ -83,38 +83,53 @@ impl Config {
     /// Everything that is wrong with it, in the order of the document. A text that is not TOML gives the first place
     /// where it stops being so, and nothing else.
     pub fn parse(text: &str) -> Result<Self, Problems> {
-        Self::read(text, true)
+        Self::read::<false>(text)
     }
 
-    /// The same for an edge in another program, which does the listening: `[listen]` may be missing.
+    /// The same for an edge in another program. What is that program's business may be missing, is not looked into, and
+    /// is here as by default: `[listen]`, `[admin]`, `[health]`, `[log]`, `[limits]`, and of `[origins]` how they are
+    /// dialled and what is proven to them.
     ///
     /// # Errors
     /// As above.
     pub fn parse_hosted(text: &str) -> Result<Self, Problems> {
-        Self::read(text, false)
+        Self::read::<true>(text)
     }
 
-    fn read(text: &str, listens: bool) -> Result<Self, Problems> {
+    /// A parameter of the type, so that what a hosted edge passes over is not even in its program.
+    fn read<const HOSTED: bool>(text: &str) -> Result<Self, Problems> {
         let report = Report::new(text);
-        let document = match DeTable::parse(text) {
-            Ok(document) => document,
-            Err(error) => return Err(report.syntax(text, &error)),
-        };
-        let mut root = Section::root(&report, document.get_ref());
+        let document = document::Table::parse(text).map_err(|fault| report.syntax(text, fault))?;
+        let mut root = Section::root(&report, &document);
         let mut claims = Claims::default();
-        let config = Self {
-            listen: listen::read_listen(&mut root, listens, &mut claims),
-            admin: listen::read_admin(&mut root, &mut claims),
-            health: listen::read_health(&mut root, &mut claims),
-            log: log::read(&mut root),
-            limits: limits::read(&mut root),
-            table: root.section("table").and_then(|section| table::read(section, false, &mut claims)),
-            origins: origins::read(&mut root),
-            canary: canary::read(&mut root),
-            usage: usage::read(&mut root),
-            lambda: lambda::read(&mut root),
-            apis: api::read_all(&mut root, &mut claims),
+        let mut config = Self {
+            listen: Listen::default(),
+            admin: None,
+            health: None,
+            log: Log::default(),
+            limits: Limits::default(),
+            table: None,
+            origins: Origins::default(),
+            canary: Canary::default(),
+            usage: Usage::default(),
+            lambda: Lambda::default(),
+            apis: Vec::new(),
         };
+        if HOSTED {
+            root.pass_over(&["listen", "admin", "health", "log", "limits"]);
+        } else {
+            config.listen = listen::read_listen(&mut root, &mut claims);
+            config.admin = listen::read_admin(&mut root, &mut claims);
+            config.health = listen::read_health(&mut root, &mut claims);
+            config.log = log::read(&mut root);
+            config.limits = limits::read(&mut root);
+        }
+        config.table = root.section("table").and_then(|section| table::read(section, false, &mut claims));
+        config.origins = origins::read::<HOSTED>(&mut root);
+        config.canary = canary::read(&mut root);
+        config.usage = usage::read(&mut root);
+        config.lambda = lambda::read(&mut root);
+        config.apis = api::read_all(&mut root, &mut claims);
         root.close();
         report.finish(config)
     }

@@ -112,6 +112,5 @@ fn bytes(section: &mut Section<'_>, key: &'static str, default: usize, least: u6
 }
 
 fn count(section: &mut Section<'_>, key: &'static str, default: usize, most: u64) -> usize {
-    let count = section.entry(key).and_then(|entry| entry.integer(1..=most));
-    count.and_then(|count| usize::try_from(count).ok()).unwrap_or(default)
+    usize::try_from(section.integer(key, default as u64, 1..=most)).unwrap_or(default)
 }

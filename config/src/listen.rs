@@ -63,19 +63,25 @@ const DRAIN: Duration = Duration::from_secs(15);
 const HOUR: Duration = Duration::from_secs(3600);
 const MAX_THREADS: u64 = 1024;
 
-pub(crate) fn read_listen(root: &mut Section<'_>, listens: bool, claims: &mut Claims) -> Listen {
-    let mut listen = Listen {
-        http: Vec::new(),
-        https: Vec::new(),
-        trusted: Vec::new(),
-        proxy_protocol: None,
-        upgrade: None,
-        threads: None,
-        drain_wait: DRAIN_WAIT,
-        drain: DRAIN,
-    };
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            http: Vec::new(),
+            https: Vec::new(),
+            trusted: Vec::new(),
+            proxy_protocol: None,
+            upgrade: None,
+            threads: None,
+            drain_wait: DRAIN_WAIT,
+            drain: DRAIN,
+        }
+    }
+}
+
+pub(crate) fn read_listen(root: &mut Section<'_>, claims: &mut Claims) -> Listen {
+    let mut listen = Listen::default();
     let Some(mut section) = root.section("listen") else {
-        if listens && !root.has("listen") {
+        if !root.has("listen") {
             root.missing("listen", "`[listen]` is missing: write it with `http = \"127.0.0.1:8080\"`");
         }
         return listen;
@@ -95,7 +101,7 @@ pub(crate) fn read_listen(root: &mut Section<'_>, listens: bool, claims: &mut Cl
     if let Some(https) = https {
         listen.https = read_https(&https, claims);
     }
-    listen.trusted = section.entry("trusted").and_then(|entry| entry.list(parse_network)).unwrap_or_default();
+    listen.trusted = section.list("trusted", parse_network).unwrap_or_default();
     if let Some(entry) = section.entry("proxy_protocol") {
         listen.proxy_protocol = read_balancers(&entry, &listen.trusted);
     }

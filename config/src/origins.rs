@@ -81,7 +81,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 const DAY: Duration = Duration::from_secs(86_400);
 
-pub(crate) fn read(root: &mut Section<'_>) -> Origins {
+/// Reads `[origins]`; `HOSTED`: another program does the dialling.
+pub(crate) fn read<const HOSTED: bool>(root: &mut Section<'_>) -> Origins {
     let mut origins = Origins::default();
     let Some(mut section) = root.section("origins") else { return origins };
     if let Some(allow) = section.entry("allow") {
@@ -90,11 +91,36 @@ pub(crate) fn read(root: &mut Section<'_>) -> Origins {
             allow.refuse("the list is empty, so no origin could ever be served: name your APIs' domains");
         }
     }
-    if let Some(dial) = section.entry("dial") {
-        origins.rules.dial = dial.list(parse_dial_pattern).unwrap_or_default();
-    }
+    origins.rules.dial = section.list("dial", parse_dial_pattern).unwrap_or_default();
     origins.rules.insecure = section.boolean("insecure").unwrap_or(false);
     origins.rules.loopback = section.boolean("loopback").unwrap_or(false);
+    origins.connect = section.section("connect").map(|connect| read_connect(&connect)).unwrap_or_default();
+    if HOSTED {
+        section.pass_over(&DIALLING);
+    } else {
+        read_dialling(&mut section, &mut origins);
+    }
+    section.close();
+    origins
+}
+
+/// How origins are dialled, and what is proven to them.
+const DIALLING: [&str; 12] = [
+    "ca",
+    "connect_timeout",
+    "read_timeout",
+    "write_timeout",
+    "idle_timeout",
+    "total_timeout",
+    "in_flight",
+    "queue",
+    "dns",
+    "identity",
+    "lock",
+    "sign",
+];
+
+fn read_dialling(section: &mut Section<'_>, origins: &mut Origins) {
     origins.ca = section.entry("ca").and_then(|entry| entry.file());
     let default = origins.timeouts;
     origins.timeouts = OriginTimeouts {
@@ -106,18 +132,12 @@ pub(crate) fn read(root: &mut Section<'_>) -> Origins {
     };
     let default = origins.load;
     origins.load = OriginLoad {
-        in_flight: section
-            .entry("in_flight")
-            .and_then(|entry| entry.integer(1..=1_000_000))
-            .and_then(|count| usize::try_from(count).ok())
+        in_flight: usize::try_from(section.integer("in_flight", default.in_flight as u64, 1..=1_000_000))
             .unwrap_or(default.in_flight),
         queue: section.duration("queue", default.queue, Duration::ZERO..=MINUTE),
     };
-    origins.dns = section.entry("dns").and_then(|entry| entry.list(parse_name_server)).unwrap_or_default();
-    origins.proofs = proofs::read(&mut section);
-    origins.connect = section.section("connect").map(|connect| read_connect(&connect)).unwrap_or_default();
-    section.close();
-    origins
+    origins.dns = section.list("dns", parse_name_server).unwrap_or_default();
+    origins.proofs = proofs::read(section);
 }
 
 /// Whether one of these patterns fits a domain.

@@ -1,8 +1,8 @@
 //! Collects problems, with the lines they stand in.
 
 use crate::{
+    document::Fault,
     problem::{Problem, Problems},
-    units::shown,
 };
 use std::cell::RefCell;
 
@@ -21,16 +21,16 @@ impl Report {
     }
 
     /// The text is not TOML. Only the parser's words are repeated, never the text: it may hold a secret.
-    pub(crate) fn syntax(&self, text: &str, error: &toml::de::Error) -> Problems {
-        let at = error.span().map(|span| span.start);
-        let line = at.map(|at| self.line(at));
-        let begin = line.and_then(|line| self.lines.get(line - 1)).copied();
-        let column = match at.and_then(|at| text.get(begin?..at)) {
+    pub(crate) fn syntax(&self, text: &str, fault: Fault) -> Problems {
+        let Fault { at, reason } = fault;
+        let line = self.line(at);
+        let begin = self.lines.get(line - 1).copied();
+        let column = match begin.and_then(|begin| text.get(begin..at)) {
             Some(before) => format!(" at column {}", before.chars().count() + 1),
             None => String::new(),
         };
-        let message = format!("this is not TOML{column}: {}", shown(error.message()));
-        Problem { path: String::new(), line, message }.into()
+        let message = format!("this is not TOML{column}: {reason}");
+        Problem { path: String::new(), line: Some(line), message }.into()
     }
 
     /// The configuration, where nothing is wrong.

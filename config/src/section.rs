@@ -1,11 +1,13 @@
 //! A table of the document, read key by key.
 
-use crate::{entry::Entry, keys, report::Report, units::shown};
-use std::{borrow::Cow, ops::RangeInclusive, time::Duration};
-use toml::{
-    Spanned,
-    de::{DeTable, DeValue},
+use crate::{
+    document::{Keyed, Table, Value},
+    entry::Entry,
+    keys,
+    report::Report,
+    units::shown,
 };
+use std::{fmt::Display, ops::RangeInclusive, time::Duration};
 
 /// A table whose keys are being read. A reader takes the keys it knows and closes the section; what it did not take is
 /// unknown.
@@ -13,17 +15,17 @@ pub(crate) struct Section<'d> {
     report: &'d Report,
     path: String,
     at: usize,
-    table: &'d DeTable<'d>,
+    table: &'d Table,
     known: Vec<&'static str>,
 }
 
 impl<'d> Section<'d> {
     /// The whole document.
-    pub(crate) fn root(report: &'d Report, table: &'d DeTable<'d>) -> Self {
+    pub(crate) fn root(report: &'d Report, table: &'d Table) -> Self {
         Self::new(report, String::new(), 0, table)
     }
 
-    pub(crate) fn new(report: &'d Report, path: String, at: usize, table: &'d DeTable<'d>) -> Self {
+    pub(crate) fn new(report: &'d Report, path: String, at: usize, table: &'d Table) -> Self {
         Self { report, path, at, table, known: Vec::new() }
     }
 
@@ -32,7 +34,7 @@ impl<'d> Section<'d> {
         if !self.known.contains(&key) {
             self.known.push(key);
         }
-        self.table.get_key_value(key).map(|(key, value)| self.found(key, value))
+        self.table.get(key).map(|keyed| self.found(keyed))
     }
 
     /// The entry under a key that must be there; the remedy is an example of it.
@@ -46,8 +48,8 @@ impl<'d> Section<'d> {
 
     /// Every entry, in the order of the document, for a table whose keys are the user's own.
     pub(crate) fn entries(&self) -> Vec<(&'d str, Entry<'d>)> {
-        let mut entries: Vec<_> =
-            self.table.iter().map(|(key, value)| (key.get_ref().as_ref(), self.found(key, value))).collect();
+        let all = self.table.entries().iter();
+        let mut entries: Vec<_> = all.map(|keyed| (keyed.key.as_str(), self.found(keyed))).collect();
         entries.sort_by_key(|(_, entry)| entry.at());
         entries
     }
@@ -69,8 +71,38 @@ impl<'d> Section<'d> {
         entry.items().into_iter().filter_map(|item| item.section(&expected)).collect()
     }
 
+    /// Keys that are another program's business: known, and not looked into.
+    pub(crate) fn pass_over(&mut self, keys: &[&'static str]) {
+        self.known.extend_from_slice(keys);
+    }
+
     pub(crate) fn boolean(&mut self, key: &'static str) -> Option<bool> {
         self.entry(key)?.boolean()
+    }
+
+    /// A string that reads as something.
+    pub(crate) fn parse<T, E: Display>(&mut self, key: &'static str, read: fn(&str) -> Result<T, E>) -> Option<T> {
+        self.entry(key)?.parse(read)
+    }
+
+    /// A list of strings, each of which reads as something.
+    pub(crate) fn list<T, E: Display>(&mut self, key: &'static str, read: fn(&str) -> Result<T, E>) -> Option<Vec<T>> {
+        self.entry(key)?.list(read)
+    }
+
+    /// The same of a list that must hold something.
+    pub(crate) fn filled<T, E: Display>(
+        &mut self,
+        key: &'static str,
+        read: fn(&str) -> Result<T, E>,
+        remedy: &str,
+    ) -> Option<Vec<T>> {
+        self.entry(key)?.filled(read, remedy)
+    }
+
+    /// A whole number within limits.
+    pub(crate) fn integer(&mut self, key: &'static str, default: u64, within: RangeInclusive<u64>) -> u64 {
+        self.entry(key).and_then(|entry| entry.integer(within)).unwrap_or(default)
     }
 
     /// A duration within limits.
@@ -90,12 +122,12 @@ impl<'d> Section<'d> {
 
     /// Whether something stands under a key.
     pub(crate) fn has(&self, key: &str) -> bool {
-        self.table.contains_key(key)
+        self.table.get(key).is_some()
     }
 
     /// Whether nothing, or an empty list, stands under a key.
     pub(crate) fn lacks(&self, key: &str) -> bool {
-        self.table.get(key).is_none_or(|value| value.get_ref().as_array().is_some_and(|items| items.is_empty()))
+        self.table.get(key).is_none_or(|keyed| matches!(&keyed.value, Value::List(items) if items.is_empty()))
     }
 
     /// Something is missing from the document as a whole: no line can be named.
@@ -105,8 +137,8 @@ impl<'d> Section<'d> {
 
     /// Something is wrong with the value under a key, seen together with others.
     pub(crate) fn refuse_at(&self, key: &str, message: impl Into<String>) {
-        match self.table.get_key_value(key) {
-            Some((key, value)) => self.found(key, value).refuse(message),
+        match self.table.get(key) {
+            Some(keyed) => self.found(keyed).refuse(message),
             None => self.refuse(message),
         }
     }
@@ -130,9 +162,8 @@ impl<'d> Section<'d> {
         }
     }
 
-    fn found(&self, key: &Spanned<Cow<'d, str>>, value: &'d Spanned<DeValue<'d>>) -> Entry<'d> {
-        let path = join(&self.path, key.get_ref());
-        Entry::new(self.report, path, key.span().start, value.get_ref())
+    fn found(&self, keyed: &'d Keyed) -> Entry<'d> {
+        Entry::new(self.report, join(&self.path, &keyed.key), keyed.at, &keyed.value)
     }
 }
 

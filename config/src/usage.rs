@@ -21,7 +21,7 @@ pub enum ConsumerBy {
 
 pub(crate) fn read(root: &mut Section<'_>) -> Usage {
     let Some(mut section) = root.section("usage") else { return Usage::default() };
-    let consumer = section.entry("consumer").and_then(|entry| entry.list(parse)).unwrap_or_default();
+    let consumer = section.list("consumer", parse).unwrap_or_default();
     section.close();
     Usage { consumer }
 }
