@@ -95,38 +95,16 @@ impl ApiDraft {
     /// # Errors
     /// An unfit name, no host, no source, a source without what it needs, an unfit status, neutral paths that no version
     /// answers.
-    pub fn finish(self, name: &str) -> Result<Api, InvalidApi> {
-        check_name(name)?;
-        let hosts = self.hosts.filter(|hosts| !hosts.is_empty()).ok_or(InvalidApi::NoHost)?;
-        let read = self.read.unwrap_or_else(|| [Source::Accept, Source::Header].into());
-        if read.is_empty() {
-            return Err(InvalidApi::NoSource);
-        }
-        let reads = Sources::of(&read);
-        if reads.has(Source::Host) && self.host.is_none() {
-            return Err(InvalidApi::NoHostPattern);
-        }
-        let missing = self.missing.unwrap_or_default();
-        let neutral = self.neutral.unwrap_or_default();
-        let pins = match (&missing, self.pin) {
+    pub fn finish(mut self, name: &str) -> Result<Api, InvalidApi> {
+        let reads = self.check_sources(name)?;
+        let missing = self.missing.take().unwrap_or_default();
+        let pins = match (&missing, self.pin.take()) {
             (Missing::Pin, pin) => Some(pin.unwrap_or_default().finish()?),
             (_, Some(_)) => return Err(InvalidApi::PinUnused),
             (_, None) => None,
         };
-        let default = pins.as_ref().map_or(&missing, PinPolicy::unpinned);
-        if !neutral.is_empty() && self.neutral_version.is_none() && *default == Missing::Reject {
-            return Err(InvalidApi::NeutralWithoutVersion);
-        }
-        if self.preflight == Some(Missing::Pin) {
-            return Err(InvalidApi::PinnedPreflight);
-        }
-        let header = self.header.unwrap_or(HeaderName::from_static(DEFAULT_HEADER));
-        let status = self.status.unwrap_or_default();
-        for (reason, status) in &status {
-            if !reason.is_configurable() || !(status.is_client_error() || status.is_server_error()) {
-                return Err(InvalidApi::Status { code: reason.code(), status: status.as_u16() });
-            }
-        }
+        self.check_policies(pins.as_ref().map_or(&missing, PinPolicy::unpinned))?;
+        let header = self.header.take().unwrap_or(HeaderName::from_static(DEFAULT_HEADER));
         let mut vary = Vec::new();
         if reads.has(Source::Accept) {
             vary.push(header::ACCEPT);
@@ -135,11 +113,12 @@ impl ApiDraft {
             vary.push(header.clone());
         }
         let asked_in: Vec<String> = vary.iter().map(canonical_case).collect();
-        let advertise = self.advertise.unwrap_or_default();
+        let advertise = self.advertise.take().unwrap_or_default();
         let lists = [API_SUPPORTED_VERSIONS, API_DEPRECATED_VERSIONS];
         let own: Vec<&str> =
             lists.iter().map(HeaderName::as_str).filter(|_| advertise.contains(&Advertise::Fields)).collect();
-        let cors = self.cors.map(|cors| cors.finish(&asked_in, &own)).transpose()?;
+        let cors = self.cors.take().map(|cors| cors.finish(&asked_in, &own)).transpose()?;
+        let methods = self.methods.take().map(|methods| Methods::new(&methods)).transpose()?;
         for field in pins.iter().flat_map(PinPolicy::fields) {
             if !vary.contains(&field) {
                 vary.push(field);
@@ -150,29 +129,29 @@ impl ApiDraft {
         }
         let named: Vec<String> = vary.iter().map(canonical_case).collect();
         // Longest first, so that `example.orders` is tried before `example`.
-        let mut vendors = self.vendor.unwrap_or_default();
+        let mut vendors = self.vendor.take().unwrap_or_default();
         vendors.sort_by_key(|vendor| core::cmp::Reverse(vendor.as_str().len()));
         Ok(Api {
             name: name.into(),
-            hosts,
-            path: self.path.flatten(),
+            hosts: self.hosts.take().unwrap_or_default(),
+            path: self.path.take().flatten(),
             strip: self.strip.unwrap_or(false),
-            allow: self.allow.unwrap_or_default(),
+            allow: self.allow.take().unwrap_or_default(),
             reads,
             vendors,
             header_text: canonical_case(&header).into(),
             header,
-            query: self.query.unwrap_or_else(|| DEFAULT_QUERY.into()),
-            host: self.host,
+            query: self.query.take().unwrap_or_else(|| DEFAULT_QUERY.into()),
+            host: self.host.take(),
             scheme: self.scheme.unwrap_or_default(),
             missing,
             pins,
             unknown: self.unknown.unwrap_or_default(),
-            neutral,
-            neutral_version: self.neutral_version,
-            methods: self.methods.map(|methods| Methods::new(&methods)).transpose()?,
-            preflight: self.preflight.unwrap_or_default(),
-            status,
+            neutral: self.neutral.take().unwrap_or_default(),
+            neutral_version: self.neutral_version.take(),
+            methods,
+            preflight: self.preflight.take().unwrap_or_default(),
+            status: self.status.take().unwrap_or_default(),
             lists_supported: self.supported.unwrap_or(true),
             cors,
             advertise,
@@ -180,6 +159,40 @@ impl ApiDraft {
                 .then(|| HeaderValue::try_from(named.join(", ")).unwrap_or(HeaderValue::from_static("*"))),
             vary,
         })
+    }
+
+    /// What it is called, where it is found, and where its version is read.
+    fn check_sources(&self, name: &str) -> Result<Sources, InvalidApi> {
+        check_name(name)?;
+        if self.hosts.as_ref().is_none_or(Vec::is_empty) {
+            return Err(InvalidApi::NoHost);
+        }
+        let read = self.read.as_deref().unwrap_or(&[Source::Accept, Source::Header]);
+        if read.is_empty() {
+            return Err(InvalidApi::NoSource);
+        }
+        let reads = Sources::of(read);
+        if reads.has(Source::Host) && self.host.is_none() {
+            return Err(InvalidApi::NoHostPattern);
+        }
+        Ok(reads)
+    }
+
+    /// What is made of requests without a version, and of rejections.
+    fn check_policies(&self, default: &Missing) -> Result<(), InvalidApi> {
+        let has_neutral = self.neutral.as_ref().is_some_and(|neutral| !neutral.is_empty());
+        if has_neutral && self.neutral_version.is_none() && *default == Missing::Reject {
+            return Err(InvalidApi::NeutralWithoutVersion);
+        }
+        if self.preflight == Some(Missing::Pin) {
+            return Err(InvalidApi::PinnedPreflight);
+        }
+        for (reason, status) in self.status.iter().flatten() {
+            if !reason.is_configurable() || !(status.is_client_error() || status.is_server_error()) {
+                return Err(InvalidApi::Status { code: reason.code(), status: status.as_u16() });
+            }
+        }
+        Ok(())
     }
 }
 
