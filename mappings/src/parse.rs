@@ -11,13 +11,9 @@ use crate::{
     item::{InvalidRow, Item, Layout, Trips, read_api},
     source::Reading,
 };
-use homes::{Home, Homeless, Homes};
+use homes::{Home, Homeless, Homes, is_among};
 use rows::Rows;
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    convert::Infallible,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
 use verge_router::{Api, ApiDraft, MappingTable, TableBuilder, origin::OriginRules};
 
 /// Which APIs a reading is for.
@@ -157,23 +153,23 @@ pub fn parse_items<I: Items>(
     }
 
     // Configured APIs in their order, then those the table alone names, by name: alike on every node.
-    let by_name: HashMap<&str, &ApiDraft> = drafts.iter().map(|(name, draft)| (name.as_str(), draft)).collect();
+    let mut by_name: Vec<(&str, &ApiDraft)> = drafts.iter().map(|(name, draft)| (name.as_str(), draft)).collect();
+    by_name.sort_by_key(|(name, _)| *name);
+    let draft_of = |name: &str| Some(by_name.get(by_name.binary_search_by_key(&name, |(name, _)| name).ok()?)?.1);
     let mut names: Vec<&str> = drafts.iter().map(|(name, _)| name.as_str()).collect();
-    names.extend(described.keys().map(String::as_str).filter(|name| !by_name.contains_key(name)));
+    names.extend(described.keys().map(String::as_str).filter(|name| draft_of(name).is_none()));
     let mut builder = TableBuilder::new(before);
     let (mut unread, mut undescribed) = (Vec::new(), Vec::new());
     // APIs that nothing is said of besides what is said here.
-    let mut silent = HashSet::new();
+    let mut silent = Vec::new();
     for name in names {
         // A stand-in is no last good value.
         let known = before.and_then(|table| table.api(name)).filter(|part| part.is_described());
         let known = known.map(|part| part.api().clone());
-        match find_api(name, by_name.get(name).copied(), described.get(name), known) {
+        match find_api(name, draft_of(name), described.get(name), known) {
             Ok(api) => builder.api(api),
             // An API that only its part can complete, and the part is not there yet: nothing is known about it.
-            Err(Unfit { stand_in: None, .. }) if !read.covers(name) => {
-                silent.insert(name);
-            }
+            Err(Unfit { stand_in: None, .. }) if !read.covers(name) => silent.push(name),
             Err(Unfit { reason, stand_in, kept }) => {
                 invalid.push(InvalidItem { api: name.to_owned(), key: API_ITEM.to_owned(), reason, kept });
                 // Without a value that ever was good, its limits are unknown: it is held, and answers nothing.
@@ -182,9 +178,7 @@ pub fn parse_items<I: Items>(
                 }
                 match stand_in {
                     Some(api) => builder.api(api),
-                    None => {
-                        silent.insert(name);
-                    }
+                    None => silent.push(name),
                 }
             }
         }
@@ -193,6 +187,7 @@ pub fn parse_items<I: Items>(
         }
     }
 
+    silent.sort_unstable();
     let mut rows = Rows { builder, rules, silent: &silent, invalid: &mut invalid, trips: Trips::default() };
     for part in parts {
         let Some(reading) = &part.reading else { continue };
@@ -219,37 +214,41 @@ pub fn parse_items<I: Items>(
         reason: conflict.reason.to_string(),
         kept: false,
     }));
-    mark_kept(&mut invalid, &table);
     invalid.sort();
+    mark_kept(&mut invalid, &table);
     Ok(Parsed { table, invalid, trips })
 }
 
 /// Which APIs' parts were read.
 struct Read<'p> {
     all: bool,
-    own: HashMap<&'p str, bool>,
-    within: HashSet<&'p str>,
+    /// Own tables, in order, and whether each was read.
+    own: Vec<(&'p str, bool)>,
+    within: Vec<&'p str>,
 }
 
 impl<'p> Read<'p> {
     fn new<I>(parts: &'p [Part<I>]) -> Self {
-        let mut read = Self { all: false, own: HashMap::new(), within: HashSet::new() };
+        let mut read = Self { all: false, own: Vec::new(), within: Vec::new() };
         for part in parts {
             match &part.scope {
                 Scope::All => read.all |= part.reading.is_some(),
-                Scope::Api(name) => *read.own.entry(name).or_default() |= part.reading.is_some(),
-                Scope::Within(name) if part.reading.is_some() => {
-                    read.within.insert(name);
-                }
+                Scope::Api(name) => read.own.push((name, part.reading.is_some())),
+                Scope::Within(name) if part.reading.is_some() => read.within.push(name),
                 Scope::Within(_) | Scope::Index => {}
             }
         }
+        read.own.sort_unstable();
+        read.within.sort_unstable();
         read
     }
 
     /// An API's own table has the word, whatever another one holds of it.
     fn covers(&self, name: &str) -> bool {
-        self.own.get(name).copied().unwrap_or(self.all || self.within.contains(name))
+        match self.own.binary_search_by_key(&name, |(name, _)| name) {
+            Ok(own) => self.own.get(own).is_some_and(|(_, read)| *read),
+            Err(_) => self.all || is_among(&self.within, name),
+        }
     }
 }
 
@@ -284,12 +283,16 @@ fn find_api(
     }
 }
 
-/// Says of each invalid row whether it serves all the same.
+/// Says of each invalid row whether it serves all the same. They are in order, so those of an API stand together.
 fn mark_kept(invalid: &mut [InvalidItem], table: &MappingTable) {
-    let mut good: HashMap<&str, HashSet<&str>> = HashMap::new();
+    let mut good: (&str, Vec<&str>) = ("", Vec::new());
     for item in invalid.iter_mut().filter(|item| item.key != API_ITEM) {
         let Some(part) = table.api(&item.api) else { continue };
-        item.kept = good.entry(part.api().name()).or_insert_with(|| part.good_keys().collect()).contains(&*item.key);
+        if good.0 != part.api().name() {
+            good = (part.api().name(), part.good_keys().collect());
+            good.1.sort_unstable();
+        }
+        item.kept = is_among(&good.1, &item.key);
     }
 }
 

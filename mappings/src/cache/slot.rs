@@ -14,7 +14,7 @@ use crate::{
     source::{LoadError, Source},
 };
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -276,13 +276,13 @@ impl State {
     }
 }
 
-/// APIs with a table of their own.
-pub(super) fn own_tables(slots: &[Slot]) -> HashSet<&str> {
-    slots
-        .iter()
-        .filter_map(|slot| match &slot.feed.scope {
-            Scope::Api(name) => Some(name.as_str()),
-            Scope::All | Scope::Index | Scope::Within(_) => None,
-        })
-        .collect()
+/// APIs with a table of their own, in order.
+pub(super) fn own_tables(slots: &[Slot]) -> Vec<&str> {
+    let own = slots.iter().filter_map(|slot| match &slot.feed.scope {
+        Scope::Api(name) => Some(name.as_str()),
+        Scope::All | Scope::Index | Scope::Within(_) => None,
+    });
+    let mut own: Vec<&str> = own.collect();
+    own.sort_unstable();
+    own
 }

@@ -5,13 +5,12 @@ use crate::{
     API_ITEM, TRIP,
     item::{Fields, InvalidRow, Item, Layout},
 };
-use std::collections::HashSet;
 use verge_router::ApiDraft;
 
 /// Which API an item belongs to.
 pub(super) struct Homes<'p> {
-    /// APIs with a table of their own.
-    own: HashSet<&'p str>,
+    /// APIs with a table of their own, in order.
+    own: Vec<&'p str>,
     drafts: &'p [(String, ApiDraft)],
 }
 
@@ -38,7 +37,9 @@ impl<'p> Homes<'p> {
             Scope::Api(name) => Some(name.as_str()),
             Scope::All | Scope::Index | Scope::Within(_) => None,
         };
-        Self { own: parts.iter().filter_map(own).collect(), drafts }
+        let mut own: Vec<&str> = parts.iter().filter_map(own).collect();
+        own.sort_unstable();
+        Self { own, drafts }
     }
 
     /// Where an item of this part belongs; `None`: it is Verge's own, or another table's business.
@@ -68,22 +69,27 @@ impl<'p> Homes<'p> {
             _ => return Ok(None),
         };
         let elsewhere = match &part.scope {
-            Scope::All | Scope::Index => self.own.contains(api),
+            Scope::All | Scope::Index => is_among(&self.own, api),
             Scope::Api(name) => name != api,
-            Scope::Within(name) => **name != *api || self.own.contains(api),
+            Scope::Within(name) => **name != *api || is_among(&self.own, api),
         };
         Ok((!elsewhere && !api.starts_with('#')).then_some(Home { api, layout, key }))
     }
 }
 
+/// Whether a name is among others that are in order.
+pub(super) fn is_among(names: &[&str], name: &str) -> bool {
+    names.binary_search(&name).is_ok()
+}
+
 /// The API that rows in the sample layout belong to: an own table's, or the only one without an own table.
-pub(crate) fn only_api<'d>(scope: &'d Scope, drafts: &'d [(String, ApiDraft)], own: &HashSet<&str>) -> Option<&'d str> {
+pub(crate) fn only_api<'d>(scope: &'d Scope, drafts: &'d [(String, ApiDraft)], own: &[&str]) -> Option<&'d str> {
     match scope {
         Scope::Api(name) => Some(name),
         // They are in the Verge layout, which says so itself.
         Scope::Index | Scope::Within(_) => None,
         Scope::All => {
-            let mut left = drafts.iter().map(|(name, _)| name.as_str()).filter(|name| !own.contains(name));
+            let mut left = drafts.iter().map(|(name, _)| name.as_str()).filter(|name| !is_among(own, name));
             left.next().filter(|_| left.next().is_none())
         }
     }

@@ -2,20 +2,20 @@
 
 use super::{
     InvalidItem,
-    homes::{Home, Homeless},
+    homes::{Home, Homeless, is_among},
 };
 use crate::{
     API_ITEM, TRIP,
     item::{Item, Layout, Trips, read_key, read_state},
 };
-use std::collections::HashSet;
 use verge_router::{Row, RowState, TableBuilder, origin::OriginRules};
 
 /// Rows on their way into a table.
 pub(super) struct Rows<'p, 'r> {
     pub(super) builder: TableBuilder<'p>,
     pub(super) rules: &'r OriginRules,
-    pub(super) silent: &'r HashSet<&'r str>,
+    /// APIs that nothing is said of, in order.
+    pub(super) silent: &'r [&'r str],
     pub(super) invalid: &'r mut Vec<InvalidItem>,
     pub(super) trips: Trips,
 }
@@ -23,7 +23,7 @@ pub(super) struct Rows<'p, 'r> {
 impl Rows<'_, '_> {
     pub(super) fn take(&mut self, item: &Item, home: Home<'_>) {
         let Home { api: name, layout, key } = home;
-        if key == Some(API_ITEM) || self.silent.contains(name) {
+        if key == Some(API_ITEM) || is_among(self.silent, name) {
             return;
         }
         if let Some(key) = key.filter(|key| key.starts_with(TRIP)) {
