@@ -131,7 +131,10 @@ fn read_pin(mut section: Section<'_>) -> PinDraft {
         read => read,
     };
     let draft = PinDraft {
-        subject: subject.and_then(|entry| entry.filled(api::parse_subject, "say who a consumer is")),
+        subject: subject.and_then(|entry| {
+            entry.fill("say who a consumer is");
+            entry.list(api::parse_subject)
+        }),
         unpinned: section.parse("unpinned", unpinned),
         until_known: section.parse("until_known", UntilKnown::parse),
     };

@@ -84,30 +84,29 @@ impl<'d> Entry<'d> {
 
     /// What was read of it, or of its key, elsewhere.
     pub(crate) fn check<T, E: Display>(&self, read: Result<T, E>) -> Option<T> {
-        let say: fn(&Self, &dyn Display) = |entry, error| entry.refuse(error.to_string());
-        read.map_err(|error| say(self, &error)).ok()
+        read.map_err(|error| self.refuse(error.to_string())).ok()
     }
 
     /// A list of strings, each of which reads as something; one string counts as a list of one.
     pub(crate) fn list<T, E: Display>(&self, mut read: impl FnMut(&str) -> Result<T, E>) -> Option<Vec<T>> {
         let mut list = Vec::new();
-        let mut whole = true;
-        // All items are looked at, so that all problems are found.
-        for item in self.each("a list of strings")? {
-            match item.parse(&mut read) {
-                Some(read) => list.push(read),
-                None => whole = false,
-            }
-        }
+        let whole = self.texts(&mut |text| read(text).map(|read| list.push(read)).map_err(|error| error.to_string()));
         whole.then_some(list)
     }
 
-    /// The same of a list that must hold something.
-    pub(crate) fn filled<T, E: Display>(&self, read: impl FnMut(&str) -> Result<T, E>, remedy: &str) -> Option<Vec<T>> {
+    /// Gives each of a list of strings; `false` where there are none, or one is not taken.
+    pub(crate) fn texts(&self, take: &mut dyn FnMut(&str) -> Result<(), String>) -> bool {
+        let Some(items) = self.each("a list of strings") else { return false };
+        // All items are looked at, so that all problems are found.
+        let taken = |item: &Self| item.check(take(item.text()?));
+        items.iter().map(taken).fold(true, |whole, taken| whole & taken.is_some())
+    }
+
+    /// Says of a list that must hold something that it does not.
+    pub(crate) fn fill(&self, remedy: &str) {
         if self.is_empty_list() {
             self.refuse(format!("the list is empty: {remedy}"));
         }
-        self.list(read)
     }
 
     /// The items of a list of strings; one string counts as a list of one.

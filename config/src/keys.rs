@@ -230,10 +230,10 @@ fn nearest(word: &str, known: &[&'static str]) -> Option<&'static str> {
 /// The paths alone, for hints: an edge that shows no reference does without the rest.
 const PATHS: [&str; KEYS.len()] = {
     let mut paths = [""; KEYS.len()];
-    let mut rest = KEYS;
-    while let [key, after @ ..] = rest {
-        paths[KEYS.len() - rest.len()] = key.path;
-        rest = after;
+    let (mut keys, mut places): (&[Key], &mut [&str]) = (KEYS, &mut paths);
+    while let ([key, more_keys @ ..], [path, more_places @ ..]) = (keys, places) {
+        *path = key.path;
+        (keys, places) = (more_keys, more_places);
     }
     paths
 };

@@ -97,7 +97,9 @@ impl<'d> Section<'d> {
         read: fn(&str) -> Result<T, E>,
         remedy: &str,
     ) -> Option<Vec<T>> {
-        self.entry(key)?.filled(read, remedy)
+        let entry = self.entry(key)?;
+        entry.fill(remedy);
+        entry.list(read)
     }
 
     /// A whole number within limits.

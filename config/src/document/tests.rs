@@ -146,7 +146,7 @@ proptest! {
     #[test]
     fn any_document_is_read_as_others_read_it(
         lines in proptest::collection::vec((
-            proptest::sample::select(vec!["[a]", "[a.b]", "[[a]]", "[[a.b]]", "[b]", "[a.b.c]", "[[b.a]]", "a = ", "b = ", "a.b = ", "b.a.c = ", "c = "]),
+            proptest::sample::select(vec!["[a]", "[a.b]", "[[a]]", "[[a.b]]", "[b]", "[a.b.c]", "[[b.a]]", "a = ", "b = ", "a.b = ", "c.a.d = ", "c = "]),
             proptest::sample::select(vec!["1", "'x'", "[]", "{}", "[{}]", "{a = 1}", "{a.b = 1}", "[1, [2]]", "1.0", "2020-01-01", "true", "\"\"\"a\nb\"\"\""]),
         ), 0..6),
     ) {

@@ -174,20 +174,27 @@ impl<'i> Fields<'i> {
 
     /// A string that reads as something.
     pub(super) fn parse<T>(self, name: &'static str, read: fn(&str) -> Result<T, InvalidApi>) -> Found<T> {
-        match self.text(name)? {
-            Some(text) => Ok(Some(read(text)?)),
-            None => Ok(None),
-        }
+        let mut found = None;
+        Self::take(self.text(name)?.as_slice(), &mut |text| {
+            found = Some(read(text)?);
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// Strings, each of which reads as something.
     pub(super) fn each<T>(self, name: &'static str, read: fn(&str) -> Result<T, InvalidApi>) -> Found<Vec<T>> {
         let Some(texts) = self.texts(name)? else { return Ok(None) };
         let mut list = Vec::new();
-        for text in texts {
+        Self::take(&texts, &mut |text| {
             list.push(read(text)?);
-        }
+            Ok(())
+        })?;
         Ok(Some(list))
+    }
+
+    fn take(texts: &[&str], read: &mut dyn FnMut(&str) -> Result<(), InvalidApi>) -> Result<(), InvalidRow> {
+        texts.iter().try_for_each(|text| read(text)).map_err(InvalidRow::Api)
     }
 
     /// A time in RFC 3339, UTC.

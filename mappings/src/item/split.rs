@@ -25,14 +25,17 @@ pub(super) fn read_split(
         // Nobody can be pinned to the arms of a row that has none.
         return if drain { Err(InvalidSplit::DrainWithoutCookie.into()) } else { Ok(None) };
     };
-    let spec = SplitSpec {
-        arms: maps.into_iter().map(|arm| read_arm(arm, layout, api, rules)).collect::<Result<_, _>>()?,
-        salt: fields.text("salt")?.unwrap_or_default().into(),
-        sticky: fields.texts("sticky")?.unwrap_or_default().into_iter().map(Sticky::parse).collect::<Result<_, _>>()?,
-        ramp: fields.map("ramp")?.map(|ramp| read_ramp(Fields::of(ramp))).transpose()?,
-        drain,
-    };
-    Ok(Some(Split::parse(spec)?))
+    let mut arms = Vec::with_capacity(maps.len());
+    for arm in maps {
+        arms.push(read_arm(arm, layout, api, rules)?);
+    }
+    let mut sticky = Vec::new();
+    for text in fields.texts("sticky")?.unwrap_or_default() {
+        sticky.push(Sticky::parse(text)?);
+    }
+    let ramp = fields.map("ramp")?.map(|ramp| read_ramp(Fields::of(ramp))).transpose()?;
+    let salt = fields.text("salt")?.unwrap_or_default().into();
+    Ok(Some(Split::parse(SplitSpec { arms, salt, sticky, ramp, drain })?))
 }
 
 fn read_arm(fields: Fields<'_>, layout: Layout, api: &Api, rules: &OriginRules) -> Result<Arm, InvalidRow> {
