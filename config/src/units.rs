@@ -26,7 +26,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, InvalidUnit> {
 /// a millisecond is dropped.
 #[must_use]
 pub fn render_duration(duration: Duration) -> String {
-    let millis = duration.as_millis();
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     if millis == 0 {
         return "0s".to_owned();
     }
@@ -50,7 +50,7 @@ pub fn render_size(bytes: u64) -> String {
     if bytes == 0 {
         return "0B".to_owned();
     }
-    render(u128::from(bytes), &SIZES)
+    render(bytes, &SIZES)
 }
 
 /// Why a text is no duration or size.
@@ -74,9 +74,9 @@ fn split(text: &str) -> Option<(u64, &str)> {
     Some((number.parse().ok()?, unit))
 }
 
-fn render(amount: u128, units: &[(&str, u64)]) -> String {
-    let whole = units.iter().find(|(_, scale)| amount.is_multiple_of(u128::from(*scale)));
-    let (unit, scale) = whole.map_or(("", 1), |(unit, scale)| (*unit, u128::from(*scale)));
+fn render(amount: u64, units: &[(&str, u64)]) -> String {
+    let whole = units.iter().find(|(_, scale)| amount.is_multiple_of(*scale));
+    let (unit, scale) = whole.copied().unwrap_or(("", 1));
     format!("{}{unit}", amount / scale)
 }
 
