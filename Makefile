@@ -43,6 +43,14 @@ test: need ## All tests that need nothing but this tree; no network
 test-tools: need ## Tests that need other programs (tests/tools): each gets its own, or says what it lacks
 	@for script in tests/tools/*.sh; do echo "== $$script"; "$$script"; done
 
+.PHONY: wasm
+wasm: ## The edges in other programs: dist/verge_envoy.wasm, dist/lambda/, dist/lambda.zip
+	MUST=1 tests/tools/wasm.sh
+
+.PHONY: conformance
+conformance: need ## One decision at every edge: corpus and N (100000) requests through proxy, Envoy, Lambda (docs/conformance.md)
+	MUST=1 tests/tools/conformance.sh
+
 .PHONY: lint
 lint: fmt clippy ## Formatting and clippy
 

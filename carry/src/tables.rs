@@ -127,6 +127,12 @@ impl Tables {
         self.loaded.as_ref()
     }
 
+    /// The highest generation of the tables held; `None` where none carries one.
+    #[must_use]
+    pub fn generation(&self) -> Option<u64> {
+        self.slots.iter().filter_map(|slot| slot.reading.as_ref()?.0.generation).max()
+    }
+
     /// Takes a page of the table in this place of the configuration: items in JSON, as a list or under `Items`.
     pub fn page(&mut self, place: usize, json: &[u8]) {
         if let Some(slot) = self.slots.get_mut(place) {

@@ -5,6 +5,7 @@
 
 mod demand;
 mod disk;
+mod export;
 mod feed;
 mod last_good;
 mod pause;
@@ -16,6 +17,7 @@ mod status;
 pub(crate) mod stored;
 
 pub use demand::DemandStatus;
+pub use export::Export;
 pub use feed::Feed;
 pub use status::{SourceStatus, Status};
 

@@ -30,7 +30,7 @@ pub mod pins;
 pub mod snapshot;
 
 #[cfg(feature = "cache")]
-pub use crate::cache::{DemandStatus, Feed, Held, LiveTable, Refreshed, SourceStatus, Status};
+pub use crate::cache::{DemandStatus, Export, Feed, Held, LiveTable, Refreshed, SourceStatus, Status};
 pub use crate::item::{InvalidRow, Item, Layout, PIN, StoredPin, Trip, Trips, Value};
 pub use crate::parse::{InvalidItem, Part, Scope, parse_all};
 #[cfg(feature = "cache")]

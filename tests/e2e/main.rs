@@ -51,6 +51,7 @@ mod slow_store;
 mod snapshot;
 mod sources;
 mod succession;
+mod table_export;
 mod table_life;
 mod tls;
 mod trusted;

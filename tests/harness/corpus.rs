@@ -220,6 +220,12 @@ impl Case {
         }
     }
 
+    /// What must be seen, fact by fact; `None`: it must be absent.
+    #[must_use]
+    pub fn expected(&self) -> &[(String, Option<String>)] {
+        &self.expected
+    }
+
     /// Where what was seen is not what must be, one line for each fact.
     #[must_use]
     pub fn differences(&self, observed: &Observed) -> Vec<String> {

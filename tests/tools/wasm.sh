@@ -1,22 +1,40 @@
 #!/usr/bin/env bash
-# The router without an operating system: built for wasm32-unknown-unknown, as the edges in Envoy and Lambda would.
-# With rustup's target where it is installed, else with Debian's rustc-web and the library sources beside it.
+# The edges that live in other programs, built for wasm32-unknown-unknown into dist/: how large they may be, and what the
+# filter may ask of Envoy (edge/envoy/imports.txt; Lambda's asks for nothing). With rustup's target where it is installed
+# or can be added, else with Debian's rustc-web. `make wasm` calls this with MUST set: it then fails where nothing can be
+# built, and is skipped otherwise.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 target=wasm32-unknown-unknown
 built=${CARGO_TARGET_DIR:-target}/tools/wasm
-if [ -d "$(rustc --print target-libdir --target $target)" ]; then
-    cargo build --release --locked -p verge-router --target $target --target-dir "$built"
-    exit
+rustup_has() { [ -d "$(rustc --print target-libdir --target $target)" ]; }
+if ! rustup_has && ! [ -d /usr/lib/rustlib/src/rust/library ] && command -v rustup >/dev/null; then
+    timeout 60 rustup target add $target >/dev/null 2>&1 || true
 fi
-web() { [ -x /usr/bin/cargo ] && [ -d /usr/lib/rustlib/src/rust/library ] && dpkg -s rustc-web >/dev/null 2>&1; }
-if ! web && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends rustc-web cargo-web rust-web-src >/dev/null 2>&1 || true
-fi
-web || { echo "skipped: no compiler for $target; get one with 'rustup target add $target' or 'apt-get install rustc-web cargo-web rust-web-src'"; exit 0; }
 
-# That compiler is older than ours: it still calls unstable what the router uses of the language.
-unstable='-Zcrate-attr=feature(let_chains,slice_as_chunks)'
-PATH=/usr/bin:$PATH RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo rustc --release --lib -p verge-router \
-    --ignore-rust-version --target $target -Zbuild-std=std,panic_abort --target-dir "$built" -- "$unstable"
+# Lambda's first: it gets what is missing.
+lacking=0
+edge/lambda/build.sh || lacking=$?
+if [ "$lacking" = 3 ] && [ -z "${MUST:-}" ]; then
+    echo "skipped: no compiler for WebAssembly"
+    exit 0
+fi
+[ "$lacking" = 0 ] || exit "$lacking"
+
+build=(build --lib --profile wasm --locked -p verge-envoy --target "$target" --target-dir "$built")
+if rustup_has; then
+    cargo "${build[@]}"
+else
+    linker=$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/rust-lld
+    [ -x "$linker" ] || linker=$(command -v wasm-ld)
+    PATH=/usr/bin:$PATH RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTC_WORKSPACE_WRAPPER=$(realpath "$built/older") \
+        CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$linker \
+        /usr/bin/cargo "${build[@]}" --ignore-rust-version -Zbuild-std=std,panic_abort
+fi
+
+cp "$built/$target/wasm/verge_envoy.wasm" dist/
+python3 tests/tools/imports.py dist/verge_envoy.wasm edge/envoy/imports.txt
+size=$(stat -c %s dist/verge_envoy.wasm)
+[ "$size" -le 409600 ] || { echo "dist/verge_envoy.wasm has $size bytes, and 409600 are what it may have" >&2; exit 1; }
+echo "dist/verge_envoy.wasm: $size bytes"

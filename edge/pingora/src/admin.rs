@@ -39,6 +39,9 @@ const MAX_CONNECTIONS: usize = 64;
 /// A request head must have come by then, and before it a handshake.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What there is here.
+const INDEX: &str = "/healthz\n/readyz\n/metrics\n/canary\n/usage\n/table\nPOST /explain\n";
+
 /// A request that is asked about may be as long as one that comes, written as JSON.
 const LONGEST_QUESTION: usize = 256 << 10;
 
@@ -147,13 +150,10 @@ impl Admin {
                 let page = serde_json::json!({"node": self.node, "arms": self.breakers.report()});
                 json(StatusCode::OK, &page)
             }
-            ("/usage", Access::Admin(_)) => {
-                let api =
-                    request.uri().query().and_then(|query| query.split('&').find_map(|one| one.strip_prefix("api=")));
-                json(StatusCode::OK, &self.usage.page(&self.node, api))
-            }
+            ("/usage", Access::Admin(_)) => json(StatusCode::OK, &self.usage.page(&self.node, api_of(&request))),
             ("/explain", Access::Admin(_)) => self.explain(request.into_body()).await,
-            ("/", Access::Admin(_)) => text(StatusCode::OK, "/healthz\n/readyz\n/metrics\n/canary\n/usage\n/explain\n"),
+            ("/table", Access::Admin(_)) => self.table(&request),
+            ("/", Access::Admin(_)) => text(StatusCode::OK, INDEX),
             _ => text(StatusCode::NOT_FOUND, "not found\n"),
         }
     }
@@ -184,6 +184,32 @@ impl Admin {
             }
             None => text(StatusCode::BAD_REQUEST, "the question's URL names no authority\n"),
         }
+    }
+
+    /// The table as it is served, for edges that read no store; 304 where they have it already (RFC 9110 §13.1.2).
+    fn table(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let Some(export) = self.table.export(api_of(request)) else {
+            return text(StatusCode::NOT_FOUND, "no such table is held: it was not read, or is loaded on demand\n");
+        };
+        let tag = format!("\"{}\"", export.tag());
+        let known = request.headers().get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+        let mut answer = if known.flat_map(|line| line.split(',')).any(|known| known.trim() == tag) {
+            let mut answer = Response::new(Full::default());
+            *answer.status_mut() = StatusCode::NOT_MODIFIED;
+            answer
+        } else {
+            match export.items() {
+                Ok(items) => {
+                    let items: Vec<_> = items.iter().map(verge_mappings::Item::to_typed_json).collect();
+                    json(StatusCode::OK, &serde_json::json!({"generation": export.generation(), "Items": items}))
+                }
+                Err(error) => return text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+            }
+        };
+        if let Ok(tag) = HeaderValue::from_str(&tag) {
+            answer.headers_mut().insert(header::ETAG, tag);
+        }
+        answer
     }
 
     /// Ready = a table is held, and nobody has asked this process to go.
@@ -240,6 +266,11 @@ impl Admin {
             demand: status.demand,
         }
     }
+}
+
+/// `?api=NAME`.
+fn api_of(request: &Request<Incoming>) -> Option<&str> {
+    request.uri().query()?.split('&').find_map(|one| one.strip_prefix("api="))
 }
 
 fn bears(request: &Request<Incoming>, token: &str) -> bool {

@@ -1,0 +1,156 @@
+//! The decision about a request, and what Envoy is to do for it.
+
+use crate::{
+    asked::Asked,
+    edge::Edge,
+    edits::{Edit, Recorded},
+};
+use http::{HeaderMap, HeaderValue, header};
+use verge_carry::{Loaded, Reply, head, identity::traceparent};
+use verge_router::{Forward, Hop, Moment, Reason, Request, origin::Scheme, route};
+
+/// What is to be done with a request.
+#[derive(Debug)]
+pub enum Decision {
+    /// It goes to an origin.
+    Send(Box<Sent>),
+    /// It is answered here.
+    Reply(Reply),
+}
+
+/// A request on its way to an origin, and what its answer is edited by.
+#[derive(Debug)]
+pub struct Sent {
+    asked: Asked,
+    forward: Forward,
+}
+
+/// What Envoy is to do with a request's head.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Orders {
+    /// `:authority`, by which the dynamic forward proxy dials, and which is the name in the TLS handshake.
+    pub authority: String,
+    /// `:path`.
+    pub path: String,
+    /// Of the fields; the one that names the cluster among them.
+    pub edits: Vec<Edit>,
+}
+
+/// Decides. `None` for `asked`: Envoy's head was none.
+#[must_use]
+pub fn decide(edge: &Edge, asked: Option<Asked>) -> Decision {
+    let Some(asked) = asked else { return refuse(&HeaderValue::from_static("0")) };
+    if !head::is_sound(&asked.request()) {
+        return refuse(&asked.id);
+    }
+    let Some(held) = edge.loaded() else { return Decision::Reply(Reply::to_no_table(&asked.id)) };
+    let decision = route(&asked.request(), &held.table, &moment(edge, held, &asked), &mut ());
+    match decision {
+        Ok(forward) => {
+            let sent = Sent { asked, forward };
+            match edge.clusters.of(&sent.forward) {
+                Some(_) => Decision::Send(Box::new(sent)),
+                None => Decision::Reply(sent.fail(
+                    Reason::OriginUnreachable,
+                    "This version's row says where to connect, and no cluster of Envoy's is named for it.",
+                )),
+            }
+        }
+        Err(rejection) => Decision::Reply(Reply::to_rejection(&rejection, &asked.id)),
+    }
+}
+
+fn refuse(id: &HeaderValue) -> Decision {
+    Decision::Reply(Reply::to_reason(Reason::BadRequest, Reason::BadRequest.title(), id))
+}
+
+fn moment<'m>(edge: &Edge, held: &'m Loaded, asked: &'m Asked) -> Moment<'m> {
+    let (overridable, is_tester) = edge.testers(asked.client);
+    Moment {
+        client: asked.client,
+        request_id: asked.id.as_bytes(),
+        health: &held.trips,
+        overridable,
+        is_tester,
+        ..Moment::at(asked.now)
+    }
+}
+
+impl crate::setup::Clusters {
+    /// The cluster that dials this; `None`: the row is to be dialled elsewhere than its name says, and none is named for it.
+    fn of(&self, forward: &Forward) -> Option<&str> {
+        let origin = forward.origin();
+        let named = self.named.get(origin.domain().as_str());
+        let all = || match (&self.insecure, origin.scheme()) {
+            (Some(insecure), Scheme::Http) => insecure,
+            _ => &self.all,
+        };
+        named.or_else(|| origin.connect().is_none().then(all)).map(String::as_str)
+    }
+}
+
+impl Sent {
+    /// The head as the client sent it.
+    fn request(&self) -> Request<'_> {
+        self.asked.request()
+    }
+
+    /// What the request goes by.
+    #[must_use]
+    pub fn id(&self) -> &HeaderValue {
+        &self.asked.id
+    }
+
+    /// The method was `HEAD`, or the like.
+    #[must_use]
+    pub fn forward(&self) -> &Forward {
+        &self.forward
+    }
+
+    /// What the head is to be for the origin.
+    #[must_use]
+    pub fn orders(&self, edge: &Edge) -> Orders {
+        let asked = &self.asked;
+        let trace = traceparent(&asked.headers, asked.id.as_bytes(), asked.span);
+        let hop = Hop { client: asked.client, tls: asked.tls, request_id: &asked.id, traceparent: trace.as_ref() };
+        let mut edits = Recorded::over(asked.headers.clone());
+        self.forward.edit_request(&self.request(), &hop, &mut edits);
+        let mut edits = edits.into_edits();
+        // Envoy calls Host `:authority`.
+        edits.retain(|edit| !matches!(edit, Edit::Set(name, _) if *name == header::HOST));
+        let cluster = edge.clusters.of(&self.forward).and_then(|cluster| HeaderValue::from_str(cluster).ok());
+        if let Some(cluster) = cluster {
+            edits.push(Edit::Set(edge.clusters.field.clone(), cluster));
+        }
+        let origin = self.forward.origin();
+        let standard = match origin.scheme() {
+            Scheme::Https => 443,
+            Scheme::Http => 80,
+        };
+        let mut authority = origin.host().to_str().unwrap_or_default().to_owned();
+        // The dynamic forward proxy knows no other way to learn the port.
+        if origin.port() != standard && !edge.clusters.named.contains_key(origin.domain().as_str()) {
+            authority.push_str(&format!(":{}", origin.port()));
+        }
+        Orders { authority, path: self.forward.target().to_owned(), edits }
+    }
+
+    /// What the origin's answer is to be for the client.
+    #[must_use]
+    pub fn edit_answer(&self, fields: HeaderMap) -> Vec<Edit> {
+        let mut edits = Recorded::over(fields);
+        self.forward.edit_response(&self.request(), self.asked.tls, &mut edits);
+        edits.into_edits()
+    }
+
+    /// The answer where the origin gave none.
+    #[must_use]
+    pub fn fail(&self, reason: Reason, detail: &str) -> Reply {
+        let status = self.forward.api().status(reason).unwrap_or(reason.default_status());
+        let fields = self.forward.fault_fields(reason, &self.request());
+        Reply::to_fault(reason, status, detail, &self.asked.id, fields)
+    }
+}
+
+#[cfg(test)]
+mod tests;

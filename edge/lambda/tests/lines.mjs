@@ -1,0 +1,80 @@
+// The function as a program for `make conformance`: a question and an answer are a line of JSON each. A question brings a
+// configuration with its tables, or a request and what the origin is to answer; an answer says what origin and client see.
+// What is CloudFront's part is done here: it calls the function twice, and carries out what it is told.
+
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import { resolve } from 'node:path';
+
+const folder = resolve(process.argv[2] ?? 'dist/lambda');
+const { Edge } = await import(pathToFileURL(`${folder}/edge.mjs`));
+const module = Edge.compile(readFileSync(`${folder}/verge_lambda.wasm`));
+let edge;
+
+function configure({ config, tables, now }) {
+  // A reading that shrank is held back, and what a case is decided by would be what came before it.
+  if (tables.some(({ before }) => before)) return { skip: 'a table with a past' };
+  edge = new Edge(module, (made) => made.configure(config));
+  for (const [place, { api }] of edge.settings.tables.entries()) {
+    const table = tables.find((one) => (one.api ?? null) === (api ?? null));
+    if (!table) continue;
+    edge.page(place, JSON.stringify({ Items: table.items }));
+    const told = edge.publish(place, now * 1000);
+    // A table without a row is none to begin with.
+    if (!told.held) return { skip: told.doubt ?? 'not held' };
+  }
+  return { ok: true };
+}
+
+function lines(pairs) {
+  const headers = {};
+  for (const [name, value] of pairs) (headers[name.toLowerCase()] ??= []).push({ key: name, value });
+  return headers;
+}
+
+const pairs = (headers) => Object.entries(headers).flatMap(([name, all]) => all.map(({ value }) => [name, value]));
+
+function apply(edits, headers) {
+  for (const [what, name, value] of edits) {
+    if (what === '-') delete headers[name];
+    else if (what === '+' && headers[name]) headers[name].push({ key: name, value });
+    else headers[name] = [{ key: name, value }];
+  }
+}
+
+function decide({ id, now, client, tls, method, host, path, query, headers, answer }) {
+  // CloudFront knows no difference between no query and an empty one.
+  if (query === '') return { skip: 'an empty query' };
+  const fields = lines(headers);
+  fields.host = [{ key: 'Host', value: host }];
+  fields['cloudfront-forwarded-proto'] = [{ key: 'CloudFront-Forwarded-Proto', value: tls ? 'https' : 'http' }];
+  const request = { clientIp: client, method, uri: path, querystring: query ?? '', headers: fields };
+  const said = edge.decide('q', id, request, undefined, undefined, now * 1000);
+  if (said.status) {
+    return { outcome: 'reject', status: Number(said.status), response: said.fields, body: said.body, upstream: null };
+  }
+  apply(said.edits, fields);
+  const upstream = {
+    scheme: said.protocol,
+    host: fields.host[0].value,
+    port: Number(said.port),
+    path: `${said.path}${said.uri}${query === null ? '' : `?${query}`}`,
+  };
+  const sent = pairs(fields).filter(([name]) => name !== 'cloudfront-forwarded-proto');
+  const back = { ...request, uri: said.uri };
+  const answered = lines(answer.headers);
+  apply(edge.decide('r', id, back, said.way, answered, now * 1000).edits, answered);
+  return { outcome: 'forward', status: answer.status, upstream, request: sent, response: pairs(answered) };
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const question = JSON.parse(line);
+  let answer;
+  try {
+    answer = question.config === undefined ? decide(question) : configure(question);
+  } catch (error) {
+    answer = { error: String(error?.stack ?? error), status: 0, response: [] };
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}

@@ -1,0 +1,153 @@
+//! A request as it is asked, and what became of it, in a form that all edges share.
+
+use http::{HeaderMap, HeaderValue, Method};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use verge_router::UnixTime;
+use verge_tests::corpus::{Answer, Case};
+
+/// A request, and what the origin is to answer it.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) tls: bool,
+    pub(crate) host: String,
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
+    pub(crate) fields: Vec<(String, HeaderValue)>,
+    pub(crate) answer: Answer,
+    pub(crate) now: Option<UnixTime>,
+}
+
+impl Asked {
+    pub(crate) fn of(case: &Case) -> Self {
+        Self {
+            method: case.method.clone(),
+            tls: case.tls,
+            host: case.authority.clone(),
+            path: case.path.clone(),
+            query: case.query.clone(),
+            fields: case.fields.clone(),
+            answer: case.answer.clone(),
+            now: case.now,
+        }
+    }
+
+    pub(crate) fn headers(&self) -> HeaderMap {
+        let fields = self.fields.iter();
+        fields.map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.clone())).collect()
+    }
+
+    pub(crate) fn target(&self) -> String {
+        self.query.as_ref().map_or_else(|| self.path.clone(), |query| format!("{}?{query}", self.path))
+    }
+
+    /// The request as it goes over the wire.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut out = format!("{} {} HTTP/1.1\r\nHost: {}\r\n", self.method, self.target(), self.host).into_bytes();
+        for (name, value) in &self.fields {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+        out
+    }
+
+    /// In one line, for reports.
+    pub(crate) fn line(&self) -> String {
+        let show = |(name, value): &(String, HeaderValue)| {
+            format!("{name}: {:.80}", String::from_utf8_lossy(value.as_bytes()))
+        };
+        let fields: Vec<String> = self.fields.iter().map(show).collect();
+        format!("{} {}{} [{}]", self.method, self.host, self.target(), fields.join(" | "))
+    }
+}
+
+/// A head: names in lower case, the lines of each as one.
+pub(crate) type Fields = BTreeMap<String, String>;
+
+/// What became of a request.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    pub(crate) status: u16,
+    pub(crate) code: Option<String>,
+    /// Host and target at the origin; `None`: it went to none.
+    pub(crate) upstream: Option<(String, String)>,
+    /// The head the origin got.
+    pub(crate) request: Fields,
+    /// The head the client got.
+    pub(crate) response: Fields,
+    /// The body of an answer of Verge's own.
+    pub(crate) body: Option<String>,
+    /// What the request went by.
+    pub(crate) id: String,
+}
+
+impl Seen {
+    /// Of what the origin and the client saw.
+    pub(crate) fn at(status: u16, request: Option<(String, String, Fields)>, response: Fields, body: &[u8]) -> Self {
+        let code = response.get("verge-reason").cloned();
+        let (upstream, request) = match request {
+            Some((host, target, fields)) => (Some((host, target)), fields),
+            None => (None, Fields::new()),
+        };
+        let id = request.get("x-request-id").or(response.get("x-request-id")).cloned().unwrap_or_default();
+        let body = upstream.is_none().then(|| String::from_utf8_lossy(body).into_owned());
+        let mut seen = Self { status, code, upstream, request, response, body, id };
+        // Ours begin with our id, or with a number nobody foretells; a client's begins with neither.
+        if let Some(trace) = seen.request.get_mut("traceparent").filter(|trace| trace.ends_with("-00")) {
+            *trace = "{trace}".to_owned();
+        }
+        seen
+    }
+
+    /// All facts, as text.
+    pub(crate) fn facts(&self) -> BTreeMap<String, String> {
+        let mut facts = BTreeMap::from([("status".to_owned(), self.status.to_string())]);
+        facts.extend(self.code.clone().map(|code| ("code".to_owned(), code)));
+        if let Some((host, target)) = &self.upstream {
+            facts.insert("upstream.host".to_owned(), host.clone());
+            facts.insert("upstream.path".to_owned(), target.clone());
+        }
+        facts.extend(self.request.iter().map(|(name, value)| (format!("request.{name}"), value.clone())));
+        facts.extend(self.response.iter().map(|(name, value)| (format!("response.{name}"), value.clone())));
+        if let Some(body) = self.body.as_ref().filter(|body| !body.is_empty()) {
+            facts.insert("body".to_owned(), body.clone());
+        }
+        facts
+    }
+}
+
+/// Lines of a head as [`Fields`].
+pub(crate) fn fields<'a>(lines: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Fields {
+    let mut fields = Fields::new();
+    for (name, value) in lines {
+        let name = name.to_ascii_lowercase();
+        let mut value = String::from_utf8_lossy(value).trim().to_owned();
+        if name == "vary" || name == "via" {
+            value.make_ascii_lowercase();
+        }
+        let separator = if name == "cookie" { "; " } else { ", " };
+        fields.entry(name).and_modify(|all| *all = format!("{all}{separator}{value}")).or_insert(value);
+    }
+    // However a list is cut into lines and spaced, it is the same list (RFC 9110 §5.3).
+    for (name, value) in fields.iter_mut().filter(|(_, value)| value.contains(',')) {
+        if name != "set-cookie" {
+            *value = value.split(',').map(str::trim).collect::<Vec<_>>().join(", ");
+        }
+    }
+    fields
+}
+
+/// The same of a map.
+pub(crate) fn fields_of(headers: &HeaderMap) -> Fields {
+    fields(headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())))
+}
+
+/// The same of pairs in JSON.
+pub(crate) fn fields_in(pairs: &Json) -> Fields {
+    let pairs: Vec<(String, String)> = serde_json::from_value(pairs.clone()).unwrap_or_default();
+    fields(pairs.iter().map(|(name, value)| (&**name, value.as_bytes())))
+}
