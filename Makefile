@@ -30,10 +30,6 @@ build: need ## The `verge` command, unoptimised, as the tests run it
 release: need ## The `verge` command as it is shipped: target/release/verge
 	$(CARGO) build --release -p verge $(LOCKED)
 
-.PHONY: wasm
-wasm: ## The router for Lambda@Edge: dist/lambda/ and dist/lambda.zip (docs/lambda.md)
-	edge/lambda/build.sh
-
 .PHONY: test
 test: need ## All tests that need nothing but this tree; no network
 	$(CARGO) build $(ALL_TESTS)

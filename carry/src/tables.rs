@@ -130,7 +130,7 @@ impl Tables {
     /// The highest generation of the tables held; `None` where none carries one.
     #[must_use]
     pub fn generation(&self) -> Option<u64> {
-        self.slots.iter().filter_map(|slot| slot.reading.as_ref()?.0.generation).max()
+        self.slots.iter().filter_map(|slot| slot.served.as_ref()?.reading.generation).max()
     }
 
     /// Takes a page of the table in this place of the configuration: items in JSON, as a list or under `Items`.
