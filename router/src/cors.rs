@@ -69,13 +69,14 @@ impl Cors {
 
     /// What `Access-Control-Allow-Origin` is for this request; `None`: its origin is not allowed, or there is none.
     ///
-    /// `Origin` is compared byte for byte: browsers write it in one way only. Two lines of it are none that a browser sends.
+    /// `Origin` is compared byte for byte: browsers write it in one way only. Two lines of it are none that a browser sends;
+    /// empty ones do not count, as some that pass requests on drop them.
     #[must_use]
     pub fn allows(&self, request: &HeaderMap) -> Option<HeaderValue> {
         if self.any {
             return Some(HeaderValue::from_static("*"));
         }
-        let mut lines = request.get_all(header::ORIGIN).into_iter();
+        let mut lines = request.get_all(header::ORIGIN).into_iter().filter(|line| !line.is_empty());
         let (Some(origin), None) = (lines.next(), lines.next()) else { return None };
         self.origins.iter().any(|allowed| allowed.matches(origin.as_bytes())).then(|| origin.clone())
     }

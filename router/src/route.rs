@@ -11,6 +11,7 @@ use crate::{
     rewrite::{self, Forward},
     split::{self, Dead},
     table::{ApiTable, Found, Good, MappingTable, RowId, is_deprecated},
+    version::accept,
     well_known::{self, Listed},
     witness::{Fact, Witness},
 };
@@ -76,8 +77,10 @@ fn decide(
     if !part.is_read() {
         return Err(reject_for(Reason::NoTable, part.api()));
     }
+    let joined = accept::joined(request.headers);
+    let read = Request { headers: joined.as_ref().unwrap_or(request.headers), ..*request };
     let resolved =
-        resolve::resolve(request, present, part, moment, witness).map_err(|no| reject(no, request, part, now))?;
+        resolve::resolve(&read, present, part, moment, witness).map_err(|no| reject(no, request, part, now))?;
     let (mapping, choice) = match part.get(resolved.row) {
         Some(Found::Good(Good::Mapping(mapping))) => (mapping.clone(), None),
         Some(Found::Good(Good::Split(row))) => {

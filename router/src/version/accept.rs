@@ -2,9 +2,10 @@
 //!
 //! All `Accept` lines form one list. Elements are cut at commas outside quoted strings; empty ones do not count; `q` is
 //! found in any position; a bad `q` skips its range. At most [`MAX_RANGES`] ranges are considered. One pass, no
-//! allocation.
+//! allocation; but see [`joined`].
 
 use crate::{api::Vendor, bytes::position_of, caseless::Caseless, resolve::label::MAX_VERSION};
+use alloc::vec::Vec;
 use http::{HeaderMap, HeaderValue, header};
 
 /// Ranges beyond this many are not considered.
@@ -149,17 +150,49 @@ pub fn write_whole<'a>(element: &[u8], buffer: &'a mut [u8; MAX_WHOLE]) -> Optio
 /// Reads the version in a whole media type, as in a sample-layout key: the text, or nothing where it names none.
 #[must_use]
 pub fn version_in<'r>(key: &'r [u8], vendors: &[Vendor]) -> Option<&'r [u8]> {
-    let mut cursor = Cursor { rest: key };
+    let mut cursor = Cursor::over(key);
     match cursor.range()?.named(vendors) {
         Named::Version(text) if !text.escaped => Some(text.bytes),
         _ => None,
     }
 }
 
+/// The head with its `Accept` lines made one, where a line leaves a quoted string open that the next then goes on with;
+/// `None`: each line can be read by itself, as [`ranges`] does.
+///
+/// Whoever passes a request on may make one line of several (RFC 9110 §5.3), so what is said must not depend on it.
+#[must_use]
+pub fn joined(headers: &HeaderMap) -> Option<HeaderMap> {
+    // Most heads repeat no field at all.
+    if headers.len() == headers.keys_len() {
+        return None;
+    }
+    let mut lines = headers.get_all(header::ACCEPT).iter();
+    lines.next_back()?;
+    if !lines.any(|line| leaves_open(line.as_bytes())) {
+        return None;
+    }
+    let lines: Vec<&[u8]> = headers.get_all(header::ACCEPT).iter().map(HeaderValue::as_bytes).collect();
+    let mut headers = headers.clone();
+    headers.insert(header::ACCEPT, HeaderValue::from_bytes(&lines.join(&b","[..])).ok()?);
+    Some(headers)
+}
+
+fn leaves_open(line: &[u8]) -> bool {
+    if !line.contains(&b'"') {
+        return false;
+    }
+    let mut cursor = Cursor::over(line);
+    while cursor.skip_to_element() {
+        cursor.range();
+    }
+    cursor.open
+}
+
 /// The media ranges of all `Accept` lines.
 #[must_use]
 pub fn ranges(headers: &HeaderMap) -> Ranges<'_> {
-    Ranges { lines: headers.get_all(header::ACCEPT).iter(), cursor: Cursor { rest: &[] }, seen: 0 }
+    Ranges { lines: headers.get_all(header::ACCEPT).iter(), cursor: Cursor::over(&[]), seen: 0 }
 }
 
 /// Iterator over [`Range`]s; see [`ranges`].
@@ -185,7 +218,7 @@ impl<'r> Iterator for Ranges<'r> {
                     return Some(range);
                 }
             }
-            self.cursor = Cursor { rest: self.lines.next()?.as_bytes() };
+            self.cursor = Cursor::over(self.lines.next()?.as_bytes());
         }
     }
 }
@@ -194,9 +227,15 @@ impl<'r> Iterator for Ranges<'r> {
 #[derive(Debug)]
 struct Cursor<'r> {
     rest: &'r [u8],
+    /// Whether the line ended within a quoted string.
+    open: bool,
 }
 
 impl<'r> Cursor<'r> {
+    const fn over(rest: &'r [u8]) -> Self {
+        Self { rest, open: false }
+    }
+
     /// Skips blanks and commas; whether an element follows.
     fn skip_to_element(&mut self) -> bool {
         while let [b',' | b' ' | b'\t', rest @ ..] = self.rest {
@@ -256,6 +295,7 @@ impl<'r> Cursor<'r> {
                 Some(_) => end += 1,
                 None => {
                     *sound = false;
+                    self.open = true;
                     self.rest = &[];
                     return Text::token(&[]);
                 }

@@ -129,3 +129,18 @@ fn a_delimiter_is_found_wherever_it_stands() {
         assert_eq!(position_of([b',', b';'], &text[..len]), len);
     }
 }
+
+#[test]
+fn lines_are_made_one_only_where_a_string_is_left_open() {
+    let joined_of = |lines: &[&str]| {
+        let lines = lines.iter().map(|line| (header::ACCEPT, HeaderValue::from_bytes(line.as_bytes()).unwrap()));
+        let headers: HeaderMap = lines.collect();
+        joined(&headers).map(|headers| headers.get(header::ACCEPT).unwrap().to_str().unwrap().to_string())
+    };
+    assert_eq!(joined_of(&[]), None);
+    assert_eq!(joined_of(&["a/b;x=\"open"]), None);
+    assert_eq!(joined_of(&["a/b;x=\"shut\"", "c/d;y=\"open"]), None);
+    assert_eq!(joined_of(&["a\"/b", "c/d"]), None);
+    assert_eq!(joined_of(&["a/b;x=\"open", "c/d\"", "e/f"]).as_deref(), Some("a/b;x=\"open,c/d\",e/f"));
+    assert_eq!(joined_of(&["a/b", "c/d; x = \"a\\\"", ""]).as_deref(), Some("a/b,c/d; x = \"a\\\","));
+}
