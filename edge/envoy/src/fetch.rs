@@ -24,6 +24,8 @@ struct Place {
     waiting: bool,
     /// Whether the last answer was none that can be used: said once.
     fails: bool,
+    /// Whether the last table is held back: said once.
+    doubted: bool,
 }
 
 impl Fetching {
@@ -77,9 +79,12 @@ impl Fetching {
         };
         match edge.publish(number, &body, now) {
             Ok(published) => {
-                Self::tell(&published);
+                let doubts = published.doubt.is_some();
+                if !(std::mem::replace(&mut place.doubted, doubts) && doubts) {
+                    Self::tell(&published);
+                }
                 // What is held back is to be sent again: it may be believed in time.
-                place.etag = etag.filter(|_| published.doubt.is_none());
+                place.etag = etag.filter(|_| !doubts);
                 place.confirm(now, stats);
                 if published.changed {
                     stats.hold(edge);
@@ -96,7 +101,7 @@ impl Fetching {
         }
         for item in &published.invalid {
             let kept = if item.kept { ", its last good value serves" } else { "" };
-            log(LogLevel::Warn, &format!("verge: item {:?} of API {:?}: {}{kept}", item.key, item.api, item.reason));
+            log(LogLevel::Warn, &format!("verge: item `{}` of API `{}`: {}{kept}", item.key, item.api, item.reason));
         }
     }
 }
