@@ -2,7 +2,8 @@
 
 `with Node(verge, limits=…, table=…) as node:` gives `http`, `https` and `admin` ports, `folder` with `cert.pem`, `metric(name)`,
 and `fall()` and `rise()` for the stage. The stage answers with what it was asked as JSON, echoes WebSocket messages under
-`/echo`, and sends `/stream` in pieces, and 8 MiB under `/large`.
+`/echo`, and sends `/stream` in pieces, and 8 MiB under `/large`; `/moved` leads elsewhere at the stage, and `/never` is not
+answered. With `token`, the admin listener wants it.
 """
 
 import asyncio
@@ -84,6 +85,13 @@ async def stage(reader, writer):
                     await asyncio.sleep(0.05)
                 writer.write(b"0\r\n\r\n")
                 continue
+            if target.endswith("/never"):
+                await reader.read()
+                return writer.close()
+            if target.endswith("/moved"):
+                writer.write(b"HTTP/1.1 302 Found\r\nlocation: https://%s/prod/next\r\ncontent-length: 0\r\n\r\n"
+                             % fields["host"][0].encode())
+                continue
             if target.endswith("/large"):
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (8 << 20))
                 for _ in range(128):
@@ -112,8 +120,11 @@ def certify(folder):
 
 
 class Node:
-    def __init__(self, verge, limits="", table='source = "file"\npath = "table.json"', environment=()):
+    def __init__(self, verge, limits="", table='source = "file"\npath = "table.json"', environment=(), token=None):
+        self.token = token
         self.table, self.environment, self.open = table, os.environ | dict(environment), set()
+        if token:
+            self.environment["VERGE_ADMIN_TOKEN"] = token
         self.verge, self.limits = verge, limits
 
     def __enter__(self):
@@ -134,6 +145,7 @@ https = [{{ address = "127.0.0.1:0", certificate = "cert.pem", key = "key.pem" }
 threads = 2
 [admin]
 address = "127.0.0.1:0"
+{'token = "env:VERGE_ADMIN_TOKEN"' if self.token else ""}
 [log]
 access = "off"
 [limits]
@@ -188,7 +200,9 @@ missing = "v1"
             self.open.discard(writer)
 
     def metric(self, name):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics", timeout=10) as page:
+        fields = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        page = urllib.request.Request(f"http://127.0.0.1:{self.admin}/metrics", headers=fields)
+        with urllib.request.urlopen(page, timeout=10) as page:
             for line in page.read().decode().splitlines():
                 if line.startswith(name + " "):
                     return float(line.rsplit(" ", 1)[1])
