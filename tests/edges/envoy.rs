@@ -1,76 +1,100 @@
 //! Envoy itself, with the filter in it: a listener for each table, all of them in one process.
 
+mod bootstrap;
+
+use self::bootstrap::{Listener, bootstrap};
 use crate::{
-    Edge, is_timeless,
+    Edge,
+    clock::Clock,
     origin::Origin,
+    rows::has_pins,
     seen::{Asked, Seen},
-    wire::Wire,
+    tables::TableServer,
+    wire::{LISTENER, Wire},
 };
-use serde_json::{Value as Json, json};
 use std::{
     collections::BTreeMap,
     env,
-    net::{SocketAddr, TcpListener},
-    path::PathBuf,
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
-use verge_tests::{corpus::Fixture, scratch::Scratch};
+use verge_tests::{certs::Authority, corpus::Fixture, scratch::Scratch};
 
 pub(crate) struct Envoy {
     child: Child,
-    wires: BTreeMap<String, Wire>,
+    /// By table, and whether TLS is spoken.
+    wires: BTreeMap<(String, bool), Wire>,
     origin: Origin,
+    clock: Clock,
+    log: PathBuf,
     _scratch: Scratch,
 }
 
 /// How long it may take to begin: each table is a machine of its own.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 impl Envoy {
-    pub(crate) fn start(fixtures: &BTreeMap<String, Arc<Fixture>>, origin: &Origin) -> Self {
+    /// `tls`: the tables that are asked over TLS too.
+    pub(crate) fn start(
+        fixtures: &BTreeMap<String, Arc<Fixture>>,
+        tls: &[&str],
+        authority: &Authority,
+        origin: &Origin,
+    ) -> Self {
         let program = env::var("ENVOY").expect("ENVOY: where the program is");
         let filter = PathBuf::from(env::var("FILTER").unwrap_or_else(|_| "dist/verge_envoy.wasm".to_owned()));
         let filter = filter.canonicalize().expect("dist/verge_envoy.wasm: `make wasm` makes it");
+        let tables = TableServer::start(fixtures);
+        let certificate = authority.certify(&[LISTENER]);
+        let asked: Vec<(&Fixture, bool)> = fixtures
+            .values()
+            .flat_map(|fixture| [(&**fixture, false), (&**fixture, true)])
+            .filter(|(fixture, secure)| !secure || tls.contains(&&*fixture.name))
+            .collect();
         let mut wires = BTreeMap::new();
         let mut listeners = Vec::new();
-        for (name, fixture) in fixtures.iter().filter(|(_, fixture)| fixture.before.is_empty()) {
-            let address = free();
-            wires.insert(name.clone(), Wire::to(address));
-            listeners.push(listener(name, address, fixture, &filter));
+        for ((fixture, secure), address) in asked.iter().zip(free(asked.len())) {
+            let config = authority.client_config(&["http/1.1"]);
+            let wire = if *secure { Wire::over_tls(address, config) } else { Wire::to(address) };
+            wires.insert((fixture.name.clone(), *secure), wire);
+            listeners.push(Listener { address, certificate: secure.then_some(&certificate), fixture });
         }
         let scratch = Scratch::new();
-        let config = json!({
-            "admin": {"address": socket(free())},
-            "static_resources": {"listeners": listeners, "clusters": [{
-                "name": "origins", "type": "STATIC", "connect_timeout": "5s",
-                "load_assignment": {"cluster_name": "origins", "endpoints": [{"lb_endpoints": [
-                    {"endpoint": {"address": socket(origin.clear)}},
-                ]}]},
-            }]},
-        });
+        let config = bootstrap(&listeners, &filter, origin, authority, tables.address);
         let file = scratch.write("envoy.json", config.to_string());
         let log = scratch.path().join("envoy.log");
+        let clock = Clock::new();
         let child = Command::new(program)
             .args(["--concurrency", "1", "--log-level", "warn", "--use-dynamic-base-id", "--log-path"])
             .arg(&log)
             .arg("-c")
             .arg(file)
+            .envs(clock.environment())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut envoy = Self { child, wires, origin: origin.clone(), _scratch: scratch };
-        let (started, last) = (Instant::now(), envoy.wires.values().next_back().map(Wire::address));
-        while last.is_some_and(|address| std::net::TcpStream::connect(address).is_err()) {
-            let said = || std::fs::read_to_string(&log).unwrap_or_default();
-            assert!(envoy.child.try_wait().unwrap().is_none(), "Envoy went: {}", said());
-            assert!(started.elapsed() < PATIENCE, "Envoy does not listen: {}", said());
-            thread::sleep(Duration::from_millis(50));
+        let mut envoy = Self { child, wires, origin: origin.clone(), clock, log, _scratch: scratch };
+        let last = listeners.last().map(|listener| listener.address);
+        envoy.wait("listen", || last.is_none_or(|address| TcpStream::connect(address).is_ok()));
+        for name in fixtures.values().filter(|fixture| !fixture.before.is_empty()).map(|fixture| &fixture.name) {
+            envoy.wait("have its tables", || tables.asked_again(name) >= 2);
         }
         envoy
+    }
+
+    fn wait(&mut self, what: &str, ready: impl Fn() -> bool) {
+        let started = Instant::now();
+        while !ready() {
+            let said = |log: &Path| std::fs::read_to_string(log).unwrap_or_default();
+            assert!(self.child.try_wait().unwrap().is_none(), "Envoy went: {}", said(&self.log));
+            assert!(started.elapsed() < PATIENCE, "Envoy does not {what}: {}", said(&self.log));
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 
@@ -86,72 +110,25 @@ impl Edge for Envoy {
         "envoy"
     }
 
-    fn ask(&mut self, fixture: &Fixture, asked: &Asked) -> Option<Seen> {
-        if !is_timeless(asked) || asked.tls {
-            return None;
+    fn ask(&mut self, fixture: &Fixture, asked: &Asked) -> Result<Seen, String> {
+        if has_pins(fixture) {
+            return Err("a table with pins: this edge reads none".to_owned());
         }
-        let wire = self.wires.get_mut(&fixture.name)?;
-        self.origin.answers(&asked.answer);
-        let got = wire.ask(&asked.bytes(), asked.method == http::Method::HEAD).ok()?;
-        Some(Seen::at(got.status, self.origin.got(), got.fields, &got.body))
+        if !self.clock.put(asked.now) {
+            return Err("at another time: there is no compiler of C for its clock".to_owned());
+        }
+        let wire = self.wires.get_mut(&(fixture.name.clone(), asked.tls)).ok_or("no listener")?;
+        let seen = Seen::over(wire, &self.origin, asked);
+        if seen.status == 0 && self.child.try_wait().unwrap().is_some() {
+            panic!("Envoy went: {}", std::fs::read_to_string(&self.log).unwrap_or_default());
+        }
+        Ok(seen)
     }
 }
 
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-fn socket(address: SocketAddr) -> Json {
-    json!({"socket_address": {"address": address.ip().to_string(), "port_value": address.port()}})
-}
-
-fn listener(name: &str, address: SocketAddr, fixture: &Fixture, filter: &std::path::Path) -> Json {
-    let tables: serde_json::Map<String, Json> =
-        fixture.own.iter().map(|(api, items)| (api.clone(), json!({"Items": items}))).collect();
-    let mut plugin = json!({"verge": fixture.document(), "table": {"Items": fixture.items}});
-    if !tables.is_empty() {
-        plugin["tables"] = tables.into();
-    }
-    json!({
-        "name": name,
-        "address": socket(address),
-        "filter_chains": [{"filters": [{
-            "name": "envoy.filters.network.http_connection_manager",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-                "stat_prefix": "ingress",
-                "use_remote_address": true,
-                "skip_xff_append": true,
-                "server_header_transformation": "PASS_THROUGH",
-                "max_request_headers_kb": 1024,
-                "common_http_protocol_options": {"max_headers_count": 256},
-                "upgrade_configs": [{"upgrade_type": "websocket"}],
-                "route_config": {"name": "all", "virtual_hosts": [{
-                    "name": "all", "domains": ["*"],
-                    "request_headers_to_remove": ["x-verge-cluster", "x-envoy-external-address", "x-envoy-internal"],
-                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster_header": "x-verge-cluster"}}],
-                }]},
-                "http_filters": [
-                    {"name": "verge", "typed_config": {
-                        "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-                        "config": {
-                            "name": "verge", "root_id": "verge",
-                            "vm_config": {
-                                "vm_id": name, "runtime": "envoy.wasm.runtime.v8",
-                                "code": {"local": {"filename": filter}},
-                            },
-                            "configuration": {
-                                "@type": "type.googleapis.com/google.protobuf.StringValue",
-                                "value": plugin.to_string(),
-                            },
-                        },
-                    }},
-                    {"name": "envoy.filters.http.router", "typed_config": {
-                        "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
-                        "suppress_envoy_headers": true,
-                    }},
-                ],
-            },
-        }]}],
-    })
+/// So many addresses that nobody listens at.
+fn free(count: usize) -> Vec<SocketAddr> {
+    // All are held until all are found, so that no two are the same.
+    let held: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    held.iter().map(|listener| listener.local_addr().unwrap()).collect()
 }

@@ -30,10 +30,15 @@ impl Exceptions {
         [self.0.get("all"), self.0.get(edge)].into_iter().flatten()
     }
 
-    /// Whether this edge cannot be asked this.
-    pub(crate) fn skips(&self, edge: &str, name: &str, asked: &Asked) -> bool {
-        let has = |field: &String| asked.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case(field));
-        self.of(edge).any(|except| except.cases.contains_key(name) || except.fields.keys().any(has))
+    /// Why this edge cannot be asked this; `None`: it can.
+    pub(crate) fn skips(&self, edge: &str, name: &str, asked: &Asked) -> Option<String> {
+        let why = |except: &'_ Except| {
+            let fields = asked.fields.iter().map(|(name, _)| name.to_ascii_lowercase());
+            let field = fields.filter(|field| except.fields.contains_key(field)).min();
+            let field = field.map(|field| format!("with `{field}`: {}", except.fields[&field]));
+            except.cases.get(name).map(|why| format!("`{name}`: {why}")).or(field)
+        };
+        self.of(edge).find_map(why)
     }
 
     /// Where an edge did something else than the router says, a line for each fact.
@@ -49,5 +54,38 @@ impl Exceptions {
         let line =
             |name: &String| format!("{name}: the router {}, here {}", show(expected.get(name)), show(seen.get(name)));
         names.iter().filter(differs).map(|name| line(name)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seen::fields;
+    use verge_tests::corpus::{self, Upstream};
+
+    fn seen(status: u16, fields_there: &[(&str, &[u8])], host: &str) -> Seen {
+        let upstream = Upstream { host: host.to_owned(), ..Upstream::default() };
+        Seen::at(status, Some((upstream, fields(fields_there.iter().copied()))), fields([]), b"")
+    }
+
+    #[test]
+    fn every_fact_that_differs_is_told_but_what_is_excepted() {
+        let exceptions = Exceptions::read();
+        let expected =
+            seen(200, &[("verge-version", b"v1"), ("connection", b"close"), ("te", b"trailers")], "a.example");
+        let other = seen(403, &[("verge-version", b"v2"), ("x-more", b"1")], "b.example");
+        let told = exceptions.differences("pingora", &expected, &other);
+        let facts: Vec<&str> = told.iter().filter_map(|line| line.split(": ").next()).collect();
+        assert_eq!(facts, ["request.te", "request.verge-version", "request.x-more", "status", "upstream.host"]);
+        assert!(!exceptions.differences("envoy", &expected, &other).iter().any(|line| line.starts_with("request.te")));
+        assert!(exceptions.differences("pingora", &expected, &expected).is_empty());
+    }
+
+    #[test]
+    fn an_exception_names_a_case_that_is_there() {
+        let cases: Vec<String> = corpus::load().into_iter().map(|case| case.name).collect();
+        let named = Exceptions::read().0.into_values().flat_map(|except| except.cases.into_keys());
+        let gone: Vec<String> = named.filter(|name| !cases.contains(name)).collect();
+        assert!(gone.is_empty(), "{gone:?}");
     }
 }

@@ -1,9 +1,10 @@
 //! Requests made of the corpus's pieces: hosts, paths, queries and fields of one table's cases, put together anew and
 //! changed a little. The same seed makes the same requests.
 
-use crate::{is_whole, seen::Asked};
+use crate::seen::Asked;
 use http::{HeaderValue, Method};
 use std::collections::BTreeMap;
+use verge_router::UnixTime;
 use verge_tests::corpus::{Answer, Case};
 
 /// A sequence without end (xorshift64*).
@@ -38,6 +39,8 @@ struct Pieces {
     queries: Vec<Option<String>>,
     fields: Vec<(String, HeaderValue)>,
     answers: Vec<Answer>,
+    /// When its cases are asked; empty where any time will do.
+    times: Vec<UnixTime>,
 }
 
 pub(crate) struct Generator {
@@ -52,28 +55,24 @@ const LONGEST: usize = 400;
 impl Generator {
     pub(crate) fn new(cases: &[Case], seed: u64) -> Self {
         let mut pieces: BTreeMap<String, Pieces> = BTreeMap::new();
-        for case in cases.iter().filter(|case| is_whole(case)) {
+        for case in cases {
             let of = pieces.entry(case.fixture.name.clone()).or_default();
             of.hosts.push(case.authority.clone());
             of.paths.push(case.path.clone());
             of.queries.push(case.query.clone());
             of.answers.push(case.answer.clone());
+            of.times.extend(case.now);
             let plain = |(_, value): &&(String, HeaderValue)| {
                 value.len() <= LONGEST && value.as_bytes().iter().all(|b| matches!(b, b' '..=b'~'))
             };
             of.fields.extend(case.fields.iter().filter(plain).cloned());
         }
-        pieces.retain(|_, of| !of.hosts.is_empty());
         Self { chance: Chance(seed | 1), pieces }
     }
 
     /// How many tables it makes requests for.
     pub(crate) fn fixtures(&self) -> u64 {
         self.pieces.len() as u64
-    }
-
-    pub(crate) fn makes(&self, fixture: &str) -> bool {
-        self.pieces.contains_key(fixture)
     }
 
     pub(crate) fn make(&mut self, fixture: &str) -> Asked {
@@ -103,7 +102,9 @@ impl Generator {
             String::from_utf8(query).unwrap()
         });
         let (host, answer) = (chance.pick(&of.hosts).clone(), chance.pick(&of.answers).clone());
-        Asked { method, tls: false, host, path, query, fields, answer, now: None }
+        // Around what a row says happens then.
+        let now = (!of.times.is_empty()).then(|| chance.pick(&of.times) + [-86_400, -1, 0, 1, 86_400][chance.below(5)]);
+        Asked { method, tls: false, host, path, query, fields, answer, now }
     }
 }
 

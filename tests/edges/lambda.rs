@@ -1,8 +1,9 @@
 //! The function of Lambda@Edge, in Node: a question and an answer are a line of JSON each (edge/lambda/tests/lines.mjs).
 
 use crate::{
-    Edge,
+    Edge, clock,
     core::CLIENT,
+    rows::{has_pins, own},
     seen::{Asked, Seen, fields_in},
 };
 use http::HeaderMap;
@@ -10,17 +11,15 @@ use serde_json::{Value as Json, json};
 use std::{
     io::{BufRead, BufReader, Write},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    time::{SystemTime, UNIX_EPOCH},
 };
-use verge_config::Config;
-use verge_tests::corpus::Fixture;
+use verge_tests::corpus::{Fixture, Upstream};
 
 pub(crate) struct Lambda {
     child: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
-    /// The table it has, and whether it can have it.
-    table: Option<(String, bool)>,
+    /// The table it has; an error says why it cannot have it.
+    table: Option<(String, Result<(), String>)>,
     count: u128,
 }
 
@@ -55,8 +54,8 @@ fn pairs(headers: &HeaderMap) -> Option<Vec<(&str, &str)>> {
     headers.iter().map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect()
 }
 
-fn clock() -> i64 {
-    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
+fn text(value: &Json) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 impl Edge for Lambda {
@@ -64,45 +63,57 @@ impl Edge for Lambda {
         "lambda"
     }
 
-    fn ask(&mut self, fixture: &Fixture, asked: &Asked) -> Option<Seen> {
+    fn ask(&mut self, fixture: &Fixture, asked: &Asked) -> Result<Seen, String> {
+        if has_pins(fixture) {
+            return Err("a table with pins: this edge reads none".to_owned());
+        }
         if self.table.as_ref().is_none_or(|(name, _)| *name != fixture.name) {
-            let config = Config::parse(&fixture.document()).unwrap();
-            let own = config.apis.iter().filter(|api| api.table.is_some() && !fixture.unread.contains(&api.name));
-            let own = own
-                .map(|api| json!({"api": api.name, "items": fixture.own.get(&api.name).cloned().unwrap_or_default()}));
             let mut tables = vec![json!({"api": null, "items": fixture.items})];
             if !fixture.before.is_empty() {
                 tables[0]["before"] = fixture.before.clone().into();
             }
-            tables.extend(own);
-            let told = self.tell(&json!({"config": fixture.document(), "tables": tables, "now": clock()}));
-            self.table = Some((fixture.name.clone(), told["ok"] == true));
+            tables.extend(own(fixture).into_iter().map(|(api, _, items)| json!({"api": api, "items": items})));
+            let told = self.tell(&json!({"config": fixture.document(), "tables": tables, "now": clock::now()}));
+            let table = if told["ok"] == true { Ok(()) } else { Err(format!("{}: {told}", fixture.name)) };
+            self.table = Some((fixture.name.clone(), table));
         }
-        let headers = asked.headers();
-        let (headers, answer) = (pairs(&headers)?, pairs(&asked.answer.headers)?);
-        if !self.table.as_ref()?.1 {
-            return None;
+        if let Some((_, Err(why))) = &self.table {
+            return Err(why.clone());
         }
+        let (headers, of_answer) = (asked.headers(), &asked.answer.headers);
+        let (Some(headers), Some(answer)) = (pairs(&headers), pairs(of_answer)) else {
+            return Err("with bytes that are no text: an event is JSON".to_owned());
+        };
         self.count += 1;
         let id = format!("{:032x}", self.count);
         let told = self.tell(&json!({
-            "id": id, "now": asked.now.unwrap_or_else(clock), "client": CLIENT, "tls": asked.tls,
+            "id": id, "now": asked.now.unwrap_or_else(clock::now), "client": CLIENT, "tls": asked.tls,
             "method": asked.method.as_str(), "host": asked.host, "path": asked.path, "query": asked.query,
             "headers": headers, "answer": {"status": asked.answer.status, "headers": answer},
         }));
-        if told.get("skip").is_some() {
-            return None;
+        if let Some(why) = told["skip"].as_str() {
+            return Err(why.to_owned());
         }
         let upstream = &told["upstream"];
-        let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
         let request = upstream.is_object().then(|| {
             let mut fields = fields_in(&told["request"]);
             fields.remove("host");
-            (text(&upstream["host"]), text(&upstream["path"]), fields)
+            let upstream = Upstream {
+                scheme: text(&upstream["scheme"]),
+                host: text(&upstream["host"]),
+                port: upstream["port"].as_u64().and_then(|port| u16::try_from(port).ok()).unwrap_or(0),
+                sni: text(&upstream["sni"]),
+                path: text(&upstream["path"]),
+            };
+            (upstream, fields)
         });
         let status = told["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
-        let mut seen = Seen::at(status, request, fields_in(&told["response"]), text(&told["body"]).as_bytes());
+        let mut body = text(&told["body"]);
+        if let Some(error) = told["error"].as_str() {
+            error.clone_into(&mut body);
+        }
+        let mut seen = Seen::at(status, request, fields_in(&told["response"]), body.as_bytes());
         seen.id = id;
-        Some(seen)
+        Ok(seen)
     }
 }

@@ -1,5 +1,5 @@
 //! One decision at every edge: the corpus, and requests made of its pieces, through the router itself, the proxy, Envoy and
-//! Lambda@Edge; what each did is compared with what the router says.
+//! Lambda@Edge; what each did is compared with what the router says, and what the router says of the corpus with the corpus.
 //!
 //! `make conformance` builds what it needs and runs it. Environment: `N` (generated requests), `SEED`, `EDGES` (a comma list).
 #![allow(
@@ -11,6 +11,7 @@
     reason = "what checks everything fails by panicking, and tells what it found"
 )]
 
+mod clock;
 mod core;
 mod envoy;
 mod exceptions;
@@ -18,7 +19,10 @@ mod generate;
 mod lambda;
 mod origin;
 mod pingora;
+mod rows;
 mod seen;
+mod tables;
+mod tally;
 mod vectors;
 mod wire;
 
@@ -31,27 +35,18 @@ use crate::{
     origin::Origin,
     pingora::Pingora,
     seen::{Asked, Seen},
+    tally::Tally,
 };
-use std::{collections::BTreeMap, env, process::ExitCode, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, env, process::ExitCode, sync::Arc, thread};
 use verge_tests::{
     certs::Authority,
     corpus::{self, Case, Fixture},
 };
 
-/// What an edge made of a request; `None`: it cannot be asked this.
+/// What an edge made of a request; an error says why it cannot be asked this.
 trait Edge {
     fn name(&self) -> &'static str;
-    fn ask(&mut self, fixture: &Fixture, asked: &Asked) -> Option<Seen>;
-}
-
-/// The most divergences that are told in full.
-const TOLD: usize = 20;
-
-#[derive(Default)]
-struct Tally {
-    compared: u64,
-    skipped: u64,
-    diverged: u64,
+    fn ask(&mut self, fixture: &Fixture, asked: &Asked) -> Result<Seen, String>;
 }
 
 fn main() -> ExitCode {
@@ -64,94 +59,106 @@ fn main() -> ExitCode {
         fixtures.entry(case.fixture.name.clone()).or_insert_with(|| case.fixture.clone());
     }
     vectors::write(&cases);
-    let cores: BTreeMap<String, Core> =
-        fixtures.iter().map(|(name, fixture)| (name.clone(), Core::new(fixture))).collect();
-    let exceptions = Exceptions::read();
-    let authority = Authority::new();
-    let origin = Origin::start(&authority, &fixtures);
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let _inside = runtime.enter();
-    let mut edges: Vec<Box<dyn Edge + '_>> = Vec::new();
-    for name in wanted.split(',') {
-        edges.push(match name {
-            "pingora" => Box::new(Pingora::new(&runtime, &authority, origin.clone())),
-            "envoy" => Box::new(Envoy::start(&fixtures, &origin)),
-            "lambda" => Box::new(Lambda::start()),
-            other => panic!("there is no edge `{other}`: pingora, envoy, lambda"),
-        });
-    }
-
-    let mut divergences = 0;
-    println!("seed {seed}, {} cases, {count} generated requests", cases.len());
-    for edge in &mut edges {
-        let started = Instant::now();
-        let [mut corpus, mut made] = [Tally::default(), Tally::default()];
-        // By table, so that an edge that serves one at a time is set up once for each.
-        let mut generator = Generator::new(&cases, seed);
-        let share = count.div_ceil(generator.fixtures().max(1));
-        let mut left = count;
-        for (name, fixture) in &fixtures {
-            let core = &cores[name];
-            for case in cases.iter().filter(|case| case.fixture.name == *name) {
-                let asked = Asked::of(case);
-                one(&mut **edge, core, fixture, &asked, &case.name, &exceptions, &mut corpus);
-            }
-            if generator.makes(name) {
-                for number in 0..share.min(left) {
-                    let asked = generator.make(name);
-                    one(&mut **edge, core, fixture, &asked, &format!("{name} {number}"), &exceptions, &mut made);
-                }
-                left -= share.min(left);
-            }
-        }
-        for (what, tally) in [("corpus", &corpus), ("generated", &made)] {
-            let Tally { compared, skipped, diverged } = tally;
-            println!(
-                "{:8} {what:10} {compared:8} compared {skipped:6} not asked {diverged:6} divergences",
-                edge.name()
-            );
-        }
-        println!("{:8} {:.1} s", edge.name(), started.elapsed().as_secs_f64());
-        divergences += corpus.diverged + made.diverged;
-    }
-    println!("{divergences} divergences at {} edges beside the router", edges.len());
-    if divergences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn one(
-    edge: &mut dyn Edge,
-    core: &Core,
-    fixture: &Fixture,
-    asked: &Asked,
-    name: &str,
-    exceptions: &Exceptions,
-    tally: &mut Tally,
-) {
-    if exceptions.skips(edge.name(), name, asked) {
-        tally.skipped += 1;
-        return;
-    }
-    let Some(seen) = edge.ask(fixture, asked) else {
-        tally.skipped += 1;
-        return;
+    let run = Run {
+        cores: fixtures.iter().map(|(name, fixture)| (name.clone(), Core::new(fixture))).collect(),
+        exceptions: Exceptions::read(),
+        cases,
+        fixtures,
+        count,
+        seed,
     };
-    tally.compared += 1;
-    let expected = core.decide(fixture, asked, &seen.id);
-    let differences = exceptions.differences(edge.name(), &expected, &seen);
-    if !differences.is_empty() {
-        tally.diverged += 1;
-        if tally.diverged <= TOLD as u64 {
-            println!("{}: {name}: {}\n    - {}", edge.name(), asked.line(), differences.join("\n    - "));
+    println!("seed {seed}: {} cases over {} tables, {count} generated requests", run.cases.len(), run.fixtures.len());
+    let mut tallies = vec![run.router()];
+    tallies[0].tell();
+
+    // Beside one another: they wait for other processes most of the time.
+    thread::scope(|scope| {
+        let asked: Vec<_> = wanted.split(',').map(|name| scope.spawn(|| run.edge(name))).collect();
+        for tally in asked.into_iter().map(|asked| asked.join().unwrap()) {
+            tally.tell();
+            tallies.push(tally);
+        }
+    });
+    tally::sum_up(&tallies);
+    if tallies.iter().all(Tally::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What is asked of every edge.
+struct Run {
+    cases: Vec<Case>,
+    fixtures: BTreeMap<String, Arc<Fixture>>,
+    cores: BTreeMap<String, Core>,
+    exceptions: Exceptions,
+    count: u64,
+    seed: u64,
+}
+
+impl Run {
+    /// The router, held against the corpus. Of requests that are generated it is the measure itself.
+    fn router(&self) -> Tally {
+        let mut tally = Tally::of("core");
+        for case in &self.cases {
+            let differences = case.differences(&self.cores[&case.fixture.name].observe(case));
+            tally.case(&case.name, &Asked::of(case), &differences);
+        }
+        tally.end()
+    }
+
+    /// An edge by its name, held against the router.
+    fn edge(&self, name: &str) -> Tally {
+        let authority = Authority::new();
+        let origin = Origin::start(&authority, &self.fixtures);
+        match name {
+            "pingora" => self.ask(&mut Pingora::new(&authority, origin)),
+            "envoy" => {
+                let tls: Vec<&str> =
+                    self.cases.iter().filter(|case| case.tls).map(|case| &*case.fixture.name).collect();
+                self.ask(&mut Envoy::start(&self.fixtures, &tls, &authority, &origin))
+            }
+            "lambda" => self.ask(&mut Lambda::start()),
+            other => panic!("there is no edge `{other}`: pingora, envoy, lambda"),
         }
     }
-}
 
-/// Whether a case can be asked of an edge that has its own clock.
-fn is_timeless(asked: &Asked) -> bool {
-    asked.now.is_none()
-}
+    fn ask(&self, edge: &mut dyn Edge) -> Tally {
+        let mut tally = Tally::of(edge.name());
+        let mut generator = Generator::new(&self.cases, self.seed);
+        let share = self.count.div_ceil(generator.fixtures().max(1));
+        let mut left = self.count;
+        // By table, so that an edge that serves one at a time is set up once for each.
+        for (table, fixture) in &self.fixtures {
+            for case in self.cases.iter().filter(|case| case.fixture.name == *table) {
+                let asked = Asked::of(case);
+                match self.compare(edge, fixture, &asked, &case.name) {
+                    Ok(differences) => tally.case(&case.name, &asked, &differences),
+                    Err(why) => tally.case_not_asked(why),
+                }
+            }
+            for number in 0..share.min(left) {
+                let asked = generator.make(table);
+                let name = format!("{table} {number}");
+                match self.compare(edge, fixture, &asked, &name) {
+                    Ok(differences) => tally.made(&name, &asked, &differences),
+                    Err(why) => tally.made_not_asked(why),
+                }
+            }
+            left -= share.min(left);
+        }
+        tally.end()
+    }
 
-/// Whether a table is one that edges without a store can hold.
-fn is_whole(case: &Case) -> bool {
-    case.fixture.before.is_empty() && case.fixture.unread.is_empty()
+    fn compare(
+        &self,
+        edge: &mut dyn Edge,
+        fixture: &Fixture,
+        asked: &Asked,
+        name: &str,
+    ) -> Result<Vec<String>, String> {
+        if let Some(why) = self.exceptions.skips(edge.name(), name, asked) {
+            return Err(why);
+        }
+        let seen = edge.ask(fixture, asked)?;
+        let expected = self.cores[&fixture.name].decide(fixture, asked, &seen.id);
+        Ok(self.exceptions.differences(edge.name(), &expected, &seen))
+    }
 }

@@ -1,19 +1,17 @@
 //! The origin of every row: it answers what the case says, and remembers the head it got.
 
-use crate::{seen::Fields, wire::read_head};
+use crate::{rows::named, seen::Fields, wire::read_head};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use serde_json::Value as Json;
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{BufReader, Read, Write},
-    net::{SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
 };
-use verge_router::origin::Domain;
 use verge_tests::{
     certs::Authority,
-    corpus::{Answer, Fixture},
+    corpus::{Answer, Fixture, Upstream},
 };
 
 /// Listens over TLS and in the clear.
@@ -27,13 +25,13 @@ pub(crate) struct Origin {
 #[derive(Default)]
 struct State {
     answer: Vec<u8>,
-    got: Vec<(String, String, Fields)>,
+    got: Vec<(Upstream, Fields)>,
 }
 
 impl Origin {
     pub(crate) fn start(authority: &Authority, fixtures: &BTreeMap<String, Arc<Fixture>>) -> Self {
         let names: BTreeSet<String> =
-            fixtures.values().flat_map(|fixture| domains(fixture)).map(|(name, _)| name).collect();
+            fixtures.values().flat_map(|fixture| named(fixture)).map(|row| row.domain).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let config = authority.certify(&names).server_config(&["http/1.1"]);
         let state = Arc::new(Mutex::new(State::default()));
@@ -58,8 +56,8 @@ impl Origin {
         state.got.clear();
     }
 
-    /// What it got since: host, target, fields.
-    pub(crate) fn got(&self) -> Option<(String, String, Fields)> {
+    /// What it got since.
+    pub(crate) fn got(&self) -> Option<(Upstream, Fields)> {
         let mut got = std::mem::take(&mut self.state.lock().unwrap().got);
         assert!(got.len() <= 1, "sent {} times", got.len());
         got.pop()
@@ -76,8 +74,11 @@ fn listen(config: Option<Arc<ServerConfig>>, state: &Arc<Mutex<State>>) -> Socke
             thread::spawn(move || {
                 let _ = stream.set_nodelay(true);
                 match config {
-                    Some(config) => serve(StreamOwned::new(ServerConnection::new(config).unwrap(), stream), &state),
-                    None => serve(stream, &state),
+                    Some(config) => {
+                        let name = |stream: &Secure| stream.conn.server_name().map(str::to_owned);
+                        serve(StreamOwned::new(ServerConnection::new(config).unwrap(), stream), name, &state);
+                    }
+                    None => serve(stream, |_| None, &state),
                 }
             });
         }
@@ -85,36 +86,31 @@ fn listen(config: Option<Arc<ServerConfig>>, state: &Arc<Mutex<State>>) -> Socke
     address
 }
 
-fn serve(stream: impl Read + Write, state: &Mutex<State>) {
+type Secure = StreamOwned<ServerConnection, TcpStream>;
+
+/// Answers what comes over one connection; `name` is who was named in its handshake.
+fn serve<S: Read + Write>(stream: S, name: impl Fn(&S) -> Option<String>, state: &Mutex<State>) {
     let mut stream = BufReader::new(stream);
     while let Ok((line, mut fields)) = read_head(&mut stream) {
-        let target = line.split(' ').nth(1).unwrap_or_default().to_owned();
-        let host = fields.remove("host").unwrap_or_default();
         let length = fields.get("content-length").and_then(|length| length.parse::<u64>().ok()).unwrap_or(0);
         if std::io::copy(&mut (&mut stream).take(length), &mut std::io::sink()).is_err() {
             return;
         }
+        let sni = name(stream.get_ref());
+        let upstream = Upstream {
+            scheme: if sni.is_some() { "https" } else { "http" }.to_owned(),
+            host: fields.remove("host").unwrap_or_default(),
+            port: 0,
+            sni: sni.unwrap_or_default(),
+            path: line.split(' ').nth(1).unwrap_or_default().to_owned(),
+        };
         let answer = {
             let mut state = state.lock().unwrap();
-            state.got.push((host, target, fields));
+            state.got.push((upstream, fields));
             state.answer.clone()
         };
         if stream.get_mut().write_all(&answer).is_err() || stream.get_mut().flush().is_err() {
             return;
         }
     }
-}
-
-/// Every domain a fixture's rows name, and whether it is spoken to in the clear.
-pub(crate) fn domains(fixture: &Fixture) -> Vec<(String, bool)> {
-    let rows = fixture.items.iter().chain(&fixture.before).chain(fixture.own.values().flatten());
-    let arms = |row: &Json| row.get("split").and_then(Json::as_array).cloned().unwrap_or_default();
-    let rows = rows.flat_map(|row| arms(row).into_iter().chain([row.clone()]));
-    let mut found = BTreeMap::new();
-    for row in rows {
-        let domain = row.get("domain").or(row.get("dn")).and_then(Json::as_str);
-        let Some(domain) = domain.and_then(|domain| Domain::parse(domain).ok()) else { continue };
-        found.insert(domain.to_string(), row.get("scheme").and_then(Json::as_str) == Some("http"));
-    }
-    found.into_iter().collect()
 }

@@ -1,10 +1,11 @@
 //! A request as it is asked, and what became of it, in a form that all edges share.
 
+use crate::{origin::Origin, wire::Wire};
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use verge_router::UnixTime;
-use verge_tests::corpus::{Answer, Case};
+use verge_tests::corpus::{Answer, Case, Upstream};
 
 /// A request, and what the origin is to answer it.
 #[derive(Debug, Clone)]
@@ -73,8 +74,8 @@ pub(crate) type Fields = BTreeMap<String, String>;
 pub(crate) struct Seen {
     pub(crate) status: u16,
     pub(crate) code: Option<String>,
-    /// Host and target at the origin; `None`: it went to none.
-    pub(crate) upstream: Option<(String, String)>,
+    /// Where it went; `None`: to no origin.
+    pub(crate) upstream: Option<Upstream>,
     /// The head the origin got.
     pub(crate) request: Fields,
     /// The head the client got.
@@ -86,11 +87,20 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// Asks over a connection. Where that brings no answer at all, the status is 0.
+    pub(crate) fn over(wire: &mut Wire, origin: &Origin, asked: &Asked) -> Self {
+        origin.answers(&asked.answer);
+        match wire.ask(&asked.bytes(), asked.method == Method::HEAD) {
+            Ok(got) => Self::at(got.status, origin.got(), got.fields, &got.body),
+            Err(error) => Self::at(0, origin.got(), Fields::new(), error.to_string().as_bytes()),
+        }
+    }
+
     /// Of what the origin and the client saw.
-    pub(crate) fn at(status: u16, request: Option<(String, String, Fields)>, response: Fields, body: &[u8]) -> Self {
+    pub(crate) fn at(status: u16, request: Option<(Upstream, Fields)>, response: Fields, body: &[u8]) -> Self {
         let code = response.get("verge-reason").cloned();
         let (upstream, request) = match request {
-            Some((host, target, fields)) => (Some((host, target)), fields),
+            Some((upstream, fields)) => (Some(upstream), fields),
             None => (None, Fields::new()),
         };
         let id = request.get("x-request-id").or(response.get("x-request-id")).cloned().unwrap_or_default();
@@ -105,11 +115,20 @@ impl Seen {
 
     /// All facts, as text.
     pub(crate) fn facts(&self) -> BTreeMap<String, String> {
-        let mut facts = BTreeMap::from([("status".to_owned(), self.status.to_string())]);
+        let outcome = if self.upstream.is_some() { "forward" } else { "reject" };
+        let mut facts = BTreeMap::from([
+            ("outcome".to_owned(), outcome.to_owned()),
+            ("status".to_owned(), self.status.to_string()),
+        ]);
         facts.extend(self.code.clone().map(|code| ("code".to_owned(), code)));
-        if let Some((host, target)) = &self.upstream {
-            facts.insert("upstream.host".to_owned(), host.clone());
-            facts.insert("upstream.path".to_owned(), target.clone());
+        if let Some(Upstream { scheme, host, port, sni, path }) = &self.upstream {
+            let port = port.to_string();
+            // In the clear, there is no handshake to name anybody in.
+            let sni = if scheme == "https" { sni } else { "" };
+            for (name, value) in [("scheme", &**scheme), ("host", host), ("port", &port), ("sni", sni), ("path", path)]
+            {
+                facts.insert(format!("upstream.{name}"), value.to_owned());
+            }
         }
         facts.extend(self.request.iter().map(|(name, value)| (format!("request.{name}"), value.clone())));
         facts.extend(self.response.iter().map(|(name, value)| (format!("response.{name}"), value.clone())));
@@ -132,10 +151,11 @@ pub(crate) fn fields<'a>(lines: impl IntoIterator<Item = (&'a str, &'a [u8])>) -
         let separator = if name == "cookie" { "; " } else { ", " };
         fields.entry(name).and_modify(|all| *all = format!("{all}{separator}{value}")).or_insert(value);
     }
-    // However a list is cut into lines and spaced, it is the same list (RFC 9110 §5.3).
+    // However a list is cut into lines and spaced, it is the same list, and empty elements are none (RFC 9110 §5.3, §5.6.1).
     for (name, value) in fields.iter_mut().filter(|(_, value)| value.contains(',')) {
         if name != "set-cookie" {
-            *value = value.split(',').map(str::trim).collect::<Vec<_>>().join(", ");
+            let elements = value.split(',').map(str::trim).filter(|element| !element.is_empty());
+            *value = elements.collect::<Vec<_>>().join(", ");
         }
     }
     fields

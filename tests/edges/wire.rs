@@ -1,17 +1,26 @@
 //! HTTP/1.1 as plainly as it can be spoken: one connection, one request after the other.
 
 use crate::seen::{Fields, fields};
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
+    sync::Arc,
     time::Duration,
 };
+
+/// The name a listener's certificate is for.
+pub(crate) const LISTENER: &str = "listener.example.com";
 
 /// A connection that is made anew where it broke.
 pub(crate) struct Wire {
     address: SocketAddr,
-    stream: Option<BufReader<TcpStream>>,
+    tls: Option<Arc<ClientConfig>>,
+    stream: Option<BufReader<Box<dyn Stream>>>,
 }
+
+trait Stream: Read + Write {}
+impl<T: Read + Write> Stream for T {}
 
 /// A final answer.
 pub(crate) struct Got {
@@ -22,11 +31,25 @@ pub(crate) struct Got {
 
 impl Wire {
     pub(crate) const fn to(address: SocketAddr) -> Self {
-        Self { address, stream: None }
+        Self { address, tls: None, stream: None }
     }
 
-    pub(crate) const fn address(&self) -> SocketAddr {
-        self.address
+    pub(crate) const fn over_tls(address: SocketAddr, config: Arc<ClientConfig>) -> Self {
+        Self { address, tls: Some(config), stream: None }
+    }
+
+    fn connect(&self) -> io::Result<BufReader<Box<dyn Stream>>> {
+        let stream = TcpStream::connect(self.address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        Ok(BufReader::new(match &self.tls {
+            None => Box::new(stream),
+            Some(config) => {
+                let name = LISTENER.try_into().map_err(io::Error::other)?;
+                let session = ClientConnection::new(config.clone(), name).map_err(io::Error::other)?;
+                Box::new(StreamOwned::new(session, stream))
+            }
+        }))
     }
 
     pub(crate) fn ask(&mut self, bytes: &[u8], is_head: bool) -> io::Result<Got> {
@@ -39,16 +62,9 @@ impl Wire {
     }
 
     fn try_ask(&mut self, bytes: &[u8], is_head: bool) -> io::Result<Got> {
-        let mut stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => {
-                let stream = TcpStream::connect(self.address)?;
-                stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-                BufReader::new(stream)
-            }
-        };
+        let mut stream = self.stream.take().map_or_else(|| self.connect(), Ok)?;
         stream.get_mut().write_all(bytes)?;
+        stream.get_mut().flush()?;
         loop {
             let (line, fields) = read_head(&mut stream)?;
             let status: u16 =
@@ -101,7 +117,7 @@ pub(crate) fn read_head(stream: &mut impl BufRead) -> io::Result<(String, Fields
     Ok((first, fields(named)))
 }
 
-fn read_chunks(stream: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> io::Result<()> {
+fn read_chunks(stream: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<()> {
     loop {
         let mut line = String::new();
         stream.read_line(&mut line)?;

@@ -5,6 +5,7 @@
 //! `tests/corpus/README.md`.
 
 mod format;
+pub mod router;
 
 pub use format::load;
 

@@ -13,16 +13,16 @@ const module = Edge.compile(readFileSync(`${folder}/verge_lambda.wasm`));
 let edge;
 
 function configure({ config, tables, now }) {
-  // A reading that shrank is held back, and what a case is decided by would be what came before it.
-  if (tables.some(({ before }) => before)) return { skip: 'a table with a past' };
   edge = new Edge(module, (made) => made.configure(config));
   for (const [place, { api }] of edge.settings.tables.entries()) {
     const table = tables.find((one) => (one.api ?? null) === (api ?? null));
     if (!table) continue;
-    edge.page(place, JSON.stringify({ Items: table.items }));
-    const told = edge.publish(place, now * 1000);
-    // A table without a row is none to begin with.
-    if (!told.held) return { skip: told.doubt ?? 'not held' };
+    for (const items of [table.before, table.items]) {
+      if (!items) continue;
+      edge.page(place, JSON.stringify({ Items: items }));
+      const told = edge.publish(place, now * 1000);
+      if (told.doubt) return { skip: told.doubt };
+    }
   }
   return { ok: true };
 }
@@ -58,6 +58,7 @@ function decide({ id, now, client, tls, method, host, path, query, headers, answ
   const upstream = {
     scheme: said.protocol,
     host: fields.host[0].value,
+    sni: said.domain,
     port: Number(said.port),
     path: `${said.path}${said.uri}${query === null ? '' : `?${query}`}`,
   };
