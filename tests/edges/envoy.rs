@@ -16,13 +16,13 @@ use std::{
     collections::BTreeMap,
     env,
     net::{SocketAddr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::Arc,
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
-use verge_tests::{certs::Authority, corpus::Fixture, scratch::Scratch};
+use tokio::runtime::Builder;
+use verge_tests::{certs::Authority, corpus::Fixture, patience::eventually_in, scratch::Scratch};
 
 pub(crate) struct Envoy {
     child: Child,
@@ -80,21 +80,20 @@ impl Envoy {
             .unwrap();
         let mut envoy = Self { child, wires, origin: origin.clone(), clock, log, _scratch: scratch };
         let last = listeners.last().map(|listener| listener.address);
-        envoy.wait("listen", || last.is_none_or(|address| TcpStream::connect(address).is_ok()));
+        envoy.wait("Envoy to listen", || last.is_none_or(|address| TcpStream::connect(address).is_ok()));
         for name in fixtures.values().filter(|fixture| !fixture.before.is_empty()).map(|fixture| &fixture.name) {
-            envoy.wait("have its tables", || tables.asked_again(name) >= 2);
+            envoy.wait("Envoy to have its tables", || tables.asked_again(name) >= 2);
         }
         envoy
     }
 
     fn wait(&mut self, what: &str, ready: impl Fn() -> bool) {
-        let started = Instant::now();
-        while !ready() {
-            let said = |log: &Path| std::fs::read_to_string(log).unwrap_or_default();
-            assert!(self.child.try_wait().unwrap().is_none(), "Envoy went: {}", said(&self.log));
-            assert!(started.elapsed() < PATIENCE, "Envoy does not {what}: {}", said(&self.log));
-            thread::sleep(Duration::from_millis(50));
-        }
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(eventually_in(PATIENCE, what, async || {
+            let said = || std::fs::read_to_string(&self.log).unwrap_or_default();
+            assert!(self.child.try_wait().unwrap().is_none(), "Envoy went: {}", said());
+            ready()
+        }));
     }
 }
 

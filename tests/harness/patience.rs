@@ -12,7 +12,15 @@ pub(crate) const GLANCE: Duration = Duration::from_millis(10);
 ///
 /// # Panics
 /// It does not hold within [`PATIENCE`]; `what` says what was waited for.
-pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub async fn eventually(what: &str, holds: impl AsyncFnMut() -> bool) {
+    eventually_in(PATIENCE, what, holds).await;
+}
+
+/// The same with another patience, for other programs.
+///
+/// # Panics
+/// It does not hold within that time.
+pub async fn eventually_in(patience: Duration, what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let look = async {
         let mut glances = tokio::time::interval(GLANCE);
         glances.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -23,7 +31,7 @@ pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
             }
         }
     };
-    within(what, look).await;
+    within_in(patience, what, look).await;
 }
 
 /// Waits for something to end.
@@ -31,8 +39,12 @@ pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 /// # Panics
 /// It takes longer than [`PATIENCE`].
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
+    within_in(PATIENCE, what, future).await
+}
+
+async fn within_in<T>(patience: Duration, what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(patience, future).await {
         Ok(value) => value,
-        Err(_) => panic!("waited {PATIENCE:?} in vain: {what}"),
+        Err(_) => panic!("waited {patience:?} in vain: {what}"),
     }
 }
