@@ -188,6 +188,19 @@ proptest! {
         prop_assert_eq!(read, written);
     }
 
+    /// Whoever passes a request on may make one line of several (RFC 9110 §5.3).
+    #[test]
+    fn lines_of_accept_may_be_made_one(lines in vec(accept_soup(), 1..5)) {
+        let table = table(["v1", "v2", "latest"], "/prod");
+        let several = headers(lines.iter().map(|line| ("accept", &line[..])));
+        let joined = lines.join(&b","[..]);
+        let one = headers([("accept", &joined[..])]);
+        let (several, one) = (decide(&table, &several), decide(&table, &one));
+        prop_assert_eq!(outcome(&several), outcome(&one), "{}", String::from_utf8_lossy(&joined));
+        let requested = |decision: Result<Forward, Rejection>| decision.err().and_then(|rejection| rejection.requested);
+        prop_assert_eq!(requested(several), requested(one), "{}", String::from_utf8_lossy(&joined));
+    }
+
     #[test]
     fn every_head_gets_a_decision(
         fields in vec((select(vec!["accept", "apiver", "connection", "via", "cdn-loop", "x-other"]), prop_oneof![any_value(200), accept_soup()]), 0..8),
