@@ -3,7 +3,10 @@
 use crate::stages::{Stages, V1, V2, assert_problem, rows};
 use serde_json::{Value as Json, json};
 use std::{net::SocketAddr, time::Duration};
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 use tokio_rustls::TlsAcceptor;
 use verge_tests::{
     certs::Authority,
@@ -145,10 +148,10 @@ async fn a_client_that_stops_sending_is_no_fault_of_the_origin_or_its_arm() {
 }
 
 /// An origin that takes connections, and neither reads nor answers.
-async fn deaf(authority: &Authority) -> SocketAddr {
+async fn deaf(authority: &Authority, domain: &str, protocol: &str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let tls = TlsAcceptor::from(authority.certify(&[V1]).server_config(&["http/1.1"]));
+    let tls = TlsAcceptor::from(authority.certify(&[domain]).server_config(&[protocol]));
     tokio::spawn(async move {
         let mut held = Vec::new();
         while let Ok((stream, _)) = listener.accept().await {
@@ -161,7 +164,7 @@ async fn deaf(authority: &Authority) -> SocketAddr {
 #[tokio::test]
 async fn a_call_and_a_client_that_waits_for_leave_to_send_wait_for_the_origin() {
     let stages = Stages::start().await;
-    let setup = Setup::new().trusting(&stages.authority).dialling_at(V1, deaf(&stages.authority).await);
+    let setup = Setup::new().trusting(&stages.authority).dialling_at(V1, deaf(&stages.authority, V1, "http/1.1").await);
     let node = setup.rows(rows()).and_origins("read_timeout = \"300ms\"").start().await;
     let head = "POST / HTTP/1.1\r\nhost: api.example.com\r\napiver: v1\r\ncontent-length: 4\r\n";
     for more in ["expect: 100-continue", "content-type: application/grpc"] {
@@ -169,6 +172,30 @@ async fn a_call_and_a_client_that_waits_for_leave_to_send_wait_for_the_origin() 
         connection.send(format!("{head}{more}\r\n\r\n")).await;
         assert_problem(&connection.answer().await.expect(more), 504, "origin_timeout");
     }
+}
+
+#[tokio::test]
+async fn an_origin_that_does_not_take_the_body_is_to_blame() {
+    let stages = Stages::start().await;
+    let canary = deaf(&stages.authority, V2, "http/1.1").await;
+    let setup = Setup::new().trusting(&stages.authority).dialling(&stages.v1).dialling_at(V2, canary);
+    let node = setup.rows(split("h1")).and_origins("read_timeout = \"1s\"\nwrite_timeout = \"1s\"").start().await;
+    eventually("the arm watched: what comes before is not counted", async || arm(&node).await.is_object()).await;
+    // More than all buffers on the way hold, from a client that sends while it reads; it may not be sent again.
+    let (mut reader, mut writer) = TcpStream::connect(node.http()).await.unwrap().into_split();
+    let sending = tokio::spawn(async move {
+        let head = "POST / HTTP/1.1\r\nhost: api.example.com\r\napiver: v1\r\ncontent-length: 9437184\r\n\r\n";
+        let _ = writer.write_all(head.as_bytes()).await;
+        let _ = writer.write_all(&vec![b'x'; 9 << 20]).await;
+        writer
+    });
+    let mut answer = vec![0; 4096];
+    let length = reader.read(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 504 ") && answer.contains("origin_timeout"), "{answer}");
+    sending.abort();
+    eventually("the failure of the arm", async || arm(&node).await["failures"] == 1).await;
+    assert_eq!(node.metric("verge_client_timeouts_total{waiting_for=\"body\"}").await, 0.0);
 }
 
 #[tokio::test]

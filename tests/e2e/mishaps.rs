@@ -71,6 +71,26 @@ async fn a_named_pipe_for_the_log_needs_no_reader() {
 }
 
 #[tokio::test]
+async fn a_log_that_nobody_reads_is_switched_to_another_place() {
+    let stages = Stages::start().await;
+    let setup = stages.setup().log("access = \"access.pipe\"");
+    assert!(Command::new("mkfifo").arg(setup.scratch().path().join("access.pipe")).status().unwrap().success());
+    let node = setup.start().await;
+    ask_often(&node, LINES).await;
+    eventually("lines that are lost", async || node.metric(DROPPED).await >= 1.0).await;
+    let text = node.scratch().read("verge.toml");
+    node.scratch().write("verge.toml", text.replace("access.pipe", "access.log"));
+    node.signal("HUP");
+    node.has_said("the configuration is reloaded").await;
+    let path = node.scratch().path().join("access.log");
+    eventually("lines at the new place", async || {
+        node.ask(&Request::get("/after").version("v1")).await;
+        std::fs::read_to_string(&path).is_ok_and(|log| log.contains("\"path\":\"/after\""))
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_standard_error_that_nobody_reads_stops_nothing() {
     let stages = Stages::start().await;
     let node = stages.setup().limits("body = \"20B\"").start().await;

@@ -139,6 +139,7 @@ fn the_first_fault_is_placed() {
         Table::parse(&format!("a = {}", "[".repeat(100))).unwrap_err().reason,
         "lists and tables are nested too deep"
     );
+    assert_eq!(Table::parse(&format!("{}a = 1", "a.".repeat(100_000))).unwrap_err().reason, "a key has too many parts");
 }
 
 proptest! {

@@ -5,6 +5,9 @@ use super::{Fault, Made, Placed, Table, Value};
 /// How deep lists and tables in braces may be nested in one another.
 const MAX_DEPTH: usize = 80;
 
+/// How many parts a key may have: each is a table in the one before.
+const MAX_PARTS: usize = 16;
+
 /// A part of a key, and where it stands.
 #[derive(Debug)]
 pub(super) struct Key {
@@ -116,6 +119,9 @@ impl<'t> Text<'t> {
             };
             if at == self.at {
                 return self.fault("a key is missing");
+            }
+            if parts.len() == MAX_PARTS {
+                return self.fault("a key has too many parts");
             }
             parts.push(Key { name, at });
             self.blanks();

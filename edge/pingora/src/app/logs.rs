@@ -63,9 +63,9 @@ impl Logs {
     /// # Errors
     /// The access log cannot be opened; the old one goes on.
     pub(crate) fn reload(&self, config: &Config) -> Result<(), Failure> {
-        if !self.access.write_to(open(config)?) {
-            return Err(Failure::new(Exit::Failed, "[log] access: the log is not read fast enough to be switched"));
-        }
+        self.access.write_to(open(config)?).map_err(|error| {
+            Failure::new(Exit::Failed, format!("[log] access: its thread cannot be started: {error}"))
+        })?;
         // It fails only where this process has another subscriber, which then is not ours to change.
         let _ = self.filter.reload(filter(config));
         Ok(())

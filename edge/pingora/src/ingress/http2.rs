@@ -116,6 +116,9 @@ impl Ingress {
         let begun = Instant::now();
         let told = self.logs_access.then(|| (session.req_header().clone(), session.client_addr().cloned()));
         let line = Arc::<Line>::default();
+        // The codec reads ahead of us: it does not tell a client that sends nothing from an origin that takes nothing. For
+        // the origin, or else clients could have a breaker take out an arm.
+        line.await_client(true);
         if let Some(digest) = session.digest_mut() {
             digest.proxy_digest = line.digest();
         }

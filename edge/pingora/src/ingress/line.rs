@@ -10,13 +10,14 @@ use std::sync::{
 };
 use tokio::sync::Notify;
 
-/// Under a request that asks for another protocol, and under an HTTP/2 stream with a body; others have none.
+/// Under a request that asks for another protocol, and under one whose body has not come with its head; others have none.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
     tunnel: AtomicBool,
     wanted: AtomicBool,
     bytes: AtomicU64,
     done: AtomicBool,
+    awaited: AtomicBool,
     moved: Notify,
     /// The id of the request, for a log line that its phases do not come to write.
     id: OnceLock<HeaderValue>,
@@ -63,6 +64,15 @@ impl Line {
             self.done.store(true, Ordering::Release);
         }
         self.moved.notify_one();
+    }
+
+    /// Whether it is the client that is waited for, and no origin that takes what it sends slowly.
+    pub(crate) fn awaits_client(&self) -> bool {
+        self.awaited.load(Ordering::Acquire)
+    }
+
+    pub(super) fn await_client(&self, awaited: bool) {
+        self.awaited.store(awaited, Ordering::Release);
     }
 
     pub(super) fn is_tunnel(&self) -> bool {

@@ -50,7 +50,7 @@ pub(crate) struct Wire {
     ahead: BytesMut,
     /// Where the request ends that is being read; `None` between requests, in HTTP/2, and in a tunnel.
     end: Option<BodyEnd>,
-    /// Where the request asks for another protocol.
+    /// Where the request asks for another protocol, or more of it is to come.
     line: Option<Arc<Line>>,
     /// What HTTP/2 frames cost.
     frames: Option<Box<(FrameMeter, Arc<Metrics>)>>,
@@ -161,8 +161,8 @@ impl Wire {
         if head + taken < received.len() {
             self.ahead = received.split_off(head + taken);
         }
+        self.line = (upgrade || !end.is_reached()).then(Arc::default);
         self.end = Some(end);
-        self.line = upgrade.then(Arc::default);
         self.incoming = Pace::default();
         self.outgoing = Pace::default();
         Ok(())
@@ -170,7 +170,7 @@ impl Wire {
 
     /// Reads what is part of the request; after its end, waits for the client to go away.
     fn poll_read_request(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Self { transport, ahead, end: Some(end), incoming, limits, .. } = self else {
+        let Self { transport, ahead, end: Some(end), line, incoming, limits, .. } = self else {
             return Poll::Ready(Ok(()));
         };
         let before = buf.filled().len();
@@ -188,7 +188,11 @@ impl Wire {
             buf.set_filled(before);
             return Poll::Pending;
         }
-        match transport.connection().poll_read(cx, buf) {
+        let read = transport.connection().poll_read(cx, buf);
+        if let Some(line) = line {
+            line.await_client(read.is_pending());
+        }
+        match read {
             Poll::Pending => {
                 incoming.waits();
                 return Poll::Pending;

@@ -3,7 +3,7 @@
 //! Nothing wakes up for it: every wait of a request has a limit of its own, and after each the deadline is looked at.
 
 use super::{Verge, journey::Journey, view::is_answered};
-use crate::ingress::is_call;
+use crate::ingress::{Line, is_call};
 use http::{HeaderMap, header};
 use pingora_error::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::RequestHeader;
@@ -47,12 +47,13 @@ impl Verge {
     }
 
     /// Who is to blame for an error: where the time of an origin ran out that waited for the rest of the request, as we
-    /// did, the client is. Both sides of a call may wait for the other, and whoever asks for leave to send its body waits
+    /// did, the client is; not where the origin does not take what the client sends. Both sides of a call may wait for the other, and whoever asks for leave to send its body waits
     /// for the origin.
     pub(super) fn blame(&self, session: &mut Session, journey: &Journey, error: Box<Error>) -> Box<Error> {
         let out_of_time = *error.etype() == ORIGIN_OVERDUE
             || (error.esource(), error.etype()) == (&ErrorSource::Upstream, &ErrorType::ReadTimedout);
-        if !out_of_time || session.is_body_done() || is_answered(session) {
+        let awaits_client = session.digest().and_then(Line::of).is_some_and(|line| line.awaits_client());
+        if !out_of_time || session.is_body_done() || is_answered(session) || !awaits_client {
             return error;
         }
         let headers = &session.req_header().headers;

@@ -3,12 +3,13 @@
 //! Whoever has one hands it over without waiting. Where the place takes them too slowly, lines are dropped and counted: a
 //! blocked pipe never blocks a request.
 
+use arc_swap::ArcSwap;
 use std::{
     io::{self, Write},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     time::{Duration, Instant},
 };
@@ -26,7 +27,8 @@ static WAITING: AtomicU64 = AtomicU64::new(0);
 /// A log: where its lines are handed over, and what it lost.
 #[derive(Clone)]
 pub(crate) struct Lines {
-    queue: SyncSender<Order>,
+    thread: Arc<str>,
+    queue: Arc<ArcSwap<SyncSender<Order>>>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -43,17 +45,15 @@ impl Lines {
     /// # Errors
     /// The thread cannot be started.
     pub(crate) fn start(thread: &str, out: Box<dyn Write + Send>) -> io::Result<Self> {
-        let (queue, orders) = sync_channel(QUEUE);
         let dropped = Arc::<AtomicU64>::default();
-        let lost = dropped.clone();
-        std::thread::Builder::new().name(thread.to_owned()).spawn(move || write_lines(&orders, out, &lost))?;
-        Ok(Self { queue, dropped })
+        let queue = Arc::new(ArcSwap::from_pointee(begin(thread, out, dropped.clone())?));
+        Ok(Self { thread: thread.into(), queue, dropped })
     }
 
     /// Hands a line over, its end included.
     pub(crate) fn hand_over(&self, line: Vec<u8>) {
         WAITING.fetch_add(1, Relaxed);
-        if self.queue.try_send(Order::Write(line)).is_err() {
+        if self.queue.load().try_send(Order::Write(line)).is_err() {
             WAITING.fetch_sub(1, Relaxed);
             self.dropped.fetch_add(1, Relaxed);
         }
@@ -64,10 +64,27 @@ impl Lines {
         self.dropped.load(Relaxed)
     }
 
-    /// Has what is handed over from here on written there; `false` where the log is so far behind that it cannot be told.
-    pub(crate) fn write_to(&self, out: Box<dyn Write + Send>) -> bool {
-        self.queue.try_send(Order::Switch(out)).is_ok()
+    /// Has what is handed over from here on written there. A thread that does not come to it, as nobody reads what it
+    /// writes, is left behind with what it has.
+    ///
+    /// # Errors
+    /// Another thread cannot be started; lines go where they went.
+    pub(crate) fn write_to(&self, out: Box<dyn Write + Send>) -> io::Result<()> {
+        match self.queue.load().try_send(Order::Switch(out)) {
+            Err(TrySendError::Full(Order::Switch(out)) | TrySendError::Disconnected(Order::Switch(out))) => {
+                self.queue.store(Arc::new(begin(&self.thread, out, self.dropped.clone())?));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
+}
+
+/// Starts a writing thread.
+fn begin(thread: &str, out: Box<dyn Write + Send>, lost: Arc<AtomicU64>) -> io::Result<SyncSender<Order>> {
+    let (queue, orders) = sync_channel(QUEUE);
+    std::thread::Builder::new().name(thread.to_owned()).spawn(move || write_lines(&orders, out, &lost))?;
+    Ok(queue)
 }
 
 /// Waits until what was handed over so far is written, for a moment at most: the last lines of a process that ends.
