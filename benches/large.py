@@ -302,7 +302,8 @@ def main():
                     starts.append(node.started * 1000)
         print(f"{ROWS} rows, from exec to the first answer, the store away: {min(starts):.0f} to {max(starts):.0f} ms")
     finally:
-        origin_process.kill()
+        origin_process.terminate()
+        origin_process.wait()
         shutil.rmtree(nginx)
 
 
