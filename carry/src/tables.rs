@@ -5,7 +5,6 @@
 //! lack is `verge mappings accept`: a table that is meant to have shrunk is believed after `shrink_hold`.
 
 use std::{
-    collections::BTreeSet,
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
     time::Duration,
@@ -183,7 +182,9 @@ impl Tables {
         let parts: Vec<Part> = self.slots.iter().map(part).collect();
         if self.unbound {
             let domains = parts.iter().filter_map(|part| part.reading.as_ref()).flat_map(|reading| &reading.items);
-            let patterns: BTreeSet<String> = domains.filter_map(|item| Some(siblings(item.text("dn")?))).collect();
+            let mut patterns: Vec<String> = domains.filter_map(|item| Some(siblings(item.text("dn")?))).collect();
+            patterns.sort_unstable();
+            patterns.dedup();
             self.rules.allow = patterns.iter().filter_map(|pattern| DomainPattern::parse(pattern).ok()).collect();
         }
         let before = self.loaded.as_ref().map(|loaded| &loaded.table);

@@ -60,7 +60,7 @@ impl<'p> TableBuilder<'p> {
                 });
             }
         }
-        self.table.by_name.insert(api.name().into(), index);
+        self.table.by_name.insert(api.name().as_bytes().into(), index);
         let before = self.previous.and_then(|table| table.api(api.name()));
         self.parts.push(PartBuilder::new(api, before));
     }
@@ -79,7 +79,7 @@ impl<'p> TableBuilder<'p> {
     }
 
     fn part(&self, name: &str) -> Option<usize> {
-        self.table.by_name.get(name).map(|index| *index as usize)
+        self.table.by_name.get(name.as_bytes()).map(|index| *index as usize)
     }
 
     /// The table, and what conflicts in it.

@@ -8,7 +8,6 @@ use crate::{
     },
 };
 use alloc::{boxed::Box, string::ToString, vec::Vec};
-use hashbrown::HashMap;
 
 impl ApiTable {
     /// Points each alias at the row at the end of its chain.
@@ -17,7 +16,11 @@ impl ApiTable {
         aliases: &[(RowId, Box<str>)],
         conflict: &mut impl FnMut(&str, ConflictReason),
     ) {
-        let targets: HashMap<RowId, &str> = aliases.iter().map(|(row, target)| (*row, &**target)).collect();
+        // They are in the order of their rows.
+        let target_of = |row: RowId| {
+            let place = aliases.binary_search_by_key(&row, |(row, _)| *row).ok()?;
+            aliases.get(place).map(|(_, target)| &**target)
+        };
         let find = |text: &str| self.find_named(text, UnixTime::MIN);
         let mut links: Vec<(RowId, Result<RowId, ConflictReason>)> = Vec::with_capacity(aliases.len());
         let mut ranges = Vec::new();
@@ -25,7 +28,7 @@ impl ApiTable {
             let mut end = find(target);
             let mut steps = 0;
             let mut last = &**target;
-            while let Some(next) = end.and_then(|at| targets.get(&at)) {
+            while let Some(next) = end.and_then(target_of) {
                 steps += 1;
                 if steps > aliases.len() {
                     break;

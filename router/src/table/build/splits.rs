@@ -10,7 +10,6 @@ use crate::{
     },
 };
 use alloc::{borrow::ToOwned, sync::Arc, vec::Vec};
-use hashbrown::HashMap;
 
 impl ApiTable {
     /// Leaves out rows whose arms lead nowhere or in a circle; what was good of them in the table before goes on.
@@ -19,10 +18,10 @@ impl ApiTable {
             Entry::Good(Good::Split(split)) => Some((id(row), split.clone())),
             _ => None,
         };
-        let splits: HashMap<RowId, Arc<SplitRow>> = self.entries.iter().enumerate().filter_map(split).collect();
-        let mut unfit: Vec<(RowId, ConflictReason)> =
+        // In the order of their rows.
+        let splits: Vec<(RowId, Arc<SplitRow>)> = self.entries.iter().enumerate().filter_map(split).collect();
+        let unfit: Vec<(RowId, ConflictReason)> =
             splits.iter().filter_map(|(row, split)| Some((*row, self.unfit_for(*row, split, &splits)?))).collect();
-        unfit.sort_unstable_by_key(|(row, _)| *row);
         for (row, reason) in unfit {
             let Some(entry) = self.entries.get_mut(row as usize) else { continue };
             conflict(entry.key(), reason);
@@ -37,12 +36,7 @@ impl ApiTable {
         self.splits = (0..).zip(&self.entries).filter(|(_, entry)| is_split(entry)).map(|(row, _)| row).collect();
     }
 
-    fn unfit_for(
-        &self,
-        row: RowId,
-        split: &SplitRow,
-        splits: &HashMap<RowId, Arc<SplitRow>>,
-    ) -> Option<ConflictReason> {
+    fn unfit_for(&self, row: RowId, split: &SplitRow, splits: &[(RowId, Arc<SplitRow>)]) -> Option<ConflictReason> {
         let lost = split
             .arms()
             .iter()
@@ -61,7 +55,8 @@ impl ApiTable {
                 }
                 if !reached.contains(&to) {
                     reached.push(to);
-                    next.extend(splits.get(&to).map(|split| &**split));
+                    let place = splits.binary_search_by_key(&to, |(row, _)| *row).ok();
+                    next.extend(place.and_then(|place| splits.get(place)).map(|(_, split)| &**split));
                 }
             }
         }
