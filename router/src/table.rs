@@ -30,7 +30,7 @@ pub(crate) use hosts::bare_host;
 #[derive(Debug, Default)]
 pub struct MappingTable {
     apis: Vec<ApiTable>,
-    by_name: HashMap<Box<str>, u32>,
+    by_name: HashMap<Box<[u8]>, u32>,
     exact: CaselessMap<Paths>,
     wildcard: CaselessMap<Paths>,
     any: Paths,
@@ -66,7 +66,7 @@ impl MappingTable {
     /// An API by name.
     #[must_use]
     pub fn api(&self, name: &str) -> Option<&ApiTable> {
-        self.apis.get(*self.by_name.get(name)? as usize)
+        self.apis.get(*self.by_name.get(name.as_bytes())? as usize)
     }
 
     /// Marks an API whose own part was never read.
@@ -80,7 +80,7 @@ impl MappingTable {
     }
 
     fn part_mut(&mut self, name: &str) -> Option<&mut ApiTable> {
-        self.apis.get_mut(*self.by_name.get(name)? as usize)
+        self.apis.get_mut(*self.by_name.get(name.as_bytes())? as usize)
     }
 
     /// All APIs.

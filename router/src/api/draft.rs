@@ -64,30 +64,29 @@ pub struct ApiDraft {
 impl ApiDraft {
     /// This draft, with the gaps filled from another.
     #[must_use]
-    pub fn over(self, below: Self) -> Self {
-        Self {
-            hosts: self.hosts.or(below.hosts),
-            path: self.path.or(below.path),
-            strip: self.strip.or(below.strip),
-            allow: self.allow.or(below.allow),
-            read: self.read.or(below.read),
-            vendor: self.vendor.or(below.vendor),
-            header: self.header.or(below.header),
-            query: self.query.or(below.query),
-            host: self.host.or(below.host),
-            scheme: self.scheme.or(below.scheme),
-            missing: self.missing.or(below.missing),
-            pin: self.pin.or(below.pin),
-            unknown: self.unknown.or(below.unknown),
-            neutral: self.neutral.or(below.neutral),
-            neutral_version: self.neutral_version.or(below.neutral_version),
-            methods: self.methods.or(below.methods),
-            preflight: self.preflight.or(below.preflight),
-            status: self.status.or(below.status),
-            supported: self.supported.or(below.supported),
-            advertise: self.advertise.or(below.advertise),
-            cors: self.cors.or(below.cors),
-        }
+    pub fn over(mut self, below: Self) -> Self {
+        fill(&mut self.hosts, below.hosts);
+        fill(&mut self.path, below.path);
+        fill(&mut self.strip, below.strip);
+        fill(&mut self.allow, below.allow);
+        fill(&mut self.read, below.read);
+        fill(&mut self.vendor, below.vendor);
+        fill(&mut self.header, below.header);
+        fill(&mut self.query, below.query);
+        fill(&mut self.host, below.host);
+        fill(&mut self.scheme, below.scheme);
+        fill(&mut self.missing, below.missing);
+        fill(&mut self.pin, below.pin);
+        fill(&mut self.unknown, below.unknown);
+        fill(&mut self.neutral, below.neutral);
+        fill(&mut self.neutral_version, below.neutral_version);
+        fill(&mut self.methods, below.methods);
+        fill(&mut self.preflight, below.preflight);
+        fill(&mut self.status, below.status);
+        fill(&mut self.supported, below.supported);
+        fill(&mut self.advertise, below.advertise);
+        fill(&mut self.cors, below.cors);
+        self
     }
 
     /// Makes the API.
@@ -193,6 +192,13 @@ impl ApiDraft {
             }
         }
         Ok(())
+    }
+}
+
+/// Takes what is below, where nothing is above.
+fn fill<T>(above: &mut Option<T>, below: Option<T>) {
+    if above.is_none() {
+        *above = below;
     }
 }
 
