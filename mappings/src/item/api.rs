@@ -19,60 +19,64 @@ pub fn read_api(item: &Item) -> Result<ApiDraft, InvalidRow> {
     item.check_nesting()?;
     let fields = Fields::of(item.attributes());
     let mut draft = ApiDraft::default();
-    read_place(fields, &mut draft)?;
-    read_version(fields, &mut draft)?;
-    draft.status = read_status(fields)?;
-    draft.pin = fields.map("pin")?.map(|members| read_pin(Fields::of(members))).transpose()?;
-    draft.cors = fields.map("cors")?.map(|members| read_cors(Fields::of(members))).transpose()?;
+    for (name, read) in ATTRIBUTES {
+        read(fields, name, &mut draft)?;
+    }
     Ok(draft)
 }
 
-/// What `[[api]]` has keys for.
-fn read_place(fields: Fields<'_>, draft: &mut ApiDraft) -> Result<(), InvalidRow> {
-    draft.hosts = fields.each("hosts", HostPattern::parse)?;
-    draft.path = fields.parse("path", ApiPath::parse)?;
-    draft.strip = fields.flag("strip")?;
-    draft.allow = fields.each("allow", |text| DomainPattern::parse(text).map_err(InvalidApi::from))?;
-    draft.methods = fields.each("methods", api::parse_method)?;
-    draft.supported = fields.flag("supported")?;
-    draft.advertise = fields.each("advertise", Advertise::parse)?;
-    Ok(())
+/// Reads an attribute into its place.
+type Reader = fn(Fields<'_>, &'static str, &mut ApiDraft) -> Result<(), InvalidRow>;
+
+/// What `[[api]]` and `[api.version]` have keys for, with the rest of it.
+const ATTRIBUTES: [(&str, Reader); 21] = [
+    ("hosts", |fields, name, draft| fields.each(name, HostPattern::parse, &mut draft.hosts)),
+    ("path", |fields, name, draft| fields.parse(name, ApiPath::parse, &mut draft.path)),
+    ("strip", |fields, name, draft| fields.flag(name).map(|flag| draft.strip = flag)),
+    ("allow", |fields, name, draft| fields.each(name, read_pattern, &mut draft.allow)),
+    ("read", |fields, name, draft| fields.each(name, Source::parse, &mut draft.read)),
+    ("vendor", |fields, name, draft| fields.each(name, Vendor::parse, &mut draft.vendor)),
+    ("header", |fields, name, draft| fields.parse(name, parse_header, &mut draft.header)),
+    ("query", |fields, name, draft| fields.parse(name, parse_query, &mut draft.query)),
+    ("host", |fields, name, draft| fields.parse(name, HostVersion::parse, &mut draft.host)),
+    ("scheme", |fields, name, draft| fields.parse(name, Scheme::parse, &mut draft.scheme)),
+    ("missing", |fields, name, draft| fields.parse(name, Missing::parse, &mut draft.missing)),
+    ("pin", |fields, name, draft| read_pin(fields, name).map(|pin| draft.pin = pin)),
+    ("unknown", |fields, name, draft| fields.parse(name, Unknown::parse, &mut draft.unknown)),
+    ("neutral", |fields, name, draft| fields.each(name, ApiPath::parse_one, &mut draft.neutral)),
+    ("neutral_version", |fields, name, draft| fields.parse(name, parse_version, &mut draft.neutral_version)),
+    ("methods", |fields, name, draft| fields.each(name, api::parse_method, &mut draft.methods)),
+    ("preflight", |fields, name, draft| fields.parse(name, Missing::parse, &mut draft.preflight)),
+    ("status", |fields, _, draft| read_status(fields).map(|status| draft.status = status)),
+    ("supported", |fields, name, draft| fields.flag(name).map(|flag| draft.supported = flag)),
+    ("advertise", |fields, name, draft| fields.each(name, Advertise::parse, &mut draft.advertise)),
+    ("cors", |fields, name, draft| read_cors(fields, name).map(|cors| draft.cors = cors)),
+];
+
+fn read_pattern(text: &str) -> Result<DomainPattern, InvalidApi> {
+    Ok(DomainPattern::parse(text)?)
 }
 
-/// What `[api.version]` has keys for.
-fn read_version(fields: Fields<'_>, draft: &mut ApiDraft) -> Result<(), InvalidRow> {
-    draft.read = fields.each("read", Source::parse)?;
-    draft.vendor = fields.each("vendor", Vendor::parse)?;
-    draft.header = fields.parse("header", parse_header)?;
-    draft.query = fields.parse("query", parse_query)?;
-    draft.host = fields.parse("host", HostVersion::parse)?;
-    draft.scheme = fields.parse("scheme", Scheme::parse)?;
-    draft.missing = fields.parse("missing", Missing::parse)?;
-    draft.unknown = fields.parse("unknown", Unknown::parse)?;
-    draft.neutral = fields.each("neutral", ApiPath::parse_one)?;
-    draft.neutral_version = fields.parse("neutral_version", parse_version)?;
-    draft.preflight = fields.parse("preflight", Missing::parse)?;
-    Ok(())
+/// With the members that `[api.pin]` has keys for.
+fn read_pin(fields: Fields<'_>, name: &'static str) -> Result<Option<PinDraft>, InvalidRow> {
+    let Some(fields) = fields.map(name)?.map(Fields::of) else { return Ok(None) };
+    let mut draft = PinDraft::default();
+    fields.each("subject", parse_subject, &mut draft.subject)?;
+    fields.parse("unpinned", Missing::parse, &mut draft.unpinned)?;
+    fields.parse("until_known", UntilKnown::parse, &mut draft.until_known)?;
+    Ok(Some(draft))
 }
 
-/// The attribute `pin`, with the members that `[api.pin]` has keys for.
-fn read_pin(fields: Fields<'_>) -> Result<PinDraft, InvalidRow> {
-    Ok(PinDraft {
-        subject: fields.each("subject", parse_subject)?,
-        unpinned: fields.parse("unpinned", Missing::parse)?,
-        until_known: fields.parse("until_known", UntilKnown::parse)?,
-    })
-}
-
-/// The attribute `cors`, with the members that `[api.cors]` has keys for.
-fn read_cors(fields: Fields<'_>) -> Result<CorsDraft, InvalidRow> {
-    let mut draft = CorsDraft {
-        origins: fields.each("origins", |text| WebOrigin::parse(text).map_err(InvalidApi::from))?.unwrap_or_default(),
-        methods: read_names(fields, "methods", |text| parse_method(text).map_err(InvalidApi::from))?,
-        headers: read_names(fields, "headers", |text| parse_name(text).map_err(InvalidApi::from))?,
-        expose: read_names(fields, "expose", |text| parse_name(text).map_err(InvalidApi::from))?,
-        ..CorsDraft::default()
-    };
+/// With the members that `[api.cors]` has keys for.
+fn read_cors(fields: Fields<'_>, name: &'static str) -> Result<Option<CorsDraft>, InvalidRow> {
+    let Some(fields) = fields.map(name)?.map(Fields::of) else { return Ok(None) };
+    let mut draft = CorsDraft::default();
+    let mut origins = None;
+    fields.each("origins", |text| Ok(WebOrigin::parse(text)?), &mut origins)?;
+    draft.origins = origins.unwrap_or_default();
+    draft.methods = read_names(fields, "methods", |text| Ok(parse_method(text)?))?;
+    draft.headers = read_names(fields, "headers", |text| Ok(parse_name(text)?))?;
+    draft.expose = read_names(fields, "expose", |text| Ok(parse_name(text)?))?;
     draft.credentials = fields.flag("credentials")?;
     draft.max_age = fields.duration("max_age")?;
     draft.keep = match fields.text("existing")? {
@@ -82,7 +86,7 @@ fn read_cors(fields: Fields<'_>) -> Result<CorsDraft, InvalidRow> {
         Some(_) => return Err(InvalidRow::content("existing", "is neither `replace` nor `keep`")),
     };
     draft.check().map_err(InvalidApi::from)?;
-    Ok(draft)
+    Ok(Some(draft))
 }
 
 /// A list of names, or `*` alone.
@@ -91,10 +95,12 @@ fn read_names(
     name: &'static str,
     read: fn(&str) -> Result<String, InvalidApi>,
 ) -> Result<Option<Names>, InvalidRow> {
-    match fields.texts(name)?.as_deref() {
-        Some(["*"]) => Ok(Some(Names::Any)),
-        _ => Ok(fields.each(name, read)?.map(Names::These)),
+    if let Some(["*"]) = fields.texts(name)?.as_deref() {
+        return Ok(Some(Names::Any));
     }
+    let mut names = None;
+    fields.each(name, read, &mut names)?;
+    Ok(names.map(Names::These))
 }
 
 fn read_status(fields: Fields<'_>) -> Result<Option<Vec<(verge_router::Reason, http::StatusCode)>>, InvalidRow> {

@@ -172,29 +172,32 @@ impl<'i> Fields<'i> {
         })
     }
 
-    /// A string that reads as something.
-    pub(super) fn parse<T>(self, name: &'static str, read: fn(&str) -> Result<T, InvalidApi>) -> Found<T> {
-        let mut found = None;
-        Self::take(self.text(name)?.as_slice(), &mut |text| {
-            found = Some(read(text)?);
-            Ok(())
-        })?;
-        Ok(found)
+    /// A string that reads as something, into its place.
+    pub(super) fn parse<T>(
+        self,
+        name: &'static str,
+        read: fn(&str) -> Result<T, InvalidApi>,
+        place: &mut Option<T>,
+    ) -> Result<(), InvalidRow> {
+        if let Some(text) = self.text(name)? {
+            *place = Some(read(text)?);
+        }
+        Ok(())
     }
 
-    /// Strings, each of which reads as something.
-    pub(super) fn each<T>(self, name: &'static str, read: fn(&str) -> Result<T, InvalidApi>) -> Found<Vec<T>> {
-        let Some(texts) = self.texts(name)? else { return Ok(None) };
-        let mut list = Vec::new();
-        Self::take(&texts, &mut |text| {
+    /// Strings, each of which reads as something, into their place.
+    pub(super) fn each<T>(
+        self,
+        name: &'static str,
+        read: fn(&str) -> Result<T, InvalidApi>,
+        place: &mut Option<Vec<T>>,
+    ) -> Result<(), InvalidRow> {
+        let Some(texts) = self.texts(name)? else { return Ok(()) };
+        let list = place.get_or_insert_default();
+        for text in texts {
             list.push(read(text)?);
-            Ok(())
-        })?;
-        Ok(Some(list))
-    }
-
-    fn take(texts: &[&str], read: &mut dyn FnMut(&str) -> Result<(), InvalidApi>) -> Result<(), InvalidRow> {
-        texts.iter().try_for_each(|text| read(text)).map_err(InvalidRow::Api)
+        }
+        Ok(())
     }
 
     /// A time in RFC 3339, UTC.
