@@ -154,7 +154,7 @@ pub fn parse_items<I: Items>(
 
     // Configured APIs in their order, then those the table alone names, by name: alike on every node.
     let mut by_name: Vec<(&str, &ApiDraft)> = drafts.iter().map(|(name, draft)| (name.as_str(), draft)).collect();
-    by_name.sort_by_key(|(name, _)| *name);
+    by_name.sort_unstable_by_key(|(name, _)| *name);
     let draft_of = |name: &str| Some(by_name.get(by_name.binary_search_by_key(&name, |(name, _)| name).ok()?)?.1);
     let mut names: Vec<&str> = drafts.iter().map(|(name, _)| name.as_str()).collect();
     names.extend(described.keys().map(String::as_str).filter(|name| draft_of(name).is_none()));
@@ -214,7 +214,7 @@ pub fn parse_items<I: Items>(
         reason: conflict.reason.to_string(),
         kept: false,
     }));
-    invalid.sort();
+    invalid.sort_unstable();
     mark_kept(&mut invalid, &table);
     Ok(Parsed { table, invalid, trips })
 }
