@@ -2,7 +2,10 @@
 
 use crate::entry::Entry;
 use std::{collections::BTreeMap, net::SocketAddr};
-use verge_router::api::{ApiPath, HostPattern};
+use verge_router::{
+    api::{ApiPath, HostPattern},
+    origin::Domain,
+};
 
 /// Who has taken what, by key path.
 #[derive(Default)]
@@ -11,6 +14,7 @@ pub(crate) struct Claims {
     names: BTreeMap<String, String>,
     places: BTreeMap<String, String>,
     snapshots: BTreeMap<String, String>,
+    domains: BTreeMap<String, String>,
 }
 
 impl Claims {
@@ -45,6 +49,13 @@ impl Claims {
         } else {
             format!("`{host}` with path `{path}` is taken by {owner}: give one of them another `path`")
         });
+    }
+
+    /// A domain that is dialled elsewhere.
+    pub(crate) fn domain(&mut self, entry: &Entry<'_>, domain: &Domain) {
+        if claim(&mut self.domains, domain.to_string(), entry).is_some() {
+            entry.refuse(format!("`{domain}` is written twice: case and a trailing dot make no difference"));
+        }
     }
 
     /// A snapshot's path.

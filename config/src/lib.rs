@@ -125,7 +125,7 @@ impl Config {
             config.limits = limits::read(&mut root);
         }
         config.table = root.section("table").and_then(|section| table::read(section, false, &mut claims));
-        config.origins = origins::read::<HOSTED>(&mut root);
+        config.origins = origins::read::<HOSTED>(&mut root, &mut claims);
         config.canary = canary::read(&mut root);
         config.usage = usage::read(&mut root);
         config.lambda = lambda::read(&mut root);

@@ -2,9 +2,8 @@
 
 mod proofs;
 
-use crate::{section::Section, units::shown};
+use crate::{claims::Claims, section::Section, units::shown};
 use std::{
-    collections::BTreeSet,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
@@ -82,7 +81,7 @@ const FIVE_MINUTES: Duration = Duration::from_secs(300);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Reads `[origins]`; `HOSTED`: another program does the dialling.
-pub(crate) fn read<const HOSTED: bool>(root: &mut Section<'_>) -> Origins {
+pub(crate) fn read<const HOSTED: bool>(root: &mut Section<'_>, claims: &mut Claims) -> Origins {
     let mut origins = Origins::default();
     let Some(mut section) = root.section("origins") else { return origins };
     if let Some(allow) = section.entry("allow") {
@@ -94,7 +93,7 @@ pub(crate) fn read<const HOSTED: bool>(root: &mut Section<'_>) -> Origins {
     origins.rules.dial = section.list("dial", parse_dial_pattern).unwrap_or_default();
     origins.rules.insecure = section.boolean("insecure").unwrap_or(false);
     origins.rules.loopback = section.boolean("loopback").unwrap_or(false);
-    origins.connect = section.section("connect").map(|connect| read_connect(&connect)).unwrap_or_default();
+    origins.connect = section.section("connect").map(|connect| read_connect(&connect, claims)).unwrap_or_default();
     if HOSTED {
         section.pass_over(&DIALLING);
     } else {
@@ -146,16 +145,13 @@ pub fn in_list(patterns: &[DomainPattern], domain: &Domain) -> bool {
     patterns.iter().any(|pattern| pattern.matches(domain))
 }
 
-fn read_connect(section: &Section<'_>) -> Vec<(Domain, Dial)> {
+fn read_connect(section: &Section<'_>, claims: &mut Claims) -> Vec<(Domain, Dial)> {
     let mut connect = Vec::new();
-    let mut seen = BTreeSet::new();
     for (key, entry) in section.entries() {
         let domain = entry.check(Domain::parse(key));
         let dial = entry.parse(Dial::parse);
         let (Some(domain), Some(dial)) = (domain, dial) else { continue };
-        if !seen.insert(domain.clone()) {
-            entry.refuse(format!("`{domain}` is written twice: case and a trailing dot make no difference"));
-        }
+        claims.domain(&entry, &domain);
         connect.push((domain, dial));
     }
     connect

@@ -82,12 +82,16 @@ impl<'d> Section<'d> {
 
     /// A string that reads as something.
     pub(crate) fn parse<T, E: Display>(&mut self, key: &'static str, read: fn(&str) -> Result<T, E>) -> Option<T> {
-        self.entry(key)?.parse(read)
+        let mut found = None;
+        self.text(key, &mut |text| read(text).map(|read| found = Some(read)).map_err(|error| error.to_string()));
+        found
     }
 
     /// A list of strings, each of which reads as something.
     pub(crate) fn list<T, E: Display>(&mut self, key: &'static str, read: fn(&str) -> Result<T, E>) -> Option<Vec<T>> {
-        self.entry(key)?.list(read)
+        let mut list = Vec::new();
+        let take = &mut |text: &str| read(text).map(|read| list.push(read)).map_err(|error| error.to_string());
+        self.entry(key).is_some_and(|entry| entry.texts(take)).then_some(list)
     }
 
     /// The same of a list that must hold something.
@@ -97,9 +101,22 @@ impl<'d> Section<'d> {
         read: fn(&str) -> Result<T, E>,
         remedy: &str,
     ) -> Option<Vec<T>> {
-        let entry = self.entry(key)?;
-        entry.fill(remedy);
-        entry.list(read)
+        self.fill(key, remedy);
+        self.list(key, read)
+    }
+
+    // What has no type in it stands apart, and is there once.
+
+    fn text(&mut self, key: &'static str, take: &mut dyn FnMut(&str) -> Result<(), String>) {
+        if let Some(entry) = self.entry(key) {
+            entry.parse(take);
+        }
+    }
+
+    fn fill(&mut self, key: &'static str, remedy: &str) {
+        if let Some(entry) = self.entry(key) {
+            entry.fill(remedy);
+        }
     }
 
     /// A whole number within limits.
