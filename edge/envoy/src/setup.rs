@@ -14,11 +14,11 @@
 //! `verge` may be an object too, the same document in JSON. A configuration that does not begin with `{` is the text of
 //! `verge.toml` itself. Envoy passes on what it is given, so problems are told in its log, all at once.
 
-use crate::document::to_toml;
+use crate::document::{to_json, to_toml};
 use http::HeaderName;
-use serde_json::{Map, Value as Json};
 use std::{collections::BTreeMap, time::Duration};
 use verge_config::Config;
+use verge_mappings::Value;
 use verge_router::origin::Domain;
 
 /// The field a route picks its cluster by, where none is named.
@@ -80,14 +80,14 @@ impl Setup {
     /// What is wrong with it, a line for each problem.
     pub fn read(text: &str) -> Result<Self, String> {
         if !text.trim_start().starts_with('{') {
-            return Self::new(text, &mut Members(Map::new()));
+            return Self::new(text, &mut Members(BTreeMap::new()));
         }
-        let json: Json = serde_json::from_str(text).map_err(|error| format!("this is no JSON: {error}"))?;
-        let Json::Object(members) = json else { return Err("this is no object of JSON".to_owned()) };
+        let json = Value::read_json(text.as_bytes()).map_err(|error| format!("this is no JSON: {error}"))?;
+        let Value::M(members) = json else { return Err("this is no object of JSON".to_owned()) };
         let mut members = Members(members);
         let document = match members.take("verge") {
-            Some(Json::String(toml)) => toml,
-            Some(Json::Object(document)) => to_toml(&document),
+            Some(Value::S(toml)) => toml,
+            Some(Value::M(document)) => to_toml(&document),
             _ => return Err("`verge` is missing: it is the configuration document, as text or object".to_owned()),
         };
         Self::new(&document, &mut members)
@@ -97,13 +97,13 @@ impl Setup {
         let config = Config::parse_hosted(document).map_err(|problems| problems.to_string())?;
         let mut tables = Vec::new();
         if let Some(table) = members.take("table") {
-            tables.push((None, table.to_string().into_bytes()));
+            tables.push((None, to_json(&table).into_bytes()));
         }
         for (api, table) in members.object("tables")?.0 {
             if !config.apis.iter().any(|one| one.name == api && one.table.is_some()) {
                 return Err(format!("`tables.{api}`: no such API has a table of its own (`[api.table]`)"));
             }
-            tables.push((Some(api), table.to_string().into_bytes()));
+            tables.push((Some(api), to_json(&table).into_bytes()));
         }
         let fetch = read_fetch(members.object("fetch")?, &config)?;
         let clusters = read_clusters(members.object("origins")?)?;
@@ -134,7 +134,7 @@ fn read_clusters(mut members: Members) -> Result<Clusters, String> {
     let mut named = BTreeMap::new();
     for (domain, cluster) in members.object("clusters")?.0 {
         let parsed = Domain::parse(&domain).map_err(|error| format!("`origins.clusters`: `{domain}`: {error}"))?;
-        let Json::String(cluster) = cluster else {
+        let Value::S(cluster) = cluster else {
             return Err(format!("`origins.clusters`: `{domain}` names no cluster"));
         };
         named.insert(parsed.to_string(), cluster);
@@ -150,25 +150,25 @@ fn read_clusters(mut members: Members) -> Result<Clusters, String> {
 }
 
 /// An object whose members are taken out one by one; what is left is not known.
-struct Members(Map<String, Json>);
+struct Members(BTreeMap<String, Value>);
 
 impl Members {
-    fn take(&mut self, name: &str) -> Option<Json> {
-        self.0.remove(name).filter(|value| !value.is_null())
+    fn take(&mut self, name: &str) -> Option<Value> {
+        self.0.remove(name).filter(|value| *value != Value::Null)
     }
 
     fn text(&mut self, name: &str) -> Result<Option<String>, String> {
         match self.take(name) {
             None => Ok(None),
-            Some(Json::String(text)) => Ok(Some(text)),
+            Some(Value::S(text)) => Ok(Some(text)),
             Some(_) => Err(format!("`{name}` is a text")),
         }
     }
 
     fn object(&mut self, name: &str) -> Result<Self, String> {
         match self.take(name) {
-            None => Ok(Self(Map::new())),
-            Some(Json::Object(members)) => Ok(Self(members)),
+            None => Ok(Self(BTreeMap::new())),
+            Some(Value::M(members)) => Ok(Self(members)),
             Some(_) => Err(format!("`{name}` is an object")),
         }
     }
@@ -184,7 +184,7 @@ impl Members {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value as Json, json};
 
     const DOCUMENT: &str =
         "[table]\nsource = \"dynamodb\"\nname = \"versions\"\n[[api]]\nname = \"orders\"\nhosts = [\"*\"]\n";
