@@ -1,6 +1,10 @@
-//! What Envoy calls. One root context in each of its threads holds the configuration and the table; a request borrows both.
+//! What Envoy calls, by the proxy-wasm ABI (v0.2.1). One root context in each of its threads holds the configuration and
+//! the table; requests are contexts under it.
 
-#![allow(unsafe_code, reason = "an exported name is unsafe to choose: no other crate here exports this one")]
+#![allow(
+    unsafe_code,
+    reason = "an exported name is unsafe to choose: these are the ABI's, and no other crate exports them"
+)]
 
 use crate::{
     asked::{Around, Asked, fields},
@@ -9,215 +13,256 @@ use crate::{
     edits::Edit,
     fault,
     fetch::Fetching,
+    host::{self, Body, Head, Level},
     setup::Setup,
     stats::Stats,
 };
-use proxy_wasm::{
-    hostcalls,
-    traits::{Context, HttpContext, RootContext},
-    types::{Action, BufferType, ContextType, LogLevel, MapType},
-};
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use verge_carry::Reply;
 
-proxy_wasm::main! {{
-    proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|_| Box::new(Root::default()));
-}}
+/// What one thread of Envoy's holds. Nothing that is called from in here calls back.
+#[derive(Default)]
+struct Filter {
+    roots: Vec<(u32, Root)>,
+    /// In the order of their ids, which grow.
+    exchanges: Vec<(u32, Box<Exchange>)>,
+}
 
-/// What one thread of Envoy's holds.
+/// One plugin configuration.
 #[derive(Default)]
 struct Root {
-    held: Option<Rc<RefCell<Edge>>>,
-    stats: Rc<RefCell<Stats>>,
+    edge: Option<Edge>,
+    stats: Stats,
     fetching: Fetching,
-    count: Rc<Cell<u64>>,
+    count: u64,
 }
 
-/// Milliseconds since 1970.
-fn millis(now: SystemTime) -> u64 {
-    now.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+/// One request and its answer.
+struct Exchange {
+    root: u32,
+    sent: Option<Box<Sent>>,
+    /// What is to take the place of the body of an answer of Envoy's.
+    body: Option<Vec<u8>>,
 }
 
-pub(crate) fn log(level: LogLevel, message: &str) {
-    // A log that takes nothing is nothing to fail for.
-    let _ = hostcalls::log(level, message);
+static FILTER: Mutex<Option<Filter>> = Mutex::new(None);
+
+fn filter() -> MutexGuard<'static, Option<Filter>> {
+    FILTER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Context for Root {
-    fn on_http_call_response(&mut self, token: u32, _: usize, body: usize, _: usize) {
-        let Some(edge) = &self.held else { return };
-        let status = self.get_http_call_response_header(":status").and_then(|status| status.parse().ok()).unwrap_or(0);
-        let etag = self.get_http_call_response_header("etag");
-        let body = if status == 200 { self.get_http_call_response_body(0, body) } else { None };
-        let now = millis(self.get_current_time());
-        let mut stats = self.stats.borrow_mut();
-        self.fetching.answered(token, (status, etag, body), &mut edge.borrow_mut(), now, &mut stats);
+/// What Envoy is to do next with a message.
+const CONTINUE: u32 = 0;
+const PAUSE: u32 = 1;
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_abi_version_0_2_1() {}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_vm_start(_: u32, _: usize) -> u32 {
+    1
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_context_create(id: u32, root: u32) {
+    let mut filter = filter();
+    let Filter { roots, exchanges } = filter.get_or_insert_default();
+    if root == 0 {
+        roots.push((id, Root::default()));
+    } else {
+        let place = exchanges.partition_point(|(other, _)| *other < id);
+        exchanges.insert(place, (id, Box::new(Exchange { root, sent: None, body: None })));
     }
 }
 
-impl RootContext for Root {
-    /// A configuration that cannot be read is refused, and Envoy then refuses its listener.
-    fn on_configure(&mut self, _: usize) -> bool {
-        let text = self.get_plugin_configuration().unwrap_or_default();
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_done(_: u32) -> u32 {
+    1
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_delete(id: u32) {
+    if let Some(filter) = &mut *filter() {
+        match filter.exchanges.binary_search_by_key(&id, |(id, _)| *id) {
+            Ok(place) => drop(filter.exchanges.remove(place)),
+            Err(_) => filter.roots.retain(|(root, _)| *root != id),
+        }
+    }
+}
+
+/// A configuration that cannot be read is refused, and Envoy then refuses its listener.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_configure(id: u32, _: usize) -> u32 {
+    u32::from(filter().as_mut().and_then(|filter| filter.root(id)).is_some_and(Root::configure))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_tick(id: u32) {
+    if let Some(Root { edge: Some(edge), stats, fetching, .. }) = filter().as_mut().and_then(|filter| filter.root(id)) {
+        fetching.ask(edge, millis(), stats);
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_http_call_response(id: u32, token: u32, _: usize, _: usize, _: usize) {
+    if let Some(Root { edge: Some(edge), stats, fetching, .. }) = filter().as_mut().and_then(|filter| filter.root(id)) {
+        let status = host::field(Head::Called, ":status").and_then(|status| status.parse().ok()).unwrap_or(0);
+        let etag = host::field(Head::Called, "etag");
+        let body = if status == 200 { host::bytes(Body::Called) } else { None };
+        fetching.answered(token, (status, etag, body), edge, millis(), stats);
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_request_headers(id: u32, _: usize, _: u32) -> u32 {
+    match filter().as_mut().and_then(|filter| filter.exchange(id)) {
+        Some((exchange, root)) => exchange.take_request(root),
+        // What nothing is known of is let through by nobody.
+        None => PAUSE,
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_response_headers(id: u32, _: usize, end: u32) -> u32 {
+    if let Some((exchange, root)) = filter().as_mut().and_then(|filter| filter.exchange(id)) {
+        exchange.take_answer(root, end != 0);
+    }
+    CONTINUE
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_response_body(id: u32, size: usize, _: u32) -> u32 {
+    if let Some((Exchange { body: Some(body), .. }, _)) = filter().as_mut().and_then(|filter| filter.exchange(id)) {
+        host::set_body(Body::Response, size, body);
+        body.clear();
+    }
+    CONTINUE
+}
+
+impl Filter {
+    fn root(&mut self, id: u32) -> Option<&mut Root> {
+        self.roots.iter_mut().find(|(root, _)| *root == id).map(|(_, root)| root)
+    }
+
+    fn exchange(&mut self, id: u32) -> Option<(&mut Exchange, &mut Root)> {
+        let place = self.exchanges.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        let (_, exchange) = self.exchanges.get_mut(place)?;
+        let root = self.roots.iter_mut().find(|(root, _)| *root == exchange.root)?;
+        Some((exchange, &mut root.1))
+    }
+}
+
+/// Milliseconds since 1970.
+fn millis() -> u64 {
+    host::now() / 1_000_000
+}
+
+impl Root {
+    fn configure(&mut self) -> bool {
+        let text = host::bytes(Body::Configuration).unwrap_or_default();
         let setup = match Setup::read(&String::from_utf8_lossy(&text)) {
             Ok(setup) => setup,
             Err(problems) => {
-                log(LogLevel::Error, &format!("verge: the plugin configuration cannot be used\n{problems}"));
+                host::log(Level::Error, &format!("verge: the plugin configuration cannot be used\n{problems}"));
                 return false;
             }
         };
-        let now = millis(self.get_current_time());
+        let now = millis();
         let every = setup.fetch.as_ref().map(|fetch| fetch.every);
         let (edge, told) = Edge::new(setup, now);
         for told in told {
             match told {
                 Ok(published) => Fetching::tell(&published),
                 Err(error) => {
-                    log(
-                        LogLevel::Error,
-                        &format!("verge: a table in the plugin configuration cannot be read: {}", error.0),
-                    );
+                    let problem = format!("verge: a table in the plugin configuration cannot be read: {}", error.0);
+                    host::log(Level::Error, &problem);
                     return false;
                 }
             }
         }
-        self.stats.borrow_mut().hold(&edge);
+        self.stats.hold(&edge);
         self.fetching = Fetching::over(edge.places.len(), now);
-        let edge = Rc::new(RefCell::new(edge));
         if let Some(every) = every {
-            self.fetching.ask(&edge.borrow(), now, &mut self.stats.borrow_mut());
-            self.set_tick_period(every);
+            self.fetching.ask(&edge, now, &mut self.stats);
+            host::tick_every(every);
         }
-        self.held = Some(edge);
+        self.edge = Some(edge);
         true
     }
 
-    fn on_tick(&mut self) {
-        let Some(edge) = &self.held else { return };
-        let now = millis(self.get_current_time());
-        self.fetching.ask(&edge.borrow(), now, &mut self.stats.borrow_mut());
-    }
-
-    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
-        let edge = self.held.clone()?;
-        self.count.set(self.count.get().wrapping_add(1));
-        let (stats, count) = (self.stats.clone(), self.count.get());
-        Some(Box::new(Exchange { edge, stats, count, sent: None, body: None }))
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
-}
-
-/// One request and its answer.
-struct Exchange {
-    edge: Rc<RefCell<Edge>>,
-    stats: Rc<RefCell<Stats>>,
-    count: u64,
-    sent: Option<Box<Sent>>,
-    /// What is to take the place of the body of an answer of Envoy's.
-    body: Option<Vec<u8>>,
-}
-
-fn property(path: &[&str]) -> Option<Vec<u8>> {
-    hostcalls::get_property(path.to_vec()).ok().flatten()
-}
-
-/// Changes a head; a host that refuses an edit has closed the stream already.
-fn apply(map: MapType, edits: &[Edit]) {
-    for edit in edits {
-        let _ = match edit {
-            Edit::Set(name, value) => hostcalls::set_map_value_bytes(map, name.as_str(), Some(value.as_bytes())),
-            Edit::Add(name, value) => hostcalls::add_map_value_bytes(map, name.as_str(), value.as_bytes()),
-            Edit::Remove(name) => hostcalls::remove_map_value(map, name.as_str()),
-        };
-    }
-}
-
-impl Exchange {
-    fn asked(&self) -> Option<Asked> {
-        let pairs = hostcalls::get_map_bytes(MapType::HttpRequestHeaders).ok()?;
-        let now = hostcalls::get_current_time().ok()?;
-        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let source = property(&["source", "address"]).and_then(|address| String::from_utf8(address).ok());
+    fn asked(&mut self) -> Option<Asked> {
+        let pairs = host::fields(Head::Request)?;
+        self.count = self.count.wrapping_add(1);
+        let now = host::now();
+        let source = host::property("source\0address\0").and_then(|address| String::from_utf8(address).ok());
         let around = Around {
-            now: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+            now: i64::try_from(now / 1_000_000_000).unwrap_or(i64::MAX),
             source: source.as_deref(),
-            tls: property(&["connection", "tls_version"]).is_some_and(|version| !version.is_empty()),
-            unique: (since.as_nanos(), self.count),
+            tls: host::property("connection\0tls_version\0").is_some_and(|version| !version.is_empty()),
+            unique: (u128::from(now), self.count),
         };
         Asked::take(pairs, &around)
     }
 
-    fn reply(&self, reply: &Reply) {
-        self.stats.borrow_mut().replied(reply.reason);
+    fn reply(&mut self, reply: &Reply) {
+        self.stats.replied(reply.reason);
         let fields = reply.fields.iter();
-        let fields = fields.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
-        let body = Some(&*reply.body).filter(|body| !body.is_empty());
-        let _ = hostcalls::send_http_response(u32::from(reply.status.as_u16()), fields, body);
+        let fields: Vec<_> = fields.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
+        host::reply(reply.status.as_u16(), &fields, &reply.body);
     }
 }
 
-impl Context for Exchange {}
+/// Changes a head.
+fn apply(head: Head, edits: &[Edit]) {
+    for edit in edits {
+        match edit {
+            Edit::Set(name, value) => host::set(head, name.as_str(), value.as_bytes()),
+            Edit::Add(name, value) => host::add(head, name.as_str(), value.as_bytes()),
+            Edit::Remove(name) => host::remove(head, name.as_str()),
+        }
+    }
+}
 
-impl HttpContext for Exchange {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        let edge = self.edge.borrow();
-        match decide(&edge, self.asked()) {
+impl Exchange {
+    fn take_request(&mut self, root: &mut Root) -> u32 {
+        let asked = root.asked();
+        let Some(edge) = &root.edge else { return PAUSE };
+        match decide(edge, asked) {
             Decision::Reply(reply) => {
-                self.reply(&reply);
-                Action::Pause
+                root.reply(&reply);
+                PAUSE
             }
             Decision::Send(sent) => {
-                let orders = sent.orders(&edge);
-                let map = MapType::HttpRequestHeaders;
-                let _ = hostcalls::set_map_value(map, ":authority", Some(&orders.authority));
-                let _ = hostcalls::set_map_value(map, ":path", Some(&orders.path));
-                apply(map, &orders.edits);
-                // The route was picked by the head as it was.
-                let _ = hostcalls::call_foreign_function("clear_route_cache", None);
-                self.stats.borrow_mut().forwarded();
+                let orders = sent.orders(edge);
+                host::set(Head::Request, ":authority", orders.authority.as_bytes());
+                host::set(Head::Request, ":path", orders.path.as_bytes());
+                apply(Head::Request, &orders.edits);
+                host::clear_route_cache();
+                root.stats.forwarded();
                 self.sent = Some(sent);
-                Action::Continue
+                CONTINUE
             }
         }
     }
 
-    fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
+    fn take_answer(&mut self, root: &mut Root, end: bool) {
         // An answer of this filter's own passes by here too, finished.
-        let Some(sent) = &self.sent else { return Action::Continue };
-        let map = MapType::HttpResponseHeaders;
-        let details = property(&["response", "code_details"]).unwrap_or_default();
+        let Some(sent) = &self.sent else { return };
+        let head = Head::Response;
+        let details = host::property("response\0code_details\0").unwrap_or_default();
         if let Some((reason, detail)) = fault::reason_of(&String::from_utf8_lossy(&details)) {
             let reply = sent.fail(reason, detail);
-            self.stats.borrow_mut().replied(reason);
-            let _ = hostcalls::set_map_value(map, ":status", Some(reply.status.as_str()));
-            let fields: Vec<_> =
-                reply.fields.iter().map(|(name, value)| Edit::Set(name.clone(), value.clone())).collect();
-            apply(map, &fields);
+            root.stats.replied(reason);
+            host::set(head, ":status", reply.status.as_u16().to_string().as_bytes());
+            for (name, value) in &reply.fields {
+                host::set(head, name.as_str(), value.as_bytes());
+            }
             if !end {
-                let _ = hostcalls::set_map_value(map, "content-length", Some(&reply.body.len().to_string()));
+                host::set(head, "content-length", reply.body.len().to_string().as_bytes());
                 self.body = Some(reply.body.to_vec());
             }
-            return Action::Continue;
+        } else if let Some(fields) = host::fields(head).and_then(fields) {
+            apply(head, &sent.edit_answer(fields));
         }
-        if let Some(fields) = hostcalls::get_map_bytes(map).ok().and_then(fields) {
-            apply(map, &sent.edit_answer(fields));
-        }
-        Action::Continue
-    }
-
-    fn on_http_response_body(&mut self, size: usize, _: bool) -> Action {
-        if let Some(body) = &mut self.body {
-            let _ = hostcalls::set_buffer(BufferType::HttpResponseBody, 0, size, body);
-            body.clear();
-        }
-        Action::Continue
     }
 }

@@ -1,8 +1,11 @@
 //! Tables fetched by a tick: asked for with the tag of what is held, so that most answers are 304 and cost nothing.
 
-use crate::{boundary::log, edge::Edge, stats::Stats};
-use proxy_wasm::{hostcalls, types::LogLevel};
-use std::{collections::HashMap, time::Duration};
+use crate::{
+    edge::Edge,
+    host::{self, Level},
+    stats::Stats,
+};
+use std::time::Duration;
 use verge_carry::tables::Published;
 
 /// How long an answer may take.
@@ -14,7 +17,7 @@ pub(crate) struct Fetching {
     /// What is known of each table.
     places: Vec<Place>,
     /// Calls on their way: which table each is for.
-    asked: HashMap<u32, usize>,
+    asked: Vec<(u32, usize)>,
 }
 
 #[derive(Clone, Default)]
@@ -30,7 +33,7 @@ struct Place {
 
 impl Fetching {
     pub(crate) fn over(places: usize, now: u64) -> Self {
-        Self { places: vec![Place { confirmed: now, ..Place::default() }; places], asked: HashMap::new() }
+        Self { places: vec![Place { confirmed: now, ..Place::default() }; places], asked: Vec::new() }
     }
 
     /// Asks for every table, one call at a time for each.
@@ -45,12 +48,12 @@ impl Fetching {
             let mut head = vec![(":method", "GET"), (":path", &*path), (":authority", &*fetch.host)];
             head.extend(place.etag.as_ref().map(|etag| ("if-none-match", &**etag)));
             head.extend(bearer.as_ref().map(|bearer| ("authorization", &**bearer)));
-            match hostcalls::dispatch_http_call(&fetch.cluster, head, None, Vec::new(), PATIENCE) {
-                Ok(token) => {
+            match host::call(&fetch.cluster, &head, PATIENCE) {
+                Some(token) => {
                     place.waiting = true;
-                    self.asked.insert(token, number);
+                    self.asked.push((token, number));
                 }
-                Err(_) => {
+                None => {
                     place.fail(&format!("Envoy has no cluster `{}`, or none that can be asked", fetch.cluster), stats)
                 }
             }
@@ -68,7 +71,8 @@ impl Fetching {
         now: u64,
         stats: &mut Stats,
     ) {
-        let Some(number) = self.asked.remove(&token) else { return };
+        let Some(call) = self.asked.iter().position(|(asked, _)| *asked == token) else { return };
+        let (_, number) = self.asked.swap_remove(call);
         let Some(place) = self.places.get_mut(number) else { return };
         place.waiting = false;
         let body = match (status, body) {
@@ -97,11 +101,13 @@ impl Fetching {
     /// Says what operators should know of a table.
     pub(crate) fn tell(published: &Published) {
         if let Some(doubt) = &published.doubt {
-            log(LogLevel::Warn, &format!("verge: a table is held back: {doubt}"));
+            host::log(Level::Warn, &format!("verge: a table is held back: {doubt}"));
         }
         for item in &published.invalid {
             let kept = if item.kept { ", its last good value serves" } else { "" };
-            log(LogLevel::Warn, &format!("verge: item `{}` of API `{}`: {}{kept}", item.key, item.api, item.reason));
+            let (key, api) = (item.key.escape_debug(), item.api.escape_debug());
+            let problem = format!("verge: item `{key}` of API `{api}`: {}{kept}", item.reason);
+            host::log(Level::Warn, &problem);
         }
     }
 }
@@ -115,7 +121,7 @@ impl Place {
     fn fail(&mut self, why: &str, stats: &mut Stats) {
         stats.failed();
         if !std::mem::replace(&mut self.fails, true) {
-            log(LogLevel::Warn, &format!("verge: the table cannot be fetched, what is held is kept: {why}"));
+            host::log(Level::Warn, &format!("verge: the table cannot be fetched, what is held is kept: {why}"));
         }
     }
 }

@@ -5,7 +5,8 @@
 //! back (`edits`): authority, path, fields, and the field by which a route picks its cluster; or an answer of ours. Time,
 //! chance and addresses are Envoy's part; no routing rule is anywhere but in the router.
 //!
-//! Built for the machine this crate is only tested: `boundary` and what counts, `stats`, are for WebAssembly alone.
+//! Built for the machine this crate is only tested: what Envoy calls (`boundary`), what is asked of it (`host`), and what
+//! needs that are for WebAssembly alone.
 
 pub mod asked;
 pub mod decide;
@@ -16,10 +17,15 @@ pub mod setup;
 mod document;
 mod edits;
 
+#[cfg(any(target_arch = "wasm32", test))]
+mod pairs;
+
 #[cfg(target_arch = "wasm32")]
 mod boundary;
 #[cfg(target_arch = "wasm32")]
 mod fetch;
+#[cfg(target_arch = "wasm32")]
+mod host;
 #[cfg(target_arch = "wasm32")]
 mod stats;
 

@@ -1,15 +1,17 @@
 //! Every name this edge emits, among Envoy's own statistics (`wasmcustom.` before each).
 
-use crate::edge::Edge;
-use proxy_wasm::{hostcalls, types::MetricType};
-use std::collections::HashMap;
+use crate::{
+    edge::Edge,
+    host::{self, Metric},
+};
 use verge_router::Reason;
 
-/// Statistics, defined when they are first needed. Labels come from the router's closed list of reasons.
+/// Statistics, defined when they are first needed: a few dozen at most, for labels come from the router's closed list of
+/// reasons.
 #[derive(Default)]
 pub(crate) struct Stats {
-    ids: HashMap<&'static str, u32>,
-    replies: HashMap<&'static str, u32>,
+    ids: Vec<(&'static str, u32)>,
+    replies: Vec<(&'static str, u32)>,
 }
 
 impl Stats {
@@ -21,13 +23,9 @@ impl Stats {
     /// A request is answered here.
     pub(crate) fn replied(&mut self, reason: Reason) {
         let code = reason.code();
-        let id = self.replies.get(code).copied().or_else(|| {
-            let id = hostcalls::define_metric(MetricType::Counter, &format!("verge_replies.{code}")).ok()?;
-            self.replies.insert(code, id);
-            Some(id)
-        });
-        if let Some(id) = id {
-            let _ = hostcalls::increment_metric(id, 1);
+        let define = || host::define(Metric::Counter, &format!("verge_replies.{code}"));
+        if let Some(id) = id(&mut self.replies, code, &define) {
+            host::increment(id);
         }
     }
 
@@ -54,23 +52,24 @@ impl Stats {
     }
 
     fn count(&mut self, name: &'static str) {
-        if let Some(id) = self.id(MetricType::Counter, name) {
-            let _ = hostcalls::increment_metric(id, 1);
+        if let Some(id) = id(&mut self.ids, name, &|| host::define(Metric::Counter, name)) {
+            host::increment(id);
         }
     }
 
     fn record(&mut self, name: &'static str, value: u64) {
-        if let Some(id) = self.id(MetricType::Gauge, name) {
-            let _ = hostcalls::record_metric(id, value);
+        if let Some(id) = id(&mut self.ids, name, &|| host::define(Metric::Gauge, name)) {
+            host::record(id, value);
         }
     }
+}
 
-    fn id(&mut self, kind: MetricType, name: &'static str) -> Option<u32> {
-        if let Some(id) = self.ids.get(name) {
-            return Some(*id);
-        }
-        let id = hostcalls::define_metric(kind, name).ok()?;
-        self.ids.insert(name, id);
-        Some(id)
+/// What Envoy calls a statistic of this name.
+fn id(known: &mut Vec<(&'static str, u32)>, name: &'static str, define: &dyn Fn() -> Option<u32>) -> Option<u32> {
+    if let Some((_, id)) = known.iter().find(|(known, _)| *known == name) {
+        return Some(*id);
     }
+    let id = define()?;
+    known.push((name, id));
+    Some(id)
 }
