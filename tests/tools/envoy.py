@@ -5,6 +5,7 @@ deploy/envoy/envoy.yaml runs as it stands, but for what a test must choose: port
 where the table is. A `verge` gives the table, a stage stands behind, and names lead to this machine.
 """
 import http.client
+import http.server
 import json
 import pathlib
 import socket
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+import zlib
 
 import yaml
 from node import DOMAIN, Node
@@ -65,6 +67,43 @@ def answer_names():
     return server.getsockname()[1]
 
 
+class TableServer:
+    """Gives `rows` away as any file is, under a tag; where it `breaks`, ten bytes of what it promises. `port` is where."""
+
+    def __init__(self):
+        self.rows, self.breaks, self.whole, self.same, self.broken = [], False, 0, 0, 0
+        server = self
+
+        class Answer(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                page = json.dumps({"Items": server.rows}).encode()
+                tag = '"%08x"' % zlib.crc32(page)
+                same = not server.breaks and self.headers.get("If-None-Match") == tag
+                self.send_response(304 if same else 200)
+                self.send_header("ETag", tag)
+                if not same:
+                    self.send_header("Content-Length", 1000 if server.breaks else len(page))
+                self.end_headers()
+                if same:
+                    server.same += 1
+                elif server.breaks:
+                    self.wfile.write(b"0123456789")
+                    self.close_connection = True
+                    server.broken += 1
+                else:
+                    self.wfile.write(page)
+                    server.whole += 1
+
+            def log_message(self, *_):
+                pass
+
+        listener = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.port = listener.server_port
+        threading.Thread(target=listener.serve_forever, daemon=True).start()
+
+
 def manager(config):
     return config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
 
@@ -102,7 +141,11 @@ class Envoy:
                    "--file-flush-interval-msec", "100"]
         self.process = subprocess.Popen([*command, "-c", folder / "envoy.yaml"], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
-        eventually("Envoy listens", self.listens)
+        try:
+            eventually("Envoy listens", self.listens)
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
         return self
 
     def listens(self):
@@ -176,8 +219,8 @@ def main():
     names = answer_names()
     believing = 'source = "file"\npath = "table.json"\nshrink_hold = "0s"'
     with Node(VERGE, table=believing, token=TOKEN) as node:
-        def config(token=TOKEN):
-            """The configuration as deployed, in this test's surroundings."""
+        def config(token=TOKEN, tables=None):
+            """The configuration as deployed, in this test's surroundings; with its table from this server."""
             config = yaml.safe_load(deployed)
             filters = manager(config)["http_filters"]
             told = plugin(config)
@@ -202,7 +245,7 @@ def main():
                     tls["validation_context"]["trusted_ca"]["filename"] = str(node.folder / "cert.pem")
                 else:
                     place = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]
-                    place["socket_address"]["port_value"] = node.admin
+                    place["socket_address"]["port_value"] = tables.port if tables else node.admin
             return config
 
         def write(*rows):
@@ -271,6 +314,19 @@ def main():
             eventually("the log says so", lambda: "cannot be fetched" in envoy.log.read_text())
             log = envoy.log.read_text()
             assert 1 <= log.count("held back") <= 3 and log.count("cannot be fetched") <= 3, log
+
+        tables = TableServer()
+        tables.rows = [row("v1", **port), row("v2", **port), row("v3", **port)]
+        with Envoy(config(tables=tables)) as envoy:
+            eventually("the table is fetched", lambda: all(envoy.ask(APIVER="v3")[0] == 200 for _ in range(20)))
+
+            # An answer that breaks off is none, and ends nothing.
+            failures, tables.breaks = envoy.stat("verge_table_failures"), True
+            eventually("answers break off", lambda: envoy.stat("verge_table_failures") >= failures + 8)
+            assert tables.broken >= 8 and all(envoy.ask(APIVER="v3")[0] == 200 for _ in range(20))
+            tables.breaks = False
+            tables.rows = [*tables.rows, row("v4", **port)]
+            eventually("the next one counts", lambda: all(envoy.ask(APIVER="v4")[0] == 200 for _ in range(20)))
     print("Envoy: deployed configurations are taken; table, answers, faults and statistics hold")
 
 
