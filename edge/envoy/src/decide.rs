@@ -23,6 +23,8 @@ pub enum Decision {
 pub struct Sent {
     asked: Asked,
     forward: Forward,
+    /// Envoy's cluster that dials the origin.
+    cluster: HeaderValue,
 }
 
 /// What Envoy is to do with a request's head.
@@ -47,10 +49,11 @@ pub fn decide(edge: &Edge, asked: Option<Asked>) -> Decision {
     let decision = route(&asked.request(), &held.table, &moment(edge, held, &asked), &mut ());
     match decision {
         Ok(forward) => {
-            let sent = Sent { asked, forward };
-            match edge.clusters.of(&sent.forward) {
-                Some(_) => Decision::Send(Box::new(sent)),
-                None => Decision::Reply(sent.fail(
+            let cluster = edge.clusters.of(&forward).cloned();
+            match cluster {
+                Some(cluster) => Decision::Send(Box::new(Sent { asked, forward, cluster })),
+                None => Decision::Reply(fail(
+                    &asked, &forward,
                     Reason::OriginUnreachable,
                     "This version's row says where to connect, and no cluster of Envoy's is named for it.",
                 )),
@@ -78,14 +81,14 @@ fn moment<'m>(edge: &Edge, held: &'m Loaded, asked: &'m Asked) -> Moment<'m> {
 
 impl crate::setup::Clusters {
     /// The cluster that dials this; `None`: the row is to be dialled elsewhere than its name says, and none is named for it.
-    fn of(&self, forward: &Forward) -> Option<&str> {
+    fn of(&self, forward: &Forward) -> Option<&HeaderValue> {
         let origin = forward.origin();
         let named = self.named.get(origin.domain().as_str());
         let all = || match (&self.insecure, origin.scheme()) {
             (Some(insecure), Scheme::Http) => insecure,
             _ => &self.all,
         };
-        named.or_else(|| origin.connect().is_none().then(all)).map(String::as_str)
+        named.or_else(|| origin.connect().is_none().then(all))
     }
 }
 
@@ -93,18 +96,6 @@ impl Sent {
     /// The head as the client sent it.
     fn request(&self) -> Request<'_> {
         self.asked.request()
-    }
-
-    /// What the request goes by.
-    #[must_use]
-    pub fn id(&self) -> &HeaderValue {
-        &self.asked.id
-    }
-
-    /// The method was `HEAD`, or the like.
-    #[must_use]
-    pub fn forward(&self) -> &Forward {
-        &self.forward
     }
 
     /// What the head is to be for the origin.
@@ -118,10 +109,12 @@ impl Sent {
         let mut edits = edits.into_edits();
         // Envoy calls Host `:authority`.
         edits.retain(|edit| !matches!(edit, Edit::Set(name, _) if *name == header::HOST));
-        let cluster = edge.clusters.of(&self.forward).and_then(|cluster| HeaderValue::from_str(cluster).ok());
-        if let Some(cluster) = cluster {
-            edits.push(Edit::Set(edge.clusters.field.clone(), cluster));
+        // Whatever the client sent under that name goes, all lines of it: the route would pick by the first one.
+        let field = &edge.clusters.field;
+        if asked.headers.contains_key(field) {
+            edits.push(Edit::Remove(field.clone()));
         }
+        edits.push(Edit::Set(field.clone(), self.cluster.clone()));
         let origin = self.forward.origin();
         let standard = match origin.scheme() {
             Scheme::Https => 443,
@@ -146,10 +139,14 @@ impl Sent {
     /// The answer where the origin gave none.
     #[must_use]
     pub fn fail(&self, reason: Reason, detail: &str) -> Reply {
-        let status = self.forward.api().status(reason).unwrap_or(reason.default_status());
-        let fields = self.forward.fault_fields(reason, &self.request());
-        Reply::to_fault(reason, status, detail, &self.asked.id, fields)
+        fail(&self.asked, &self.forward, reason, detail)
     }
+}
+
+fn fail(asked: &Asked, forward: &Forward, reason: Reason, detail: &str) -> Reply {
+    let status = forward.api().status(reason).unwrap_or(reason.default_status());
+    let fields = forward.fault_fields(reason, &asked.request());
+    Reply::to_fault(reason, status, detail, &asked.id, fields)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@
 //! `verge.toml` itself. Envoy passes on what it is given, so problems are told in its log, all at once.
 
 use crate::document::{to_json, to_toml};
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use std::{collections::BTreeMap, time::Duration};
 use verge_config::Config;
 use verge_mappings::Value;
@@ -66,11 +66,11 @@ pub struct Clusters {
     /// The field that tells the route.
     pub field: HeaderName,
     /// For what has no cluster of its own.
-    pub all: String,
+    pub all: HeaderValue,
     /// The same for what is spoken to in the clear; `None`: `all` does both.
-    pub insecure: Option<String>,
+    pub insecure: Option<HeaderValue>,
     /// By domain.
-    pub named: BTreeMap<String, String>,
+    pub named: BTreeMap<String, HeaderValue>,
 }
 
 impl Setup {
@@ -137,16 +137,24 @@ fn read_clusters(mut members: Members) -> Result<Clusters, String> {
         let Value::S(cluster) = cluster else {
             return Err(format!("`origins.clusters`: `{domain}` names no cluster"));
         };
-        named.insert(parsed.to_string(), cluster);
+        named.insert(parsed.to_string(), read_cluster(&cluster, &format!("origins.clusters.{domain}"))?);
     }
+    let all = members.text("cluster")?.unwrap_or_else(|| CLUSTER.to_owned());
+    let insecure = members.text("insecure")?;
     let clusters = Clusters {
         field: field.parse().map_err(|_| format!("`origins.field`: `{field}` can be no field's name"))?,
-        all: members.text("cluster")?.unwrap_or_else(|| CLUSTER.to_owned()),
-        insecure: members.text("insecure")?,
+        all: read_cluster(&all, "origins.cluster")?,
+        insecure: insecure.map(|cluster| read_cluster(&cluster, "origins.insecure")).transpose()?,
         named,
     };
     members.close("origins.")?;
     Ok(clusters)
+}
+
+/// A cluster's name, which goes to the route as a field's value.
+fn read_cluster(name: &str, place: &str) -> Result<HeaderValue, String> {
+    let value = HeaderValue::from_str(name).ok().filter(|value| !value.is_empty());
+    value.ok_or_else(|| format!("`{place}`: {name:?} can be no field's value, and the route picks by one"))
 }
 
 /// An object whose members are taken out one by one; what is left is not known.
@@ -193,7 +201,7 @@ mod tests {
     fn a_text_is_the_document_and_nothing_else_need_be_said() {
         let setup = Setup::read(DOCUMENT).unwrap();
         assert!(setup.tables.is_empty() && setup.fetch.is_none());
-        assert_eq!((setup.clusters.field.as_str(), &*setup.clusters.all), (FIELD, CLUSTER));
+        assert_eq!((setup.clusters.field.as_str(), &setup.clusters.all), (FIELD, &HeaderValue::from_static(CLUSTER)));
     }
 
     #[test]
@@ -225,6 +233,14 @@ mod tests {
         );
         assert_eq!(refused(json!({"fetch": {"cluster": "a", "b": 1}})), "`fetch.b` is unknown");
         assert_eq!(refused(json!({"origins": {"field": "a b"}})), "`origins.field`: `a b` can be no field's name");
+        for (place, origins) in [
+            ("origins.cluster", json!({"cluster": "a\nb"})),
+            ("origins.insecure", json!({"insecure": ""})),
+            ("origins.clusters.a.example", json!({"clusters": {"a.example": "a\u{0}"}})),
+        ] {
+            let told = refused(json!({"origins": origins}));
+            assert!(told.contains(&format!("`{place}`")) && told.contains("can be no field's value"), "{told}");
+        }
         assert!(refused(json!({"tables": {"bills": []}})).contains("no such API"));
         assert!(Setup::read("{}").unwrap_err().contains("`verge` is missing"));
         assert!(Setup::read("[[api]]\nnaem = 1").unwrap_err().contains("naem"));

@@ -50,6 +50,11 @@ fn authority_path_and_cluster_are_the_rows() {
     let orders = sent(&edge, "v1");
     assert_eq!((&*orders.authority, &*orders.path), ("one.example", "/prod/7?a=b"));
     assert_eq!(value(&orders, "x-verge-cluster").as_deref(), Some("origins"));
+    // What a client says of clusters is taken off before, and takes no part.
+    let of_clusters = |edit: &&Edit| matches!(edit, Edit::Set(name, _) | Edit::Add(name, _) | Edit::Remove(name) if name == "x-verge-cluster");
+    let edits: Vec<&Edit> = orders.edits.iter().filter(of_clusters).collect();
+    let cluster = "x-verge-cluster".parse::<http::HeaderName>().unwrap();
+    assert_eq!(edits, [&Edit::Remove(cluster.clone()), &Edit::Set(cluster, HeaderValue::from_static("origins"))]);
     assert_eq!(value(&orders, "x-forwarded-for").as_deref(), Some("192.0.2.7"));
     assert!(value(&orders, "host").is_none());
     assert!(orders.edits.contains(&Edit::Remove("verge-arm".parse().unwrap())));
