@@ -4,7 +4,7 @@ mod bootstrap;
 
 use self::bootstrap::{Listener, bootstrap};
 use crate::{
-    Edge,
+    Edge, NotAsked,
     clock::Clock,
     origin::Origin,
     rows::has_pins,
@@ -109,14 +109,15 @@ impl Edge for Envoy {
         "envoy"
     }
 
-    fn ask(&mut self, fixture: &Fixture, asked: &Asked) -> Result<Seen, String> {
+    fn ask(&mut self, fixture: &Fixture, asked: &Asked) -> Result<Seen, NotAsked> {
         if has_pins(fixture) {
-            return Err("a table with pins: this edge reads none".to_owned());
+            return Err(NotAsked::known("a table with pins: this edge reads none"));
         }
         if !self.clock.put(asked.now) {
-            return Err("at another time: there is no compiler of C for its clock".to_owned());
+            return Err(NotAsked::known("at another time: there is no compiler of C for its clock"));
         }
-        let wire = self.wires.get_mut(&(fixture.name.clone(), asked.tls)).ok_or("no listener")?;
+        let wire = self.wires.get_mut(&(fixture.name.clone(), asked.tls));
+        let wire = wire.ok_or_else(|| NotAsked::Failed("it has no listener for this".to_owned()))?;
         let seen = Seen::over(wire, &self.origin, asked);
         if seen.status == 0 && self.child.try_wait().unwrap().is_some() {
             panic!("Envoy went: {}", std::fs::read_to_string(&self.log).unwrap_or_default());

@@ -1,7 +1,7 @@
 //! The function of Lambda@Edge, in Node: a question and an answer are a line of JSON each (edge/lambda/tests/lines.mjs).
 
 use crate::{
-    Edge, clock,
+    Edge, NotAsked, clock,
     core::CLIENT,
     rows::{has_pins, own},
     seen::{Asked, Seen, fields_in},
@@ -63,9 +63,9 @@ impl Edge for Lambda {
         "lambda"
     }
 
-    fn ask(&mut self, fixture: &Fixture, asked: &Asked) -> Result<Seen, String> {
+    fn ask(&mut self, fixture: &Fixture, asked: &Asked) -> Result<Seen, NotAsked> {
         if has_pins(fixture) {
-            return Err("a table with pins: this edge reads none".to_owned());
+            return Err(NotAsked::known("a table with pins: this edge reads none"));
         }
         if self.table.as_ref().is_none_or(|(name, _)| *name != fixture.name) {
             let mut tables = vec![json!({"api": null, "items": fixture.items})];
@@ -74,15 +74,15 @@ impl Edge for Lambda {
             }
             tables.extend(own(fixture).into_iter().map(|(api, _, items)| json!({"api": api, "items": items})));
             let told = self.tell(&json!({"config": fixture.document(), "tables": tables, "now": clock::now()}));
-            let table = if told["ok"] == true { Ok(()) } else { Err(format!("{}: {told}", fixture.name)) };
+            let table = if told["ok"] == true { Ok(()) } else { Err(format!("it does not take its tables: {told}")) };
             self.table = Some((fixture.name.clone(), table));
         }
         if let Some((_, Err(why))) = &self.table {
-            return Err(why.clone());
+            return Err(NotAsked::Failed(why.clone()));
         }
         let (headers, of_answer) = (asked.headers(), &asked.answer.headers);
         let (Some(headers), Some(answer)) = (pairs(&headers), pairs(of_answer)) else {
-            return Err("with bytes that are no text: an event is JSON".to_owned());
+            return Err(NotAsked::known("with bytes that are no text: an event is JSON"));
         };
         self.count += 1;
         let id = format!("{:032x}", self.count);
@@ -92,7 +92,7 @@ impl Edge for Lambda {
             "headers": headers, "answer": {"status": asked.answer.status, "headers": answer},
         }));
         if let Some(why) = told["skip"].as_str() {
-            return Err(why.to_owned());
+            return Err(NotAsked::known(why));
         }
         let upstream = &told["upstream"];
         let request = upstream.is_object().then(|| {

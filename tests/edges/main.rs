@@ -43,10 +43,24 @@ use verge_tests::{
     corpus::{self, Case, Fixture},
 };
 
-/// What an edge made of a request; an error says why it cannot be asked this.
+/// What an edge made of a request.
 trait Edge {
     fn name(&self) -> &'static str;
-    fn ask(&mut self, fixture: &Fixture, asked: &Asked) -> Result<Seen, String>;
+    fn ask(&mut self, fixture: &Fixture, asked: &Asked) -> Result<Seen, NotAsked>;
+}
+
+/// Why an edge was not asked.
+enum NotAsked {
+    /// It cannot be asked this, and that is known: counted.
+    Known(String),
+    /// It should have been: as bad as another decision.
+    Failed(String),
+}
+
+impl NotAsked {
+    fn known(why: &str) -> Self {
+        Self::Known(why.to_owned())
+    }
 }
 
 fn main() -> ExitCode {
@@ -131,7 +145,8 @@ impl Run {
                 let asked = Asked::of(case);
                 match self.compare(edge, fixture, &asked, &case.name) {
                     Ok(differences) => tally.case(&case.name, &asked, &differences),
-                    Err(why) => tally.case_not_asked(why),
+                    Err(NotAsked::Known(why)) => tally.case_not_asked(why),
+                    Err(NotAsked::Failed(why)) => tally.case(&case.name, &asked, &[why]),
                 }
             }
             for number in 0..share.min(left) {
@@ -139,7 +154,8 @@ impl Run {
                 let name = format!("{table} {number}");
                 match self.compare(edge, fixture, &asked, &name) {
                     Ok(differences) => tally.made(&name, &asked, &differences),
-                    Err(why) => tally.made_not_asked(why),
+                    Err(NotAsked::Known(why)) => tally.made_not_asked(why),
+                    Err(NotAsked::Failed(why)) => tally.made(&name, &asked, &[why]),
                 }
             }
             left -= share.min(left);
@@ -153,9 +169,9 @@ impl Run {
         fixture: &Fixture,
         asked: &Asked,
         name: &str,
-    ) -> Result<Vec<String>, String> {
+    ) -> Result<Vec<String>, NotAsked> {
         if let Some(why) = self.exceptions.skips(edge.name(), name, asked) {
-            return Err(why);
+            return Err(NotAsked::Known(why));
         }
         let seen = edge.ask(fixture, asked)?;
         let expected = self.cores[&fixture.name].decide(fixture, asked, &seen.id);

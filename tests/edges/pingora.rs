@@ -1,7 +1,7 @@
 //! The proxy: a live node for the table at hand.
 
 use crate::{
-    Edge,
+    Edge, NotAsked,
     clock::Clock,
     origin::Origin,
     rows::{has_pins, named, own},
@@ -89,16 +89,16 @@ impl Edge for Pingora<'_> {
         "pingora"
     }
 
-    fn ask(&mut self, fixture: &Fixture, asked: &Asked) -> Result<Seen, String> {
+    fn ask(&mut self, fixture: &Fixture, asked: &Asked) -> Result<Seen, NotAsked> {
         if self.live.as_ref().is_none_or(|live| live.fixture != fixture.name) {
             self.clock.put(None);
             self.live = None;
             self.live = Some(self.start(fixture));
         }
         if !self.clock.put(asked.now) {
-            return Err("at another time: there is no compiler of C for its clock".to_owned());
+            return Err(NotAsked::known("at another time: there is no compiler of C for its clock"));
         }
-        let Some(live) = &mut self.live else { return Err("no node".to_owned()) };
+        let Some(live) = &mut self.live else { return Err(NotAsked::Failed("no node".to_owned())) };
         let wire = if asked.tls { &mut live.secure } else { &mut live.clear };
         let started = Instant::now();
         loop {

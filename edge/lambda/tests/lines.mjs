@@ -21,7 +21,7 @@ function configure({ config, tables, now }) {
       if (!items) continue;
       edge.page(place, JSON.stringify({ Items: items }));
       const told = edge.publish(place, now * 1000);
-      if (told.doubt) return { skip: told.doubt };
+      if (told.doubt) return { error: told.doubt };
     }
   }
   return { ok: true };
