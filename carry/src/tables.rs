@@ -2,7 +2,8 @@
 //!
 //! The rules are those of the live table of `verge_mappings`: nothing of a reading is served before all of it is there, bad
 //! rows live on their last good value, and a reading that lost too much is held back ([`verge_mappings::guard`]). What they
-//! lack is `verge mappings accept`: a table that is meant to have shrunk is believed after `shrink_hold`.
+//! lack is `verge mappings accept`: a table that is meant to have shrunk is believed after `shrink_hold`, unless it comes
+//! from a node, which has judged it already.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -49,13 +50,13 @@ struct Slot {
     /// Pages since the last reading ended.
     pages: Vec<Box<[u8]>>,
     /// What is served.
-    served: Option<Served>,
+    served: Option<Taken>,
     doubted: Option<Doubted>,
 }
 
-/// A reading that is served.
+/// A reading, with what tells it apart from others.
 #[derive(Debug)]
-struct Served {
+struct Taken {
     reading: Arc<Reading>,
     /// Of its pages as they came.
     bytes: u64,
@@ -66,9 +67,20 @@ struct Served {
 /// A reading that is held back.
 #[derive(Debug)]
 struct Doubted {
-    content: u64,
+    taken: Taken,
     /// When it was read first, in milliseconds.
     since: u64,
+    judged: Judged,
+}
+
+/// Who has judged a reading before it is judged here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Judged {
+    /// Nobody.
+    #[default]
+    Here,
+    /// A node that serves it. What it lost was held back there, or accepted by operators: it is not held back twice.
+    ByANode,
 }
 
 /// What became of a reading.
@@ -150,7 +162,7 @@ impl Tables {
     ///
     /// # Errors
     /// A page that cannot be read: nothing changes.
-    pub fn publish(&mut self, place: usize, now: u64) -> Result<Published, Unreadable> {
+    pub fn publish(&mut self, place: usize, judged: Judged, now: u64) -> Result<Published, Unreadable> {
         let Some(slot) = self.slots.get_mut(place) else { return Ok(Published::default()) };
         let pages = std::mem::take(&mut slot.pages);
         let bytes = bytes_of(&pages);
@@ -160,18 +172,36 @@ impl Tables {
             return Ok(Published { held: true, ..Published::default() });
         }
         let reading = read(&pages)?;
-        let content = content_of(&reading);
-        if let Some(served) = slot.served.as_mut().filter(|served| served.content == content) {
+        let taken = Taken { content: content_of(&reading), reading: Arc::new(reading), bytes };
+        if let Some(served) = slot.served.as_mut().filter(|served| served.content == taken.content) {
             served.bytes = bytes;
             slot.doubted = None;
             return Ok(Published { held: true, ..Published::default() });
         }
-        let doubt = slot.judge(&reading, content, now);
-        if doubt.is_some() {
-            return Ok(Published { held: slot.served.is_some(), doubt, ..Published::default() });
+        let same = slot.doubted.as_ref().filter(|doubted| doubted.taken.content == taken.content);
+        let since = same.map_or(now, |doubted| doubted.since);
+        Ok(self.settle(place, Doubted { taken, since, judged }, now))
+    }
+
+    /// What was read last is still what there is, at this time in milliseconds: what is held back may be believed by now.
+    pub fn unchanged(&mut self, place: usize, now: u64) -> Published {
+        let Some(slot) = self.slots.get_mut(place) else { return Published::default() };
+        match slot.doubted.take() {
+            Some(doubted) => self.settle(place, doubted, now),
+            None => Published { held: slot.served.is_some(), ..Published::default() },
         }
-        slot.served = Some(Served { reading: Arc::new(reading), bytes, content });
-        Ok(Published { held: true, changed: true, invalid: self.rebuild(), doubt: None })
+    }
+
+    /// Serves a reading, or holds it back.
+    fn settle(&mut self, place: usize, doubted: Doubted, now: u64) -> Published {
+        let Some(slot) = self.slots.get_mut(place) else { return Published::default() };
+        if let Some(doubt) = slot.judge(&doubted, now) {
+            slot.doubted = Some(doubted);
+            return Published { held: slot.served.is_some(), doubt: Some(doubt), ..Published::default() };
+        }
+        slot.doubted = None;
+        slot.served = Some(doubted.taken);
+        Published { held: true, changed: true, invalid: self.rebuild(), doubt: None }
     }
 
     fn rebuild(&mut self) -> Vec<InvalidItem> {
@@ -196,15 +226,12 @@ impl Tables {
 
 impl Slot {
     /// Why this reading may not be served yet.
-    fn judge(&mut self, reading: &Reading, content: u64, now: u64) -> Option<Doubt> {
+    fn judge(&self, doubted: &Doubted, now: u64) -> Option<Doubt> {
         let held = self.served.as_ref().map(|served| size(&served.reading));
-        let since =
-            self.doubted.as_ref().filter(|doubted| doubted.content == content).map_or(now, |doubted| doubted.since);
-        let same_for = Duration::from_millis(now.saturating_sub(since));
-        let told = Told { frozen: Control::of(reading).frozen, accepted: false };
-        let doubt = judge(held, size(reading), told, same_for, self.shrink_hold).err();
-        self.doubted = doubt.map(|_| Doubted { content, since });
-        doubt
+        let reading = &doubted.taken.reading;
+        let same_for = Duration::from_millis(now.saturating_sub(doubted.since));
+        let told = Told { frozen: Control::of(reading).frozen, accepted: doubted.judged == Judged::ByANode };
+        judge(held, size(reading), told, same_for, self.shrink_hold).err()
     }
 }
 
@@ -259,7 +286,7 @@ mod tests {
     /// Reads these rows, at this second.
     fn publish(tables: &mut Tables, rows: &[&str], now: u64) -> Published {
         tables.page(0, format!("[{}]", rows.join(",")).as_bytes());
-        tables.publish(0, now * 1000).unwrap()
+        tables.publish(0, Judged::Here, now * 1000).unwrap()
     }
 
     const ONE: &str = r#"{"hk":{"S":"v1"},"dn":{"S":"a.example"}}"#;
@@ -299,11 +326,41 @@ mod tests {
     }
 
     #[test]
+    fn what_is_held_back_is_believed_in_time_without_being_read_again() {
+        let mut tables = tables();
+        assert!(!tables.unchanged(0, 0).held);
+        publish(&mut tables, &[ONE, TWO, THREE], 0);
+        assert!(tables.unchanged(0, 1000).held);
+        publish(&mut tables, &[ONE], 1);
+        let doubt = Some(Doubt::Shrunk { held: 3, read: 1 });
+        let published = tables.unchanged(0, 10_999);
+        assert_eq!((published.held, published.changed, published.doubt), (true, false, doubt));
+        let published = tables.unchanged(0, 11_000);
+        assert_eq!((published.held, published.changed, published.doubt), (true, true, None));
+        assert_eq!(tables.loaded().unwrap().table.rows(), 1);
+        assert!(!tables.unchanged(0, 12_000).changed);
+    }
+
+    #[test]
+    fn what_a_node_serves_is_not_held_back_a_second_time() {
+        let mut tables = tables();
+        publish(&mut tables, &[ONE, TWO, THREE], 0);
+        let mut from_a_node = |rows: &str, now| {
+            tables.page(0, rows.as_bytes());
+            let published = tables.publish(0, Judged::ByANode, now).unwrap();
+            (published.changed, published.doubt)
+        };
+        assert_eq!(from_a_node(&format!("[{ONE}]"), 1000), (true, None));
+        let frozen = r##"{"api":{"S":"#verge"},"version":{"S":"#control"},"frozen":{"BOOL":true}}"##;
+        assert_eq!(from_a_node(&format!("[{ONE},{TWO},{frozen}]"), 2000), (false, Some(Doubt::Frozen)));
+    }
+
+    #[test]
     fn a_reading_that_is_none_changes_nothing() {
         let mut tables = tables();
         publish(&mut tables, &[ONE], 0);
         tables.page(0, b"[{\"hk\":");
-        assert!(tables.publish(0, 1000).is_err());
+        assert!(tables.publish(0, Judged::Here, 1000).is_err());
         tables.page(0, ONE.as_bytes());
         tables.drop_pages(0);
         assert!(!publish(&mut tables, &[ONE], 2).changed);

@@ -12,7 +12,7 @@ use crate::{
     edge::Edge,
     edits::Edit,
     fault,
-    fetch::Fetching,
+    fetch::{Answer, Fetching},
     host::{self, Body, Head, Level},
     setup::Setup,
     stats::Stats,
@@ -107,9 +107,9 @@ extern "C" fn proxy_on_tick(id: u32) {
 extern "C" fn proxy_on_http_call_response(id: u32, token: u32, _: usize, _: usize, _: usize) {
     if let Some(Root { edge: Some(edge), stats, fetching, .. }) = filter().as_mut().and_then(|filter| filter.root(id)) {
         let status = host::field(Head::Called, ":status").and_then(|status| status.parse().ok()).unwrap_or(0);
-        let etag = host::field(Head::Called, "etag");
+        let (etag, table) = (host::field(Head::Called, "etag"), host::field(Head::Called, "verge-table"));
         let body = if status == 200 { host::bytes(Body::Called) } else { None };
-        fetching.answered(token, (status, etag, body), edge, millis(), stats);
+        fetching.answered(token, Answer { status, etag, table, body }, edge, millis(), stats);
     }
 }
 

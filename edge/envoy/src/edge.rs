@@ -4,7 +4,7 @@ use crate::setup::{Clusters, Fetch, Setup};
 use std::net::IpAddr;
 use verge_carry::{
     Loaded, Tables,
-    tables::{Published, Unreadable},
+    tables::{Judged, Published, Unreadable},
 };
 use verge_router::origin::Cidr;
 
@@ -39,7 +39,7 @@ impl Edge {
         let mut told = Vec::new();
         for (whose, json) in tables {
             if let Some(place) = edge.places.iter().position(|api| *api == whose) {
-                told.push(edge.publish(place, &json, now));
+                told.push(edge.publish(place, &json, Judged::Here, now));
             }
         }
         (edge, told)
@@ -49,12 +49,25 @@ impl Edge {
     ///
     /// # Errors
     /// It cannot be read: what is held stays.
-    pub fn publish(&mut self, place: usize, json: &[u8], now: u64) -> Result<Published, Unreadable> {
+    pub fn publish(
+        &mut self,
+        place: usize,
+        json: &[u8],
+        judged: Judged,
+        now: u64,
+    ) -> Result<Published, Unreadable> {
         self.tables.drop_pages(place);
         self.tables.page(place, json);
-        let published = self.tables.publish(place, now)?;
+        let published = self.tables.publish(place, judged, now)?;
         self.published += u64::from(published.changed);
         Ok(published)
+    }
+
+    /// What was fetched last is still what there is, at this time in milliseconds.
+    pub fn unchanged(&mut self, place: usize, now: u64) -> Published {
+        let published = self.tables.unchanged(place, now);
+        self.published += u64::from(published.changed);
+        published
     }
 
     /// What decisions are made by; `None` until a table is held.

@@ -6,10 +6,21 @@ use crate::{
     stats::Stats,
 };
 use std::time::Duration;
-use verge_carry::tables::Published;
+use verge_carry::tables::{Judged, Published};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What came of a call; all of it nothing where it broke off.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// 0: none.
+    pub(crate) status: u16,
+    pub(crate) etag: Option<String>,
+    /// `verge-table`: a node says by it that it serves the table itself.
+    pub(crate) table: Option<String>,
+    pub(crate) body: Option<Vec<u8>>,
+}
 
 /// Who was asked for what, and what came.
 #[derive(Default)]
@@ -62,39 +73,38 @@ impl Fetching {
         stats.age(now.saturating_sub(oldest) / 1000);
     }
 
-    /// An answer came: status, tag and body.
-    pub(crate) fn answered(
-        &mut self,
-        token: u32,
-        (status, etag, body): (u16, Option<String>, Option<Vec<u8>>),
-        edge: &mut Edge,
-        now: u64,
-        stats: &mut Stats,
-    ) {
+    /// An answer came.
+    pub(crate) fn answered(&mut self, token: u32, answer: Answer, edge: &mut Edge, now: u64, stats: &mut Stats) {
         let Some(call) = self.asked.iter().position(|(asked, _)| *asked == token) else { return };
         let (_, number) = self.asked.swap_remove(call);
         let Some(place) = self.places.get_mut(number) else { return };
         place.waiting = false;
-        let body = match (status, body) {
-            (304, _) => return place.confirm(now, stats),
-            (200, Some(body)) => body,
+        let published = match (answer.status, answer.body) {
+            (304, _) => edge.unchanged(number, now),
+            (200, Some(body)) => {
+                let judged = if answer.table.as_deref() == Some("served") { Judged::ByANode } else { Judged::Here };
+                match edge.publish(number, &body, judged, now) {
+                    Ok(published) => {
+                        place.etag = answer.etag;
+                        published
+                    }
+                    Err(error) => return place.fail(&error.0, stats),
+                }
+            }
             (0, _) => return place.fail("no answer", stats),
             (status, _) => return place.fail(&format!("status {status}"), stats),
         };
-        match edge.publish(number, &body, now) {
-            Ok(published) => {
-                let doubts = published.doubt.is_some();
-                if !(std::mem::replace(&mut place.doubted, doubts) && doubts) {
-                    Self::tell(&published);
-                }
-                // What is held back is to be sent again: it may be believed in time.
-                place.etag = etag.filter(|_| !doubts);
-                place.confirm(now, stats);
-                if published.changed {
-                    stats.hold(edge);
-                }
-            }
-            Err(error) => place.fail(&error.0, stats),
+        let doubts = published.doubt.is_some();
+        if !(std::mem::replace(&mut place.doubted, doubts) && doubts) {
+            Self::tell(&published);
+        }
+        place.fails = false;
+        stats.refreshed();
+        if !doubts {
+            place.confirmed = now;
+        }
+        if published.changed {
+            stats.hold(edge);
         }
     }
 
@@ -113,11 +123,6 @@ impl Fetching {
 }
 
 impl Place {
-    fn confirm(&mut self, now: u64, stats: &mut Stats) {
-        (self.confirmed, self.fails) = (now, false);
-        stats.refreshed();
-    }
-
     fn fail(&mut self, why: &str, stats: &mut Stats) {
         stats.failed();
         if !std::mem::replace(&mut self.fails, true) {

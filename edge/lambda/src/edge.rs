@@ -6,7 +6,10 @@ use crate::{
 };
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
-use verge_carry::{Tables, tables::Published};
+use verge_carry::{
+    Tables,
+    tables::{Judged, Published},
+};
 use verge_config::Config;
 
 /// An edge, configured.
@@ -65,7 +68,7 @@ impl Edge {
 
     /// The pages since the last reading are a whole one. Writes what became of it, in JSON.
     pub fn publish(&mut self, place: usize, now: u64, out: &mut Vec<u8>) {
-        let told = match self.tables.publish(place, now) {
+        let told = match self.tables.publish(place, Judged::Here, now) {
             Ok(Published { held, changed, doubt, invalid }) => json!({
                 "held": held,
                 "changed": changed,
