@@ -1,9 +1,14 @@
 //! The operator's listeners: `[admin]` and `[health]`. Neither is the public one, and neither can reach an origin.
 
+mod explain;
+mod table;
+
+pub(crate) use self::table::Pages;
+
 use crate::{
     app::logs::Losses,
     breaker::Breakers,
-    explain::{Explanation, Question, Rules, Said, Scene},
+    explain::Rules,
     listen::{OpenConnections, Tls},
     telemetry,
     usage::Usage,
@@ -11,7 +16,7 @@ use crate::{
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
@@ -31,7 +36,6 @@ use tokio::{
     time::timeout,
 };
 use verge_mappings::{ConsumerPins, LiveTable};
-use verge_router::Pins;
 
 /// Operators' connections at a time: scrapers and probes, not clients.
 const MAX_CONNECTIONS: usize = 64;
@@ -42,9 +46,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// What there is here.
 const INDEX: &str = "/healthz\n/readyz\n/metrics\n/canary\n/usage\n/table\nPOST /explain\n";
 
-/// A request that is asked about may be as long as one that comes, written as JSON.
-const LONGEST_QUESTION: usize = 256 << 10;
-
 /// What operators are shown.
 pub(crate) struct Admin {
     /// Those of the configuration that serves.
@@ -53,6 +54,8 @@ pub(crate) struct Admin {
     pub(crate) breakers: Arc<Breakers>,
     pub(crate) pins: Arc<ConsumerPins>,
     pub(crate) usage: Arc<Usage>,
+    /// The table as it was given away last.
+    pub(crate) pages: Pages,
     /// What this node goes by in pages about several.
     pub(crate) node: String,
     pub(crate) threads: Vec<Arc<Metrics>>,
@@ -152,64 +155,10 @@ impl Admin {
             }
             ("/usage", Access::Admin(_)) => json(StatusCode::OK, &self.usage.page(&self.node, api_of(&request))),
             ("/explain", Access::Admin(_)) => self.explain(request.into_body()).await,
-            ("/table", Access::Admin(_)) => self.table(&request),
+            ("/table", Access::Admin(_)) => self.table(&request).await,
             ("/", Access::Admin(_)) => text(StatusCode::OK, INDEX),
             _ => text(StatusCode::NOT_FOUND, "not found\n"),
         }
-    }
-
-    /// What would happen to the request that a body asks about, by the table that is served now.
-    async fn explain(&self, body: Incoming) -> Response<Full<Bytes>> {
-        let read = timeout(HEAD_TIMEOUT, Limited::new(body, LONGEST_QUESTION).collect()).await;
-        let Ok(Ok(body)) = read else {
-            return text(StatusCode::BAD_REQUEST, "the question does not come, or is too long\n");
-        };
-        let question: Question = match serde_json::from_slice(&body.to_bytes()) {
-            Ok(question) => question,
-            Err(error) => return text(StatusCode::BAD_REQUEST, format!("this is no question: {error}\n")),
-        };
-        let held = self.table.load();
-        let Some(held) = held.as_ref() else {
-            let why = self.table.status().waiting.unwrap_or_default();
-            return text(StatusCode::SERVICE_UNAVAILABLE, format!("no table is held: {why}\n"));
-        };
-        let rules = self.rules.load();
-        let (said, beside) = (question.pin.as_ref().map(Said::from), self.pins.beside(held));
-        let pins = said.as_ref().map_or(&beside as &dyn Pins, |said| said);
-        let scene = Scene { held, rules: &rules, health: &*self.breakers, pins };
-        match scene.explain(&question) {
-            Some(explanation) => {
-                let explanation = Explanation { node: Some(self.node.clone()), ..explanation };
-                json(StatusCode::OK, &serde_json::json!(explanation))
-            }
-            None => text(StatusCode::BAD_REQUEST, "the question's URL names no authority\n"),
-        }
-    }
-
-    /// The table as it is served, for edges that read no store; 304 where they have it already (RFC 9110 §13.1.2).
-    fn table(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let Some(export) = self.table.export(api_of(request)) else {
-            return text(StatusCode::NOT_FOUND, "no such table is held: it was not read, or is loaded on demand\n");
-        };
-        let tag = format!("\"{}\"", export.tag());
-        let known = request.headers().get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
-        let mut answer = if known.flat_map(|line| line.split(',')).any(|known| known.trim() == tag) {
-            let mut answer = Response::new(Full::default());
-            *answer.status_mut() = StatusCode::NOT_MODIFIED;
-            answer
-        } else {
-            match export.items() {
-                Ok(items) => {
-                    let items: Vec<_> = items.iter().map(verge_mappings::Item::to_typed_json).collect();
-                    json(StatusCode::OK, &serde_json::json!({"generation": export.generation(), "Items": items}))
-                }
-                Err(error) => return text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
-            }
-        };
-        if let Ok(tag) = HeaderValue::from_str(&tag) {
-            answer.headers_mut().insert(header::ETAG, tag);
-        }
-        answer
     }
 
     /// Ready = a table is held, and nobody has asked this process to go.

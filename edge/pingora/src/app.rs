@@ -7,7 +7,7 @@ pub(crate) mod sources;
 mod told;
 
 use crate::{
-    admin::Admin,
+    admin::{Admin, Pages},
     breaker::{Breakers, Stores},
     cli::{Exit, Failure, config},
     explain::Rules,
@@ -173,6 +173,7 @@ impl App {
             breakers: breakers.clone(),
             pins: pins.clone(),
             usage: usage.clone(),
+            pages: Pages::default(),
             node: node_name(),
             threads: metrics.clone(),
             open: open.clone(),

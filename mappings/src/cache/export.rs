@@ -24,14 +24,12 @@ impl Export {
         self.0.facts.generation
     }
 
-    /// The items, Verge's own among them, but for pins.
+    /// Gives the items one by one, Verge's own among them, but for pins.
     ///
     /// # Errors
     /// They cannot be unpacked: there is no memory.
-    pub fn items(&self) -> io::Result<Vec<Item>> {
-        let mut items = Vec::new();
-        self.0.each(&mut |item| items.push(item.clone()))?;
-        Ok(items)
+    pub fn each(&self, take: &mut dyn FnMut(&Item)) -> io::Result<()> {
+        self.0.each(take)
     }
 }
 
