@@ -53,7 +53,8 @@ pub fn decide(edge: &Edge, asked: Option<Asked>) -> Decision {
             match cluster {
                 Some(cluster) => Decision::Send(Box::new(Sent { asked, forward, cluster })),
                 None => Decision::Reply(fail(
-                    &asked, &forward,
+                    &asked,
+                    &forward,
                     Reason::OriginUnreachable,
                     "This version's row says where to connect, and no cluster of Envoy's is named for it.",
                 )),

@@ -49,13 +49,7 @@ impl Edge {
     ///
     /// # Errors
     /// It cannot be read: what is held stays.
-    pub fn publish(
-        &mut self,
-        place: usize,
-        json: &[u8],
-        judged: Judged,
-        now: u64,
-    ) -> Result<Published, Unreadable> {
+    pub fn publish(&mut self, place: usize, json: &[u8], judged: Judged, now: u64) -> Result<Published, Unreadable> {
         self.tables.drop_pages(place);
         self.tables.page(place, json);
         let published = self.tables.publish(place, judged, now)?;
