@@ -118,7 +118,7 @@ impl Ingress {
         let line = Arc::<Line>::default();
         // The codec reads ahead of us: it does not tell a client that sends nothing from an origin that takes nothing. For
         // the origin, or else clients could have a breaker take out an arm.
-        line.await_client(true);
+        line.waits();
         if let Some(digest) = session.digest_mut() {
             digest.proxy_digest = line.digest();
         }

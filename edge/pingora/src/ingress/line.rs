@@ -4,20 +4,27 @@
 use http::HeaderValue;
 use pingora_core::protocols::{Digest, raw_connect::ProxyDigest};
 use pingora_http::ResponseHeader;
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Instant,
 };
 use tokio::sync::Notify;
 
 /// Under a request that asks for another protocol, and under one whose body has not come with its head; others have none.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Line {
+    begun: Instant,
     tunnel: AtomicBool,
     wanted: AtomicBool,
     bytes: AtomicU64,
     done: AtomicBool,
-    awaited: AtomicBool,
+    /// How long the client was waited for, in milliseconds.
+    waited: AtomicU64,
+    /// Since when it is now, in milliseconds after the beginning and one; 0: it is not.
+    waiting: AtomicU64,
     moved: Notify,
     /// The id of the request, for a log line that its phases do not come to write.
     id: OnceLock<HeaderValue>,
@@ -28,6 +35,22 @@ pub(crate) struct Line {
 pub(super) enum Progress {
     Bytes(u64),
     Done,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self {
+            begun: Instant::now(),
+            tunnel: AtomicBool::default(),
+            wanted: AtomicBool::default(),
+            bytes: AtomicU64::default(),
+            done: AtomicBool::default(),
+            waited: AtomicU64::default(),
+            waiting: AtomicU64::default(),
+            moved: Notify::default(),
+            id: OnceLock::default(),
+        }
+    }
 }
 
 impl Line {
@@ -66,13 +89,31 @@ impl Line {
         self.moved.notify_one();
     }
 
-    /// Whether it is the client that is waited for, and no origin that takes what it sends slowly.
-    pub(crate) fn awaits_client(&self) -> bool {
-        self.awaited.load(Ordering::Acquire)
+    /// Whether it was mostly the client that was waited for, and no origin that takes what it sends slowly.
+    pub(crate) fn waited_for_client(&self) -> bool {
+        let waiting = match self.waiting.load(Ordering::Acquire) {
+            0 => 0,
+            since => self.now().saturating_sub(since),
+        };
+        2 * (self.waited.load(Ordering::Acquire) + waiting) > self.now()
     }
 
-    pub(super) fn await_client(&self, awaited: bool) {
-        self.awaited.store(awaited, Ordering::Release);
+    /// Nothing has come from the client.
+    pub(super) fn waits(&self) {
+        let _ = self.waiting.compare_exchange(0, self.now(), Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Something has.
+    pub(super) fn reads(&self) {
+        let since = self.waiting.swap(0, Ordering::AcqRel);
+        if since > 0 {
+            self.waited.fetch_add(self.now().saturating_sub(since), Ordering::AcqRel);
+        }
+    }
+
+    /// Milliseconds after the beginning, and one.
+    fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
     }
 
     pub(super) fn is_tunnel(&self) -> bool {

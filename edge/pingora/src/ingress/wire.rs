@@ -188,17 +188,15 @@ impl Wire {
             buf.set_filled(before);
             return Poll::Pending;
         }
-        let read = transport.connection().poll_read(cx, buf);
-        if let Some(line) = line {
-            line.await_client(read.is_pending());
-        }
-        match read {
+        match transport.connection().poll_read(cx, buf) {
             Poll::Pending => {
                 incoming.waits();
+                line.iter().for_each(|line| line.waits());
                 return Poll::Pending;
             }
             Poll::Ready(outcome) => outcome?,
         }
+        line.iter().for_each(|line| line.reads());
         let fresh = buf.filled().get(before..).unwrap_or_default();
         incoming.moves(fresh.len(), limits)?;
         let taken = end.take(fresh).map_err(|_| malformed())?;

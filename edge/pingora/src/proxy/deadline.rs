@@ -52,8 +52,8 @@ impl Verge {
     pub(super) fn blame(&self, session: &mut Session, journey: &Journey, error: Box<Error>) -> Box<Error> {
         let out_of_time = *error.etype() == ORIGIN_OVERDUE
             || (error.esource(), error.etype()) == (&ErrorSource::Upstream, &ErrorType::ReadTimedout);
-        let awaits_client = session.digest().and_then(Line::of).is_some_and(|line| line.awaits_client());
-        if !out_of_time || session.is_body_done() || is_answered(session) || !awaits_client {
+        let waited_for_client = session.digest().and_then(Line::of).is_some_and(|line| line.waited_for_client());
+        if !out_of_time || session.is_body_done() || is_answered(session) || !waited_for_client {
             return error;
         }
         let headers = &session.req_header().headers;
