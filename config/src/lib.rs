@@ -88,10 +88,10 @@ impl Config {
 
     /// The same for an edge in another program. What is that program's business may be missing, is not looked into, and
     /// is here as by default: `[listen]`, `[admin]`, `[health]`, `[log]`, `[limits]`, and of `[origins]` how they are
-    /// dialled and what is proven to them.
+    /// dialled.
     ///
     /// # Errors
-    /// As above.
+    /// As above; and what is to be proven to origins, for such an edge proves nothing.
     pub fn parse_hosted(text: &str) -> Result<Self, Problems> {
         Self::read::<true>(text)
     }

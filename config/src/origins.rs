@@ -96,6 +96,11 @@ pub(crate) fn read<const HOSTED: bool>(root: &mut Section<'_>, claims: &mut Clai
     origins.connect = section.section("connect").map(|connect| read_connect(&connect, claims)).unwrap_or_default();
     if HOSTED {
         section.pass_over(&DIALLING);
+        for proof in ["identity", "lock", "sign"] {
+            if let Some(entry) = section.entry(proof) {
+                entry.refuse(NO_PROOFS);
+            }
+        }
     } else {
         read_dialling(&mut section, &mut origins);
     }
@@ -103,8 +108,11 @@ pub(crate) fn read<const HOSTED: bool>(root: &mut Section<'_>, claims: &mut Clai
     origins
 }
 
-/// How origins are dialled, and what is proven to them.
-const DIALLING: [&str; 12] = [
+/// What an origin counts on must not be left out in silence.
+const NO_PROOFS: &str = "this edge proves nothing to origins: what must be proven is the business of the program it is in";
+
+/// How origins are dialled.
+const DIALLING: [&str; 9] = [
     "ca",
     "connect_timeout",
     "read_timeout",
@@ -114,9 +122,6 @@ const DIALLING: [&str; 12] = [
     "in_flight",
     "queue",
     "dns",
-    "identity",
-    "lock",
-    "sign",
 ];
 
 fn read_dialling(section: &mut Section<'_>, origins: &mut Origins) {

@@ -56,6 +56,23 @@ fn the_least_document_takes_the_defaults() {
 }
 
 #[test]
+fn an_edge_in_another_program_does_not_take_what_it_would_have_to_prove() {
+    let document = |origins: &str| format!("[table]\nsource = \"dynamodb\"\nname = \"versions\"\n{origins}");
+    let taken = Config::parse_hosted(&document("[origins]\nca = \"ca.pem\"\nread_timeout = \"1s\"\n")).unwrap();
+    assert_eq!(taken.origins.ca, None);
+    for (proof, more) in [
+        ("lock", "header = \"x-secret\"\nvalue = \"env:SECRET\""),
+        ("sign", "domains = [\"*.example\"]"),
+        ("identity", "domains = [\"*.example\"]\ncertificate = \"a.pem\"\nkey = \"a.key\""),
+    ] {
+        let text = document(&format!("[[origins.{proof}]]\n{more}\n"));
+        let problems = Config::parse_hosted(&text).expect_err(&text).to_string();
+        assert!(problems.contains(&format!("origins.{proof}")), "{problems}");
+        assert!(problems.contains("this edge proves nothing to origins"), "{problems}");
+    }
+}
+
+#[test]
 fn the_contracts_minimum_is_accepted() {
     let config = accept(
         r#"
