@@ -237,7 +237,7 @@ def main():
                     "resolvers": [{"socket_address": {"address": "127.0.0.1", "port_value": names}}],
                 },
             }
-            manager(config)["route_config"]["virtual_hosts"][0]["routes"][0]["route"]["timeout"] = "3s"
+            manager(config)["route_config"]["virtual_hosts"][0]["routes"][-1]["route"]["idle_timeout"] = "4s"
             for cluster in config["static_resources"]["clusters"]:
                 if cluster["name"] == "origins":
                     cluster["cluster_type"]["typed_config"]["dns_cache_config"] = cache
@@ -293,6 +293,9 @@ def main():
             problem(envoy.ask(APIVER="v4"), 502, "origin_unreachable")
             problem(envoy.ask(APIVER="v5"), 502, "origin_unreachable")
             problem(envoy.ask("/never", APIVER="v1"), 504, "origin_timeout")
+            # An answer may take longer than an origin may be silent.
+            status, _, body = envoy.ask("/trickle", APIVER="v1")
+            assert (status, body) == (200, b"......"), (status, body)
 
             # A table that lost more than half its rows, and is served by a node all the same, is not held back again.
             write(row("v7", **port))

@@ -2,7 +2,7 @@
 
 `with Node(verge, limits=…, table=…) as node:` gives `http`, `https` and `admin` ports, `folder` with `cert.pem`, `metric(name)`,
 and `fall()` and `rise()` for the stage. The stage answers with what it was asked as JSON, echoes WebSocket messages under
-`/echo`, and sends `/stream` in pieces, and 8 MiB under `/large`; `/moved` leads elsewhere at the stage, and `/never` is not
+`/echo`, and sends `/stream` in pieces, `/trickle` a byte a second, and 8 MiB under `/large`; `/moved` leads elsewhere at the stage, and `/never` is not
 answered. With `token`, the admin listener wants it.
 """
 
@@ -84,6 +84,13 @@ async def stage(reader, writer):
                     await writer.drain()
                     await asyncio.sleep(0.05)
                 writer.write(b"0\r\n\r\n")
+                continue
+            if target.endswith("/trickle"):
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n")
+                for _ in range(6):
+                    writer.write(b".")
+                    await writer.drain()
+                    await asyncio.sleep(1)
                 continue
             if target.endswith("/never"):
                 await reader.read()

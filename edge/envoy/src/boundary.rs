@@ -250,7 +250,8 @@ impl Exchange {
         let Some(sent) = &self.sent else { return };
         let head = Head::Response;
         let details = host::property("response\0code_details\0").unwrap_or_default();
-        if let Some((reason, detail)) = fault::reason_of(&String::from_utf8_lossy(&details)) {
+        let status = host::field(head, ":status").unwrap_or_default();
+        if let Some((reason, detail)) = fault::reason_of(&status, &String::from_utf8_lossy(&details)) {
             let reply = sent.fail(reason, detail);
             root.stats.replied(reason);
             host::set(head, ":status", reply.status.as_u16().to_string().as_bytes());
