@@ -81,8 +81,9 @@ impl Envoy {
         let mut envoy = Self { child, wires, origin: origin.clone(), clock, log, _scratch: scratch };
         let last = listeners.last().map(|listener| listener.address);
         envoy.wait("Envoy to listen", || last.is_none_or(|address| TcpStream::connect(address).is_ok()));
-        for name in fixtures.values().filter(|fixture| !fixture.before.is_empty()).map(|fixture| &fixture.name) {
-            envoy.wait("Envoy to have its tables", || tables.asked_again(name) >= 2);
+        // Each listener has a machine in the main thread and one in the worker, and both ask again each second.
+        for listener in listeners.iter().filter(|listener| !listener.fixture.before.is_empty()) {
+            envoy.wait("Envoy to have its tables", || tables.asked_again(&listener.path()) >= 4);
         }
         envoy
     }

@@ -18,16 +18,16 @@ const NOW: &str = "\"now\"";
 #[derive(Clone)]
 pub(crate) struct TableServer {
     pub(crate) address: SocketAddr,
-    /// How often who has the last one has asked again, by table.
+    /// How often who has the last one has asked again, by path.
     asked_again: Arc<Mutex<BTreeMap<String, usize>>>,
 }
 
 impl TableServer {
-    /// Serves `/NAME` for each fixture that has a past.
+    /// Serves `/NAME` for each fixture that has a past, and what is beneath.
     pub(crate) fn start(fixtures: &BTreeMap<String, Arc<Fixture>>) -> Self {
         let with_past = fixtures.values().filter(|fixture| !fixture.before.is_empty());
         let fixtures: BTreeMap<String, Arc<Fixture>> =
-            with_past.map(|fixture| (format!("/{}", fixture.name), fixture.clone())).collect();
+            with_past.map(|fixture| (fixture.name.clone(), fixture.clone())).collect();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = Self { address: listener.local_addr().unwrap(), asked_again: Arc::default() };
         let (fixtures, again) = (Arc::new(fixtures), server.asked_again.clone());
@@ -40,9 +40,9 @@ impl TableServer {
         server
     }
 
-    /// How often this fixture was asked for by who has it as it is.
-    pub(crate) fn asked_again(&self, fixture: &str) -> usize {
-        self.asked_again.lock().unwrap().get(&format!("/{fixture}")).copied().unwrap_or(0)
+    /// How often this path was asked for by who has its table as it is.
+    pub(crate) fn asked_again(&self, path: &str) -> usize {
+        self.asked_again.lock().unwrap().get(path).copied().unwrap_or(0)
     }
 }
 
@@ -52,7 +52,8 @@ fn serve(stream: &TcpStream, fixtures: &BTreeMap<String, Arc<Fixture>>, again: &
     while let Ok((line, fields)) = read_head(&mut reader) {
         let path = line.split(' ').nth(1).unwrap_or_default();
         let tag = fields.get("if-none-match").map(String::as_str);
-        let (status, tag, items): (u16, &str, &[Json]) = match (fixtures.get(path), tag) {
+        let fixture = path.split('/').nth(1).and_then(|name| fixtures.get(name));
+        let (status, tag, items): (u16, &str, &[Json]) = match (fixture, tag) {
             (None, _) => (404, "\"\"", &[]),
             (Some(fixture), None) => (200, BEFORE, &fixture.before),
             (Some(fixture), Some(BEFORE)) => (200, NOW, &fixture.items),

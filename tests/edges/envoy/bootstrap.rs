@@ -64,8 +64,8 @@ fn socket(address: SocketAddr) -> Json {
     json!({"socket_address": {"address": address.ip().to_string(), "port_value": address.port()}})
 }
 
-/// The plugin's own configuration.
-fn plugin(fixture: &Fixture) -> Json {
+/// The plugin's own configuration; `path`: where it fetches its tables.
+fn plugin(fixture: &Fixture, path: &str) -> Json {
     let tables: serde_json::Map<String, Json> =
         own(fixture).into_iter().map(|(api, _, items)| (api, json!({"Items": items}))).collect();
     // A row with a port has a cluster of its own; without, the port would be part of the authority (docs/envoy.md).
@@ -80,12 +80,17 @@ fn plugin(fixture: &Fixture) -> Json {
     if fixture.before.is_empty() {
         plugin["table"] = json!({"Items": fixture.items});
     } else {
-        plugin["fetch"] = json!({"cluster": "tables", "path": format!("/{}", fixture.name)});
+        plugin["fetch"] = json!({"cluster": "tables", "path": path});
     }
     plugin
 }
 
 impl Listener<'_> {
+    /// Where it fetches its table: a place of its own, so that the server can tell listeners apart.
+    pub(super) fn path(&self) -> String {
+        format!("/{}{}", self.fixture.name, if self.certificate.is_some() { "/tls" } else { "" })
+    }
+
     fn config(&self, filter: &Path) -> Json {
         let name = format!("{}{}", self.fixture.name, if self.certificate.is_some() { ", over TLS" } else { "" });
         let mut chain = json!({"filters": [{
@@ -115,7 +120,7 @@ impl Listener<'_> {
                             },
                             "configuration": {
                                 "@type": "type.googleapis.com/google.protobuf.StringValue",
-                                "value": plugin(self.fixture).to_string(),
+                                "value": plugin(self.fixture, &self.path()).to_string(),
                             },
                         },
                     }},
