@@ -8,9 +8,12 @@ cd "$(dirname "$0")/../.."
 
 target=wasm32-unknown-unknown
 built=${CARGO_TARGET_DIR:-target}/tools/wasm
+# What was built before is not what is tested now.
+rm -f dist/verge_envoy.wasm
 rustup_has() { [ -d "$(rustc --print target-libdir --target $target)" ]; }
 if ! rustup_has && ! [ -d /usr/lib/rustlib/src/rust/library ] && command -v rustup >/dev/null; then
-    timeout 60 rustup target add $target >/dev/null 2>&1 || true
+    echo "rustup target add $target (60 s at the most): the toolchain has no library for it"
+    timeout 60 rustup target add $target >/dev/null 2>&1 || echo "it cannot be had; Debian's rustc-web is tried"
 fi
 
 # Lambda's first: it gets what is missing.
