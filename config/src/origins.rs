@@ -109,7 +109,8 @@ pub(crate) fn read<const HOSTED: bool>(root: &mut Section<'_>, claims: &mut Clai
 }
 
 /// What an origin counts on must not be left out in silence.
-const NO_PROOFS: &str = "this edge proves nothing to origins: what must be proven is the business of the program it is in";
+const NO_PROOFS: &str =
+    "this edge proves nothing to origins: what must be proven is the business of the program it is in";
 
 /// How origins are dialled.
 const DIALLING: [&str; 9] = [

@@ -17,8 +17,12 @@ fn row(version: &str) -> Json {
 /// The keys of what was given away, in order.
 fn keys(answer: &Answer) -> Vec<String> {
     let page = answer.json();
-    let mut keys: Vec<String> =
-        page["Items"].as_array().unwrap().iter().map(|item| item["version"]["S"].as_str().unwrap().to_owned()).collect();
+    let mut keys: Vec<String> = page["Items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["version"]["S"].as_str().unwrap().to_owned())
+        .collect();
     keys.sort();
     keys
 }

@@ -25,9 +25,10 @@ pub fn reason_of(status: &str, details: &str) -> Option<(Reason, &'static str)> 
         details if details.starts_with("upstream_reset_") => {
             (Reason::OriginUnreachable, "The connection to the origin broke before it answered.")
         }
-        "cluster_not_found" | "route_not_found" | "maintenance_mode" => {
-            (Reason::OriginUnreachable, "Envoy has no route to the cluster for this origin, or the cluster takes no requests.")
-        }
+        "cluster_not_found" | "route_not_found" | "maintenance_mode" => (
+            Reason::OriginUnreachable,
+            "Envoy has no route to the cluster for this origin, or the cluster takes no requests.",
+        ),
         "no_healthy_upstream" => {
             (Reason::OriginUnreachable, "The origin's name does not resolve to an address that may be dialled.")
         }
