@@ -17,6 +17,7 @@ const CASES: &[Case] = &[
     ("header, 10000 mappings", |times| decide(Asks::Header, 10_000, times)),
     ("missing, 2 mappings", |times| decide(Asks::Missing, 2, times)),
     ("unknown, 2 mappings", |times| decide(Asks::Unknown, 2, times)),
+    ("pick of two arms", draw),
     ("header and user, one origin", |times| pick(0, times)),
     ("header and user, two arms", |times| pick(1, times)),
     ("edit request", edit_request),
@@ -50,6 +51,17 @@ fn pick(mapping: usize, times: usize) {
     let heads: Vec<Head> = (0..64).map(|user| Head::new(Asks::Header, mapping).of_user(user)).collect();
     for head in heads.iter().cycle().take(times) {
         let _ = black_box(route(black_box(&head.request()), &table, &NOW, &mut ()));
+    }
+}
+
+/// The draw alone.
+fn draw(times: usize) {
+    let table = split_table();
+    let forward = must(route(&Head::new(Asks::Header, 1).of_user(0).request(), &table, &NOW, &mut ()));
+    let row = forward.choice().map(|choice| choice.row().clone());
+    let subjects: Vec<String> = (0..64).map(|user| format!("user-{user:08}")).collect();
+    for subject in subjects.iter().cycle().take(times) {
+        black_box(row.as_ref().and_then(|row| row.drawn_by(black_box(subject.as_bytes()), NOW.now)));
     }
 }
 

@@ -91,9 +91,19 @@ fn steps(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Of two arms one is picked: what a row that is split costs over one that is not.
+/// Of two arms one is picked: the draw alone, and all that a row that is split costs over one that is not.
 fn split(criterion: &mut Criterion) {
     let table = split_table();
+    let forward = must(route(&Head::new(Asks::Header, 1).of_user(0).request(), &table, &NOW, &mut ()));
+    let row = forward.choice().map(|choice| choice.row().clone());
+    criterion.bench_function("step/pick of two arms", |bencher| {
+        let subjects: Vec<String> = (0..HEADS).map(|user| format!("user-{user:08}")).collect();
+        let mut next = subjects.iter().cycle();
+        bencher.iter(|| {
+            let subject = next.next().map_or(&b""[..], |subject| subject.as_bytes());
+            black_box(row.as_ref().and_then(|row| row.drawn_by(black_box(subject), NOW.now)))
+        });
+    });
     let mut group = criterion.benchmark_group("route, many users");
     for (name, mapping) in [("one origin", 0), ("two arms", 1)] {
         let heads: Vec<Head> = (0..HEADS).map(|user| Head::new(Asks::Header, mapping).of_user(user)).collect();

@@ -20,7 +20,7 @@ impl Draw {
     }
 
     /// What this arm draws for a client.
-    #[inline]
+    #[inline(always)]
     pub(super) fn drawn(&self, weight: u16, subject: &[u8]) -> Drawn {
         let mut hash = self.0;
         hash.field(subject);

@@ -2,7 +2,6 @@
 
 use super::{
     Sticky,
-    draw::Drawn,
     row::{HeldArm, SplitRow, Way},
     seal::{COOKIE_LIFE, Pin, VERGE_OVERRIDE, is_subject, open_override},
     subject::{Room, Subject},
@@ -220,21 +219,13 @@ impl Scene<'_, '_> {
         let mut tripped = false;
         let mut dead = Dead::default();
         loop {
-            let mut best: Option<(usize, &HeldArm, Drawn)> = None;
-            for (place, arm, weight) in row.weighted(self.moment.now) {
-                if weight == 0 || out & (1 << place) != 0 {
-                    continue;
-                }
-                if !row.is_stable(place) && self.moment.health.is_tripped(row, arm) {
-                    tripped = true;
-                    continue;
-                }
-                let drawn = arm.draw.drawn(weight, subject);
-                if best.is_none_or(|(_, _, highest)| drawn.beats(highest)) {
-                    best = Some((place, arm, drawn));
-                }
-            }
-            let Some((arm, held, _)) = best else { break };
+            let drawn = row.draw(subject, self.moment.now, |place, arm| {
+                let is_out = out & (1 << place) != 0;
+                let is_tripped = !is_out && !row.is_stable(place) && self.moment.health.is_tripped(row, arm);
+                tripped |= is_tripped;
+                !is_out && !is_tripped
+            });
+            let Some((arm, held)) = drawn else { break };
             match self.follow(held, depth) {
                 Ok(followed) => return Ok(Picked { arm, by, followed }),
                 Err(Dead { retired, refused }) => {

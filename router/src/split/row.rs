@@ -1,6 +1,10 @@
 //! A row whose traffic is split, as a table holds it.
 
-use super::{Leads, Ramp, Split, Sticky, draw::Draw, siphash::SipHash};
+use super::{
+    Leads, Ramp, Split, Sticky,
+    draw::{Draw, Drawn},
+    siphash::SipHash,
+};
 use crate::{
     UnixTime,
     api::Api,
@@ -34,7 +38,7 @@ pub struct HeldArm {
     name: Box<str>,
     label: HeaderValue,
     weight: u16,
-    pub(super) draw: Draw,
+    draw: Draw,
     pub(super) way: Way,
     fingerprint: u64,
 }
@@ -181,6 +185,33 @@ impl SplitRow {
     /// The weights at this time, arm by arm.
     pub fn weights(&self, now: UnixTime) -> impl Iterator<Item = u16> {
         self.weighted(now).map(|(_, _, weight)| weight)
+    }
+
+    /// The place of the arm that a client draws at this time, by its subject, where every arm is well and leads somewhere.
+    #[must_use]
+    pub fn drawn_by(&self, subject: &[u8], now: UnixTime) -> Option<usize> {
+        Some(self.draw(subject, now, |_, _| true)?.0)
+    }
+
+    /// The arm that a client draws at this time, by its subject, of those that have weight and that it may.
+    #[inline]
+    pub(super) fn draw(
+        &self,
+        subject: &[u8],
+        now: UnixTime,
+        mut may: impl FnMut(usize, &HeldArm) -> bool,
+    ) -> Option<(usize, &HeldArm)> {
+        let mut best: Option<(usize, &HeldArm, Drawn)> = None;
+        for (place, arm, weight) in self.weighted(now) {
+            if weight == 0 || !may(place, arm) {
+                continue;
+            }
+            let drawn = arm.draw.drawn(weight, subject);
+            if best.is_none_or(|(_, _, highest)| drawn.beats(highest)) {
+                best = Some((place, arm, drawn));
+            }
+        }
+        best.map(|(place, arm, _)| (place, arm))
     }
 
     /// Its arms with their places, and their weights at this time.

@@ -19,14 +19,14 @@ impl SipHash {
     }
 
     /// Adds one field: its length in four bytes, lowest first, and its bytes. So no two lists of fields look alike.
-    #[inline]
+    #[inline(always)]
     pub(super) fn field(&mut self, bytes: &[u8]) {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         self.add(u64::from(length), 4);
         self.write(bytes);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn write(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks();
         for word in words {
