@@ -3,7 +3,7 @@
 use crate::{
     asked::Asked,
     edge::Edge,
-    edits::{Edit, Recorded},
+    edits::{Edit, changes, record},
 };
 use http::{HeaderMap, HeaderValue, header};
 use verge_carry::{Loaded, Reply, head, identity::traceparent};
@@ -105,9 +105,9 @@ impl Sent {
         let asked = &self.asked;
         let trace = traceparent(&asked.headers, asked.id.as_bytes(), asked.span);
         let hop = Hop { client: asked.client, tls: asked.tls, request_id: &asked.id, traceparent: trace.as_ref() };
-        let mut edits = Recorded::over(asked.headers.clone());
+        let mut edits = record(asked.headers.clone());
         self.forward.edit_request(&self.request(), &hop, &mut edits);
-        let mut edits = edits.into_edits();
+        let mut edits = changes(&edits);
         // Envoy calls Host `:authority`.
         edits.retain(|edit| !matches!(edit, Edit::Set(name, _) if *name == header::HOST));
         // Whatever the client sent under that name goes, all lines of it: the route would pick by the first one.
@@ -132,9 +132,9 @@ impl Sent {
     /// What the origin's answer is to be for the client.
     #[must_use]
     pub fn edit_answer(&self, fields: HeaderMap) -> Vec<Edit> {
-        let mut edits = Recorded::over(fields);
+        let mut edits = record(fields);
         self.forward.edit_response(&self.request(), self.asked.tls, &mut edits);
-        edits.into_edits()
+        changes(&edits)
     }
 
     /// The answer where the origin gave none.

@@ -2,7 +2,7 @@
 
 use crate::{
     dial::{Dialled, dial},
-    edits::{self, Recorded},
+    edits::{self, write_changes},
     event::{Event, NoEvent},
     fields::Trigger,
     settings::Settings,
@@ -14,7 +14,7 @@ use std::{
     fmt::Write as _,
     hash::{DefaultHasher, Hash, Hasher},
 };
-use verge_carry::{Loaded, Reply, head, identity};
+use verge_carry::{Loaded, Reply, edits::Recorded, head, identity};
 use verge_router::{
     Edits, Forward, Hop, Moment, Reason, Request,
     rewrite::{API_VERSION, CDN_LOOP, OWN_NAME, VERGE_ARM, VERGE_VERSION},
@@ -59,7 +59,7 @@ impl<'e> Decision<'e> {
             let mut edits = Recorded::over(answer.headers.clone());
             self.edit_answer(answer.way, &mut edits);
             out.push(b'e');
-            edits.write(Trigger::OriginResponse, out);
+            write_changes(&edits, Trigger::OriginResponse, out);
             return;
         }
         let host = self.event.headers.get(header::HOST).map_or(Some(""), |host| host.to_str().ok());
@@ -189,7 +189,7 @@ impl<'e> Decision<'e> {
             let mut edits = Recorded::over(self.event.headers.clone());
             edits.set(VERGE_KEY, NO_KEY);
             out.push(b'e');
-            return edits.write(Trigger::ViewerRequest, out);
+            return write_changes(&edits, Trigger::ViewerRequest, out);
         }
         write_reply(reply, self.event.method == Method::HEAD, out);
     }

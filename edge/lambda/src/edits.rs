@@ -1,42 +1,21 @@
-//! A head that is edited, and what was edited of it: what goes back to CloudFront is the difference alone.
+//! What was edited of a head, as CloudFront is told it.
 
 use crate::fields::Trigger;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use verge_carry::edits::Recorded;
 use verge_router::Edits;
 
-/// A head and its edits. Those that CloudFront does not let a function make are left out of what is written, and made here
-/// all the same, so that edits see what they expect.
-#[derive(Debug)]
-pub(crate) struct Recorded {
-    headers: HeaderMap,
-    /// Fields that are not as they were, each once.
-    changed: Vec<HeaderName>,
-}
-
-impl Recorded {
-    /// A head, not edited yet.
-    pub(crate) const fn over(headers: HeaderMap) -> Self {
-        Self { headers, changed: Vec::new() }
-    }
-
-    /// Writes each field that changed as two lines: `=` name and its first line, `+` name and each further one, or `-` name
-    /// and nothing.
-    pub(crate) fn write(&self, trigger: Trigger, out: &mut Vec<u8>) {
-        for name in self.changed.iter().filter(|name| trigger.may_edit(name)) {
-            let mut mark = b'=';
-            for value in self.headers.get_all(name) {
-                write_edit(mark, name, value.as_bytes(), out);
-                mark = b'+';
-            }
-            if mark == b'=' {
-                write_edit(b'-', name, b"", out);
-            }
+/// Writes each field that changed as two lines: `=` name and its first line, `+` name and each further one, or `-` name and
+/// nothing. What CloudFront does not let a function edit is left out here, and no sooner, so that edits see what they expect.
+pub(crate) fn write_changes(recorded: &Recorded, trigger: Trigger, out: &mut Vec<u8>) {
+    for (name, lines) in recorded.changed().filter(|(name, _)| trigger.may_edit(name)) {
+        let mut mark = b'=';
+        for value in lines {
+            write_edit(mark, name, value.as_bytes(), out);
+            mark = b'+';
         }
-    }
-
-    fn change(&mut self, name: &HeaderName) {
-        if !self.changed.contains(name) {
-            self.changed.push(name.clone());
+        if mark == b'=' {
+            write_edit(b'-', name, b"", out);
         }
     }
 }
@@ -88,28 +67,6 @@ fn write_edit(mark: u8, name: &HeaderName, value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(value);
 }
 
-impl Edits for Recorded {
-    fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-
-    fn set(&mut self, name: HeaderName, value: HeaderValue) {
-        self.change(&name);
-        self.headers.insert(name, value);
-    }
-
-    fn append(&mut self, name: HeaderName, value: HeaderValue) {
-        self.change(&name);
-        self.headers.append(name, value);
-    }
-
-    fn remove(&mut self, name: &HeaderName) {
-        if self.headers.remove(name).is_some() {
-            self.change(name);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,7 +74,7 @@ mod tests {
 
     fn written(edits: &Recorded, trigger: Trigger) -> String {
         let mut out = Vec::new();
-        edits.write(trigger, &mut out);
+        write_changes(edits, trigger, &mut out);
         String::from_utf8(out).unwrap()
     }
 
