@@ -166,7 +166,7 @@ impl App {
         for (scheme, address) in &addresses {
             eprintln!("listening on {scheme}://{address}");
         }
-        let rules = Arc::new(ArcSwap::from_pointee(Rules::open(&config)?));
+        let rules = Arc::new(ArcSwap::new(generation.rules().clone()));
         let admin = Arc::new(Admin {
             rules: rules.clone(),
             table: table.clone(),
@@ -269,7 +269,6 @@ impl App {
         let Self { table, metrics, breakers, pins, usage, open, .. } = &*self;
         let shared = Shared { table, metrics, breakers, pins, usage, open };
         let generation = Generation::new(&config, &shared, &self.background)?;
-        let rules = Rules::open(&config)?;
         self.logs.reload(&config)?;
         // From here on nothing fails: a table that cannot be read yet leaves the old one serving.
         let outcome = self.background.block_on(sources.replace(&self.table, &config));
@@ -281,7 +280,7 @@ impl App {
         }
         let old = std::mem::replace(&mut self.generation, generation);
         self.background.block_on(old.retire(None));
-        self.rules.store(Arc::new(rules));
+        self.rules.store(self.generation.rules().clone());
         self.breakers.reload(config.canary.breaker);
         self.stores.replace(sources.stores());
         self.pins.replace(sources.pins());

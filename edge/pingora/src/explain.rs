@@ -5,12 +5,11 @@ mod question;
 mod recorded;
 mod steps;
 
-use crate::{app::generation::canary_key, cli::Failure, clock::unix_now, proof::Locks, reply::Reply, seal::Key};
+use crate::{cli::Failure, clock::unix_now, overrides::Overrides, proof::Locks, reply::Reply};
 use http::{HeaderMap, HeaderValue};
 pub(crate) use question::{Question, Said, SaidPin};
 use recorded::{Recorded, text_of};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use steps::Steps;
 use verge_config::{
     Config,
@@ -18,17 +17,12 @@ use verge_config::{
 };
 use verge_mappings::Held;
 use verge_router::{
-    Edits, Forward, Hop, Moment, Pins, Rejection, Request,
-    lifecycle::rfc3339,
-    origin::{Cidr, Scheme},
-    route,
-    split::{Health, Seal},
+    Edits, Forward, Hop, Moment, Pins, Rejection, Request, lifecycle::rfc3339, origin::Scheme, route, split::Health,
 };
 
 /// What a configuration has to do with decisions, besides its APIs.
 pub(crate) struct Rules {
-    key: Option<Arc<Key>>,
-    testers: Vec<Cidr>,
+    overrides: Overrides,
     proofs: Proofs,
 }
 
@@ -38,12 +32,17 @@ impl Rules {
     /// # Errors
     /// The key cannot be read.
     pub(crate) fn open(config: &Config) -> Result<Self, Failure> {
-        Ok(Self::with_key(canary_key(&config.canary)?, config))
+        Ok(Self::with_overrides(Overrides::open(&config.canary)?, config))
     }
 
-    /// The same where the node's key may not be at hand: what is signed cannot be checked then, and counts for nothing.
-    pub(crate) fn with_key(key: Option<Arc<Key>>, config: &Config) -> Self {
-        Self { key, testers: config.canary.testers.clone(), proofs: config.origins.proofs.clone() }
+    /// The same where the node's key may not be at hand.
+    pub(crate) fn with_overrides(overrides: Overrides, config: &Config) -> Self {
+        Self { overrides, proofs: config.origins.proofs.clone() }
+    }
+
+    /// Who may ask for an arm.
+    pub(crate) fn overrides(&self) -> &Overrides {
+        &self.overrides
     }
 }
 
@@ -102,20 +101,12 @@ pub(crate) struct Table {
 }
 
 impl Scene<'_> {
-    /// The whole decision; `None`: the question's URL names no authority.
-    pub(crate) fn explain(&self, question: &Question) -> Option<Explanation> {
+    /// The whole decision.
+    pub(crate) fn explain(&self, question: &Question) -> Explanation {
         let Self { held, rules, health, pins } = *self;
-        let (request, hop) = (question.request()?, question.hop());
-        let moment = Moment {
-            client: hop.client,
-            request_id: hop.request_id.as_bytes(),
-            health,
-            pins,
-            seal: rules.key.as_deref().map(|key| key as &dyn Seal),
-            overridable: rules.key.is_some() || !rules.testers.is_empty(),
-            is_tester: rules.testers.iter().any(|network| network.contains(question.client)),
-            ..Moment::at(question.now.unwrap_or_else(unix_now))
-        };
+        let (request, hop) = (question.request(), question.hop());
+        let now = question.now.unwrap_or_else(unix_now);
+        let moment = Moment { pins, ..rules.overrides.moment(hop.client, hop.request_id.as_bytes(), health, now) };
         let begin =
             format!("{} {} under host `{}`, at {}", request.method, request.path, request.host, rfc3339(moment.now));
         let mut witness = Steps { now: moment.now, health, trips: &held.trips, steps: vec![begin] };
@@ -130,7 +121,7 @@ impl Scene<'_> {
             Ok(forward) => explanation.forward(&forward, &request, &hop, &rules.proofs),
             Err(rejection) => explanation.reject(&rejection, hop.request_id),
         }
-        Some(explanation)
+        explanation
     }
 }
 

@@ -13,6 +13,7 @@ mod handover;
 mod ingress;
 mod listen;
 mod notify;
+mod overrides;
 mod proof;
 mod proxy;
 mod reply;

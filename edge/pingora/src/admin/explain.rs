@@ -32,12 +32,7 @@ impl Admin {
         let (said, beside) = (question.pin.as_ref().map(Said::from), self.pins.beside(held));
         let pins = said.as_ref().map_or(&beside as &dyn Pins, |said| said);
         let scene = Scene { held, rules: &rules, health: &*self.breakers, pins };
-        match scene.explain(&question) {
-            Some(explanation) => {
-                let explanation = Explanation { node: Some(self.node.clone()), ..explanation };
-                json(StatusCode::OK, &serde_json::json!(explanation))
-            }
-            None => text(StatusCode::BAD_REQUEST, "the question's URL names no authority\n"),
-        }
+        let explanation = Explanation { node: Some(self.node.clone()), ..scene.explain(&question) };
+        json(StatusCode::OK, &serde_json::json!(explanation))
     }
 }

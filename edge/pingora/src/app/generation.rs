@@ -3,13 +3,13 @@
 
 use crate::{
     breaker::Breakers,
-    cli::{Exit, Failure, config},
+    cli::{Exit, Failure},
     dial::{DialRules, DialTimeouts, Dialer, LoadLimits},
+    explain::Rules,
     ingress::{HeadLimits, Ingress, IngressLimits, PaceLimits},
     listen::{OpenConnections, PermitLimits, RequestLimits},
     proof::{Identities, Locks, Proofs, Signers},
     proxy::{self, Canary, Verge},
-    seal::Key,
     telemetry::Metrics,
     trust::Bundle,
     usage::Usage,
@@ -47,6 +47,7 @@ pub(crate) struct Shared<'a> {
 pub(crate) struct Generation {
     /// One for each serving thread, in their order.
     ingresses: Vec<Arc<Ingress>>,
+    rules: Arc<Rules>,
     over: watch::Sender<bool>,
 }
 
@@ -62,7 +63,7 @@ impl Generation {
         let logs_access = config.log.access != AccessLog::Off;
         let consumer: Arc<[_]> = config.usage.consumer.clone().into();
         let trusted = Arc::new(TrustedProxies::new(config.listen.trusted.clone()));
-        let (key, testers) = (canary_key(&config.canary)?, Arc::from(config.canary.testers.clone()));
+        let rules = Arc::new(Rules::open(config)?);
         let ingresses = metrics
             .iter()
             .enumerate()
@@ -80,12 +81,7 @@ impl Generation {
                     requests: open.requests().clone(),
                     proofs: proofs.clone(),
                     trusted: trusted.clone(),
-                    canary: Canary {
-                        thread,
-                        breakers: breakers.clone(),
-                        key: key.clone(),
-                        testers: Arc::clone(&testers),
-                    },
+                    canary: Canary { thread, breakers: breakers.clone(), overrides: rules.overrides().clone() },
                 };
                 let mut proxy = http_proxy(&conf, verge);
                 proxy.server_options = Some(server_options());
@@ -98,12 +94,17 @@ impl Generation {
         }
         let limits = &config.limits;
         open.requests().limit(RequestLimits { in_flight: limits.in_flight, memory: limits.memory });
-        Ok(Self { ingresses, over })
+        Ok(Self { ingresses, rules, over })
     }
 
     /// The threads' parts, in their order.
     pub(crate) fn ingresses(&self) -> &[Arc<Ingress>] {
         &self.ingresses
+    }
+
+    /// What an explanation needs of it.
+    pub(crate) fn rules(&self) -> &Arc<Rules> {
+        &self.rules
     }
 
     /// Ends its connections, each after the request it carries. Those that carry none are closed after a moment, or,
@@ -142,12 +143,6 @@ fn server_options() -> HttpServerOptions {
     let mut options = HttpServerOptions::default();
     options.allow_connect_method_proxying = true;
     options
-}
-
-/// The key that overrides and sticky cookies are signed with.
-pub(crate) fn canary_key(canary: &verge_config::Canary) -> Result<Option<Arc<Key>>, Failure> {
-    let secret = canary.key.as_ref().map(|key| config::secret(key, "[canary] key")).transpose()?;
-    Ok(secret.map(|secret| Arc::new(Key::new(&secret))))
 }
 
 /// What is proven to origins on a request's head.

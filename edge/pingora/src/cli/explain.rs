@@ -8,8 +8,9 @@ use super::{
     print, print_json,
 };
 use crate::{
-    app::{generation::canary_key, read_table_once, runtime},
+    app::{read_table_once, runtime},
     explain::{Explanation, Question, Rules, SaidPin, Scene},
+    overrides::{Overrides, read_key},
 };
 use http::{HeaderName, HeaderValue, Method, Uri};
 use pins::{Asked, known};
@@ -107,19 +108,17 @@ pub(crate) fn run(args: &Args) -> Outcome {
 fn here(question: &Question, config: &Config) -> Result<Explanation, Failure> {
     let held = read_table_once(config)?;
     // Another machine's key may not be here.
-    let key = canary_key(&config.canary).unwrap_or_else(|failure| {
+    let key = read_key(&config.canary).unwrap_or_else(|failure| {
         eprintln!("warning: {}; signatures are not checked", failure.message);
         None
     });
-    let rules = Rules::with_key(key, config);
+    let rules = Rules::with_overrides(Overrides::with_key(key, &config.canary), config);
     // Who the consumer is, the decision says; what it is pinned to can be read then.
     let asked = Asked::default();
     let scene = Scene { held: &held, rules: &rules, health: &*held.trips, pins: &asked };
     let _ = scene.explain(question);
     let pins = known(&asked, question.pin.as_ref(), config)?;
-    Scene { pins: &pins, ..scene }
-        .explain(question)
-        .ok_or_else(|| Failure::new(Exit::Usage, "the URL has no authority"))
+    Ok(Scene { pins: &pins, ..scene }.explain(question))
 }
 
 /// By what a node holds.

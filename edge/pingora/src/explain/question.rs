@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use verge_router::{Hop, Pin, Pinned, Pins, Request, api::parse_version};
 
-/// A request, and what else a decision about it depends on.
+/// A request, and what else a decision about it depends on. Its URL is absolute: whoever makes one has looked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub(crate) struct Question {
@@ -60,15 +60,15 @@ impl Pins for Said {
 }
 
 impl Question {
-    /// The router's view of it; `None`: the URL names no authority.
-    pub(crate) fn request(&self) -> Option<Request<'_>> {
-        Some(Request {
+    /// The router's view of it.
+    pub(crate) fn request(&self) -> Request<'_> {
+        Request {
             method: &self.method,
-            host: self.url.authority().map(Authority::as_str)?,
+            host: self.url.authority().map_or("", Authority::as_str),
             path: self.url.path(),
             query: self.url.query(),
             headers: &self.headers,
-        })
+        }
     }
 
     /// The hop it came by.

@@ -10,13 +10,13 @@ use super::{
 use crate::{
     breaker::{Breakers, Ending},
     clock::unix_now,
-    seal::Key,
+    overrides::Overrides,
 };
 use http::HeaderValue;
 use pingora_error::{Error, ErrorSource, ErrorType};
 use pingora_proxy::Session;
 use std::{net::IpAddr, sync::Arc, time::Duration};
-use verge_router::{Moment, Reason, origin::Cidr, split::Seal};
+use verge_router::{Moment, Reason};
 
 /// Who leaves before this did not leave for want of an answer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -27,25 +27,14 @@ pub(crate) struct Canary {
     /// Which of the serving threads this is.
     pub(crate) thread: usize,
     pub(crate) breakers: Arc<Breakers>,
-    /// The operator's key.
-    pub(crate) key: Option<Arc<Key>>,
-    /// Where testers come from.
-    pub(crate) testers: Arc<[Cidr]>,
+    /// Who may ask for an arm.
+    pub(crate) overrides: Overrides,
 }
 
 impl Canary {
     /// The moment of a request.
     pub(super) fn moment<'m>(&'m self, client: Option<IpAddr>, request_id: &'m HeaderValue) -> Moment<'m> {
-        let is_tester = client.is_some_and(|client| self.testers.iter().any(|network| network.contains(client)));
-        Moment {
-            client,
-            request_id: request_id.as_bytes(),
-            health: &*self.breakers,
-            seal: self.key.as_deref().map(|key| key as &dyn Seal),
-            overridable: self.key.is_some() || !self.testers.is_empty(),
-            is_tester,
-            ..Moment::at(unix_now())
-        }
+        self.overrides.moment(client, request_id.as_bytes(), &*self.breakers, unix_now())
     }
 }
 

@@ -47,7 +47,9 @@ impl Verge {
     }
 
     /// Who is to blame for an error: where the time of an origin ran out that waited for the rest of the request, as we
-    /// did, the client is; not where the origin does not take what the client sends. Both sides of a call may wait for the other, and whoever asks for leave to send its body waits
+    /// did, the client is; not where the origin does not take what the client sends.
+    ///
+    /// Both sides of a call may wait for the other, and whoever asks for leave to send its body waits
     /// for the origin.
     pub(super) fn blame(&self, session: &mut Session, journey: &Journey, error: Box<Error>) -> Box<Error> {
         let out_of_time = *error.etype() == ORIGIN_OVERDUE
