@@ -45,19 +45,26 @@ pub(crate) enum TrustError {
     },
 }
 
+/// The certificates of a PEM file; one at least.
+///
+/// # Errors
+/// Why there are none, in words.
+pub(crate) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    match read.map_err(|error| error.to_string())? {
+        none if none.is_empty() => Err("there is no certificate in this file (PEM is expected)".to_owned()),
+        some => Ok(some),
+    }
+}
+
 impl Bundle {
     /// Gathers the system's roots and those of a PEM file.
     pub(crate) fn gather(extra: Option<&Path>) -> Result<Self, TrustError> {
         let mut roots = rustls_native_certs::load_native_certs().certs;
         if let Some(path) = extra {
             let refuse = |reason: String| TrustError::Unreadable { path: path.to_owned(), reason };
-            let own: Vec<_> = CertificateDer::pem_file_iter(path)
-                .and_then(Iterator::collect)
-                .map_err(|error| refuse(error.to_string()))?;
+            let own = read_certificates(path).map_err(refuse)?;
             let fit = |certificate: &CertificateDer<'static>| RootCertStore::empty().add(certificate.clone());
-            if own.is_empty() {
-                return Err(refuse("there is no certificate in this file (PEM is expected)".into()));
-            }
             for certificate in &own {
                 fit(certificate).map_err(|error| refuse(format!("a certificate in it cannot be a root: {error}")))?;
             }

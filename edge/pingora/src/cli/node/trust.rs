@@ -1,5 +1,6 @@
 //! TLS with nodes: whose certificates are believed, and what an operator shows.
 
+use crate::trust::read_certificates;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::{
@@ -62,12 +63,7 @@ impl Trust<'_> {
 }
 
 fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
-    let certificates = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match certificates.map_err(|error| wrong(&error))? {
-        none if none.is_empty() => Err(wrong(&"there is no certificate in this file (PEM is expected)")),
-        some => Ok(some),
-    }
+    read_certificates(file).map_err(|reason| format!("{}: {reason}", file.display()))
 }
 
 /// Believes a certificate that is known, and those for the name that was asked for, by somebody who is trusted.
