@@ -13,7 +13,7 @@ use verge_tests::{
 };
 
 /// Row `v2` with a canary at the second stage.
-fn split(canary: u64, more: Json) -> Json {
+pub(crate) fn split(canary: u64, more: Json) -> Json {
     let mut row = json!({
         "api": "orders", "version": "v2", "sticky": ["header:x-user"],
         "split": [
@@ -126,15 +126,20 @@ async fn a_canary_that_fails_is_out_on_its_node_and_then_on_the_other() {
 }
 
 /// Asks until the node's breaker takes the canary out.
-async fn trip(node: &Node) {
+pub(crate) async fn trip(node: &Node) {
+    ask_until(node, "verge_arm_state{api=\"orders\",version=\"v2\",arm=\"canary\",state=\"tripped\"}").await;
+}
+
+/// Asks as ever more clients until this metric is one.
+async fn ask_until(node: &Node, metric: &str) {
     let mut user = 0;
-    eventually("the trip on the node that saw it", async || {
+    eventually(metric, async || {
         let mut connection = node.connect().await;
         for _ in 0..40 {
             connection.ask(&ask(user)).await;
             user += 1;
         }
-        node.metric("verge_arm_state{api=\"orders\",version=\"v2\",arm=\"canary\",state=\"tripped\"}").await == 1.0
+        node.metric(metric).await == 1.0
     })
     .await;
 }
@@ -212,16 +217,7 @@ async fn a_node_that_may_not_write_protects_itself_and_says_so() {
     stages.v2.now_on("", Behaviour::answer(503, &[], "no"));
     let breaker = format!("[canary]\nsample = 20\nwindow = \"10s\"\n{API}");
     let node = stages.reachable().rows(rows(5000, json!({}))).document(&breaker).start().await;
-    let mut user = 0;
-    eventually("the trip", async || {
-        let mut connection = node.connect().await;
-        for _ in 0..40 {
-            connection.ask(&ask(user)).await;
-            user += 1;
-        }
-        node.metric("verge_arm_trips_unshared_total").await == 1.0
-    })
-    .await;
+    ask_until(&node, "verge_arm_trips_unshared_total").await;
     assert!(arms(&node, 0..100).await.iter().all(|arm| arm == "stable"));
     node.has_said("the trip holds on this node alone").await;
 }

@@ -1,13 +1,15 @@
 //! `verge explain --node`: what a running node would do, by what it holds.
 
-use crate::stages::{Stages, V1, V2};
+use crate::{
+    canary::{split, trip},
+    stages::{Stages, V1},
+};
 use serde_json::{Value as Json, json};
 use verge_tests::{
     client::Connection,
     message::Request,
     node::{Node, Setup},
     origin::Behaviour,
-    patience::eventually,
     store::{Layout, Store},
 };
 
@@ -60,27 +62,15 @@ async fn a_node_says_what_the_command_says_of_the_same_table() {
 #[tokio::test]
 async fn a_node_speaks_of_its_own_table_and_its_own_breakers() {
     let (stages, store) = (Stages::start().await, Store::start(Layout::Verge));
-    store.put(&json!({"api": "orders", "version": "v2", "sticky": ["header:x-user"], "split": [
-        {"name": "canary", "weight": 5000, "domain": V2},
-        {"name": "stable", "weight": 5000, "domain": V1},
-    ]}));
+    store.put(&split(5000, json!({})));
     stages.v2.now_on("", Behaviour::answer(500, &[], "no"));
     let table = format!("{}refresh = \"1h\"\npoll = \"1h\"\n", store.config());
     let setup = || stages.reachable().store(&store).table(&table).document(API);
     let (node, desk) = (setup().start().await, setup());
     let words = ["-H", "APIVER: v2", "http://a/"];
     assert!(!steps(&explain(&desk, Some(&node), &words)).contains("a breaker took"));
-    let ask = |user: usize| Request::get("/").version("v2").field("x-user", &format!("user-{user}"));
-    let mut user = 0;
-    eventually("the trip", async || {
-        let mut connection = node.connect().await;
-        for _ in 0..40 {
-            connection.ask(&ask(user)).await;
-            user += 1;
-        }
-        node.metric("verge_arm_trips_total").await == 1.0
-    })
-    .await;
+    trip(&node).await;
+    assert_eq!(node.metric("verge_arm_trips_total").await, 1.0);
     let said = explain(&desk, Some(&node), &words);
     assert!(steps(&said).contains("a breaker took `canary` out"), "{said:#}");
     assert_eq!(said["arm"], "stable");

@@ -11,7 +11,7 @@ use verge_tests::{
     certs::Authority,
     client::Connection,
     corpus::{self, Case, Fixture, Observed, Outcome, Upstream},
-    message::Answer,
+    message::{Answer, http1_head},
     node::{Node, Setup},
     origin::{Behaviour, Origin},
     patience::eventually,
@@ -203,15 +203,7 @@ fn look(answer: &Answer) -> Observed {
 
 /// The request as it goes over the wire.
 fn bytes(case: &Case) -> Vec<u8> {
-    let mut out = format!("{} {} HTTP/1.1\r\nHost: {}\r\n", case.method, case.target(), case.authority).into_bytes();
-    for (name, value) in &case.fields {
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value.as_bytes());
-        out.extend_from_slice(b"\r\n");
-    }
-    out.extend_from_slice(b"\r\n");
-    out
+    http1_head(&case.method, &case.target(), &case.authority, &case.fields)
 }
 
 fn map(fields: &[(String, String)]) -> http::HeaderMap {

@@ -5,7 +5,10 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use verge_router::UnixTime;
-use verge_tests::corpus::{Answer, Case, Upstream};
+use verge_tests::{
+    corpus::{Answer, Case, Upstream},
+    message::http1_head,
+};
 
 /// A request, and what the origin is to answer it.
 #[derive(Debug, Clone)]
@@ -45,15 +48,7 @@ impl Asked {
 
     /// The request as it goes over the wire.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let mut out = format!("{} {} HTTP/1.1\r\nHost: {}\r\n", self.method, self.target(), self.host).into_bytes();
-        for (name, value) in &self.fields {
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(value.as_bytes());
-            out.extend_from_slice(b"\r\n");
-        }
-        out.extend_from_slice(b"\r\n");
-        out
+        http1_head(&self.method, &self.target(), &self.host, &self.fields)
     }
 
     /// In one line, for reports.

@@ -1,6 +1,7 @@
 //! Requests as they are sent, and answers as they were received.
 
 use bytes::Bytes;
+use http::{HeaderValue, Method};
 use serde_json::Value as Json;
 use std::fmt;
 
@@ -85,6 +86,19 @@ impl Request {
         out.extend_from_slice(self.body.as_deref().unwrap_or_default());
         out
     }
+}
+
+/// A head as HTTP/1.1 has it, byte for byte.
+#[must_use]
+pub fn http1_head(method: &Method, target: &str, host: &str, fields: &[(String, HeaderValue)]) -> Vec<u8> {
+    let mut out = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n").into_bytes();
+    for (name, value) in fields {
+        for part in [name.as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+    out
 }
 
 /// What came back.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::item::value::tests::json_values;
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
@@ -40,23 +41,6 @@ fn what_is_wrong_is_placed() {
 /// A value as JSON has it, for texts whose numbers are written in one way only.
 fn plain(text: &str) -> Option<Value> {
     serde_json::from_str::<Json>(text).ok().map(|json| Value::from_plain_json(&json))
-}
-
-fn json_values() -> impl Strategy<Value = Json> {
-    let leaf = prop_oneof![
-        Just(Json::Null),
-        any::<bool>().prop_map(Json::from),
-        any::<i64>().prop_map(Json::from),
-        any::<String>().prop_map(Json::from),
-    ];
-    let name = prop_oneof!["S", "N", "BOOL", "NULL", "B", "L", "M", "SS", "NS", "BS", "[a-z]{1,6}"];
-    leaf.prop_recursive(4, 32, 4, move |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
-            proptest::collection::btree_map(name.clone(), inner, 0..4)
-                .prop_map(|members| Json::Object(members.into_iter().collect())),
-        ]
-    })
 }
 
 proptest! {
