@@ -55,6 +55,7 @@ mod table_export;
 mod table_life;
 mod tls;
 mod trusted;
+mod undisturbed;
 mod upgrades;
 mod usage;
 mod weather;
