@@ -21,6 +21,9 @@ const QUEUE: usize = 8192;
 /// Lines are written together, up to this many bytes.
 const BATCH: usize = 64 * 1024;
 
+/// For how long a first line waits for others. Without that, each line of a busy node would wake the writer.
+const GATHER: Duration = Duration::from_millis(5);
+
 /// Lines handed over and not written yet, of all logs.
 static WAITING: AtomicU64 = AtomicU64::new(0);
 
@@ -98,7 +101,7 @@ pub(crate) fn flush() {
 fn write_lines(orders: &Receiver<Order>, mut out: Box<dyn Write + Send>, lost: &AtomicU64) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut lines = 0;
-    let mut next = orders.recv().ok();
+    let mut next = first(orders);
     while let Some(order) = next {
         let switch = match order {
             Order::Write(line) => {
@@ -118,9 +121,16 @@ fn write_lines(orders: &Receiver<Order>, mut out: Box<dyn Write + Send>, lost: &
             WAITING.fetch_sub(lines, Relaxed);
             lines = 0;
             out = switch.unwrap_or(out);
-            next = orders.recv().ok();
+            next = first(orders);
         }
     }
+}
+
+/// The first of a batch, once the others of it have come.
+fn first(orders: &Receiver<Order>) -> Option<Order> {
+    let first = orders.recv().ok()?;
+    std::thread::sleep(GATHER);
+    Some(first)
 }
 
 /// `tracing`'s formatter writes an event at once.
