@@ -98,7 +98,8 @@ impl Ingress {
             };
             match accepted {
                 Ok(Some(H2Accept::Session(session))) => {
-                    drop(tokio::spawn(self.clone().serve_stream(session, streams.begin())));
+                    // Boxed, it is moved but once: it has room for a whole request.
+                    drop(tokio::spawn(Box::pin(self.clone().serve_stream(session, streams.begin()))));
                 }
                 Ok(Some(H2Accept::Rejected)) if malformed < MALFORMED => malformed += 1,
                 _ => return,
