@@ -15,40 +15,10 @@ impl Domain {
     /// # Errors
     /// What is not a host name, with the reason in words.
     pub fn parse(text: &str) -> Result<Self, InvalidOrigin> {
-        let refuse = |reason| Err(InvalidOrigin::Domain { domain: text.to_owned(), reason });
         let name = text.strip_suffix('.').unwrap_or(text);
-        if name.is_empty() {
-            return refuse("it is empty");
-        }
-        if text.contains('@') {
-            return refuse("it carries user information");
-        }
-        if text.contains("://") || text.contains('/') {
-            return refuse("it must be a bare host name, without scheme or path");
-        }
-        if text.parse::<IpAddr>().is_ok() || text.starts_with('[') {
-            return refuse("IP literals are not allowed, use a name (and `connect` to choose the address)");
-        }
-        if text.contains(':') {
-            return refuse("it carries a port, use `port`");
-        }
-        if name.len() > 253 {
-            return refuse("it is longer than 253 bytes");
-        }
-        for label in name.split('.') {
-            if label.is_empty() || label.len() > 63 {
-                return refuse("each label must have 1 to 63 bytes");
-            }
-            if !label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-                return refuse("only letters, digits, hyphens and dots make a host name");
-            }
-            if label.starts_with('-') || label.ends_with('-') {
-                return refuse("a label must not begin or end with a hyphen");
-            }
-        }
-        // `1.2.3`, `0x7f.1` and the like are read as addresses by some resolvers.
-        if name.rsplit('.').next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit())) {
-            return refuse("its last label begins with a digit, which some resolvers read as an address");
+        let refuse = |reason| Err(InvalidOrigin::Domain { domain: text.to_owned(), reason });
+        if !is_host_name(name) {
+            return refuse(why_not(text, name));
         }
         HeaderValue::try_from(name.to_ascii_lowercase()).map(Self).or_else(|_| refuse("it cannot be a Host field"))
     }
@@ -69,6 +39,50 @@ impl Domain {
 impl fmt::Display for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// Looked at once, as there are thousands of them.
+fn is_host_name(name: &str) -> bool {
+    let (mut begins, mut before) = (0, b'.');
+    for (at, byte) in name.bytes().enumerate() {
+        match byte {
+            b'.' if matches!(before, b'.' | b'-') => return false,
+            b'.' => begins = at + 1,
+            b'-' if before == b'.' => return false,
+            b'-' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' if at - begins < 63 => {}
+            _ => return false,
+        }
+        before = byte;
+    }
+    // `1.2.3`, `0x7f.1` and the like are read as addresses by some resolvers.
+    let last = name.as_bytes().get(begins);
+    name.len() <= 253 && before != b'-' && last.is_some_and(|first| !first.is_ascii_digit())
+}
+
+/// Why this is no host name; `text` is as it was written, with its trailing dot.
+#[cold]
+fn why_not(text: &str, name: &str) -> &'static str {
+    if name.is_empty() {
+        "it is empty"
+    } else if text.contains('@') {
+        "it carries user information"
+    } else if text.contains('/') {
+        "it must be a bare host name, without scheme or path"
+    } else if text.parse::<IpAddr>().is_ok() || text.starts_with('[') {
+        "IP literals are not allowed, use a name (and `connect` to choose the address)"
+    } else if text.contains(':') {
+        "it carries a port, use `port`"
+    } else if name.len() > 253 {
+        "it is longer than 253 bytes"
+    } else if name.split('.').any(|label| label.is_empty() || label.len() > 63) {
+        "each label must have 1 to 63 bytes"
+    } else if !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.')) {
+        "only letters, digits, hyphens and dots make a host name"
+    } else if name.split('.').any(|label| label.starts_with('-') || label.ends_with('-')) {
+        "a label must not begin or end with a hyphen"
+    } else {
+        "its last label begins with a digit, which some resolvers read as an address"
     }
 }
 
