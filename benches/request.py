@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
-"""The guard's instructions per request, beside all that a request takes in user space: by callgrind, on the release binary.
+"""What a request takes in user space, in instructions by callgrind: the guard's part of it, and all of it beside bare pingora.
 
-    cargo build --release -p verge && python3 benches/guard.py [--verge PATH]          needs valgrind; a minute or two
+    cargo build --release -p verge -p verge-benches --features verge-benches/bare --bins
+    python3 benches/request.py                                                       needs valgrind; a minute or two
 
-One serving thread, one connection, clear text on both sides, which is where a request costs least and the guard weighs
+One serving thread, one connection, clear text on both sides, which is where a request costs least and what is ours weighs
 most. Each case runs twice, so many requests more the second time: the difference is what a request costs. Instructions are
-the same on a busy machine and a slow one. It ends with 1 where the guard takes 5 % or more of either.
+the same on a busy machine and a slow one. Bare (`bare.rs`) is pingora told to do the same by a hash map; what the kernel does
+is the same for both and is not counted. It ends with 1 where the guard takes 5 % or more, or where Verge takes more than
+1.05 times what bare takes.
 """
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -18,11 +22,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 DOMAIN = "v1aaaaaaaa.execute-api.eu-central-1.amazonaws.com"
 # All of it, the look-ups and the framing of the body included, is compiled into this one.
 GUARD = "verge::ingress::Ingress::scan"
-FEW, MANY, MOST = 100, 600, 5.0
+FEW, MANY = 100, 600
+# In percent of a request, and in requests of bare pingora.
+MOST_GUARD, MOST_BARE = 5.0, 1.05
 SHORT = "GET /orders/7 HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n"
 BROWSER = ("GET /orders/7?expand=lines&page=2 HTTP/1.1\r\nHost: api.example.com\r\nConnection: keep-alive\r\n"
            "sec-ch-ua: \"Chromium\";v=\"142\", \"Not_A Brand\";v=\"99\"\r\nsec-ch-ua-mobile: ?0\r\n"
@@ -89,42 +96,75 @@ def ask(port, head, times):
             reader.read(length)
 
 
-def count(verge, port, head, times):
-    """Instructions of the serving thread, and those within the guard."""
+def verge(folder, program, origin_port):
+    """Starts it; gives its process and where it listens."""
+    row = {"api": "orders", "version": "v1", "domain": DOMAIN, "base_path": "/prod", "scheme": "http"}
+    (folder / "table.json").write_text(json.dumps([row]))
+    (folder / "verge.toml").write_text(CONFIG % (DOMAIN, origin_port))
+    process = under_callgrind(folder, program, "serve", "-c", folder / "verge.toml")
+    for line in process.stderr:
+        if found := re.match(r"listening on http://.*:(\d+)", line):
+            return process, int(found.group(1))
+    sys.exit(f"{program} does not listen")
+
+
+def bare(folder, program, origin_port):
+    """The same for pingora alone."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = under_callgrind(folder, program, f"127.0.0.1:{port}", f"127.0.0.1:{origin_port}", "plain", "none", "1")
+    while process.poll() is None:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port)).close()
+            return process, port
+        time.sleep(0.05)
+    sys.exit(f"{program} does not listen")
+
+
+def under_callgrind(folder, *command):
+    valgrind = ["valgrind", "--tool=callgrind", "--separate-threads=yes", f"--callgrind-out-file={folder}/out"]
+    return subprocess.Popen([*valgrind, *command], stderr=subprocess.PIPE, text=True)
+
+
+def count(start, program, origin_port, head, times):
+    """Instructions of a process that answers so many requests, and those of them within the guard."""
     with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        row = {"api": "orders", "version": "v1", "domain": DOMAIN, "base_path": "/prod", "scheme": "http"}
-        (folder / "table.json").write_text(json.dumps([row]))
-        (folder / "verge.toml").write_text(CONFIG % (DOMAIN, port))
-        command = ["valgrind", "--tool=callgrind", "--separate-threads=yes", f"--callgrind-out-file={folder}/out"]
-        process = subprocess.Popen([*command, verge, "serve", "-c", folder / "verge.toml"], stderr=subprocess.PIPE, text=True)
-        for line in process.stderr:
-            if found := re.match(r"listening on http://.*:(\d+)", line):
-                break
+        folder, whole, guard = pathlib.Path(name), 0, 0
+        process, port = start(folder, program, origin_port)
         threading.Thread(target=process.stderr.read, daemon=True).start()
-        ask(int(found.group(1)), head, times)
-        process.send_signal(signal.SIGTERM)
+        ask(port, head, times)
+        # At once, with nothing under way: pingora takes SIGTERM for the beginning of a long farewell.
+        process.send_signal(signal.SIGINT if start is bare else signal.SIGTERM)
         process.wait(120)
-        for part in sorted(folder.glob("out-*")):
-            told = subprocess.run(["callgrind_annotate", "--inclusive=yes", "--threshold=100", part], capture_output=True, text=True).stdout
-            guard = [line for line in told.splitlines() if re.search(re.escape(GUARD) + r"($| \[)", line)]
-            if guard:
-                number = lambda line: int(re.match(r"\s*([\d,]+)", line).group(1).replace(",", ""))
-                total = next(line for line in told.splitlines() if "PROGRAM TOTALS" in line)
-                return number(total), number(guard[0])
-    sys.exit(f"no thread of {verge} ran {GUARD}: is it a release build with its symbols?")
+        for thread in folder.glob("out-*"):
+            told = subprocess.run(["callgrind_annotate", "--inclusive=yes", "--threshold=100", thread], capture_output=True, text=True)
+            for line in told.stdout.splitlines():
+                number = re.match(r"\s*([\d,]+)", line)
+                if "PROGRAM TOTALS" in line:
+                    whole += int(number.group(1).replace(",", ""))
+                elif number and re.search(re.escape(GUARD) + r"($| \[)", line):
+                    guard += int(number.group(1).replace(",", ""))
+        return whole, guard
+
+
+def per_request(*what):
+    few, many = count(*what, FEW), count(*what, MANY)
+    return ((late - early) / (MANY - FEW) for early, late in zip(few, many))
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--verge", default=os.path.join(os.environ.get("CARGO_TARGET_DIR", "target"), "release/verge"))
-    verge, port, over = arguments.parse_args().verge, origin(), False
+    arguments.add_argument("--release", default=os.path.join(os.environ.get("CARGO_TARGET_DIR", "target"), "release"),
+                           help="where `verge` and `bare-pingora` are (default: %(default)s)")
+    release, port, over = arguments.parse_args().release, origin(), False
     for name, head in ("2 fields", SHORT), ("15 fields of a browser", BROWSER):
-        few, many = count(verge, port, head, FEW), count(verge, port, head, MANY)
-        request, guard = ((late - early) / (MANY - FEW) for early, late in zip(few, many))
-        share = 100 * guard / request
-        over |= share >= MOST
-        print(f"{name}, {len(head)} bytes: the guard {guard:.0f} of {request:.0f} instructions in user space, {share:.2f} %", flush=True)
+        whole, guard = per_request(verge, f"{release}/verge", port, head)
+        if not guard:
+            sys.exit(f"nothing in {release}/verge is {GUARD}: is it a release build with its symbols?")
+        of_bare, _ = per_request(bare, f"{release}/bare-pingora", port, head)
+        over |= guard >= MOST_GUARD / 100 * whole or whole > MOST_BARE * of_bare
+        print(f"{name}, {len(head)} bytes: {whole:.0f} instructions in user space, {whole / of_bare:.2f} of bare's {of_bare:.0f}; "
+              f"the guard's {guard:.0f} are {100 * guard / whole:.1f} %", flush=True)
     sys.exit(over)
 
 
