@@ -31,10 +31,11 @@ FEW, MANY = 100, 600
 # In percent of a request, and in requests of bare pingora.
 MOST_GUARD, MOST_BARE = 5.0, 1.05
 SHORT = "GET /orders/7 HTTP/1.1\r\nHost: api.example.com\r\nAPIVER: v1\r\n\r\n"
+# Bare reads no Accept: both fields name the version.
 BROWSER = ("GET /orders/7?expand=lines&page=2 HTTP/1.1\r\nHost: api.example.com\r\nConnection: keep-alive\r\n"
            "sec-ch-ua: \"Chromium\";v=\"142\", \"Not_A Brand\";v=\"99\"\r\nsec-ch-ua-mobile: ?0\r\n"
            "sec-ch-ua-platform: \"Linux\"\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like "
-           "Gecko) Chrome/142.0.0.0 Safari/537.36\r\nAccept: application/vnd.example.v1+json\r\n"
+           "Gecko) Chrome/142.0.0.0 Safari/537.36\r\nAccept: application/vnd.example.v1+json\r\nAPIVER: v1\r\n"
            "Origin: https://www.example.com\r\nSec-Fetch-Site: same-site\r\nSec-Fetch-Mode: cors\r\n"
            "Sec-Fetch-Dest: empty\r\nReferer: https://www.example.com/orders\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n"
            "Accept-Language: en-GB,en;q=0.9,de;q=0.8\r\nCookie: session=5f2d9c0e7a1b4c3d8e9f0a1b2c3d4e5f; theme=dark\r\n\r\n")
@@ -157,7 +158,7 @@ def main():
     arguments.add_argument("--release", default=os.path.join(os.environ.get("CARGO_TARGET_DIR", "target"), "release"),
                            help="where `verge` and `bare-pingora` are (default: %(default)s)")
     release, port, over = arguments.parse_args().release, origin(), False
-    for name, head in ("2 fields", SHORT), ("15 fields of a browser", BROWSER):
+    for name, head in ("2 fields", SHORT), ("16 fields of a browser", BROWSER):
         whole, guard = per_request(verge, f"{release}/verge", port, head)
         if not guard:
             sys.exit(f"nothing in {release}/verge is {GUARD}: is it a release build with its symbols?")
