@@ -232,7 +232,7 @@ impl Connection {
     }
 
     /// So many bytes, or those that came before the end.
-    async fn read_exactly(&mut self, length: usize) -> Result<Bytes, Bytes> {
+    pub(crate) async fn read_exactly(&mut self, length: usize) -> Result<Bytes, Bytes> {
         while self.unread.len() < length {
             if !self.fill().await {
                 return Err(self.unread.split().freeze());

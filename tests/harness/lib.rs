@@ -27,6 +27,7 @@
 )]
 
 pub mod bench;
+pub mod books;
 pub mod certs;
 pub mod client;
 pub mod corpus;

@@ -12,6 +12,7 @@ use crate::{
 };
 use serde_json::Value as Json;
 use std::{
+    collections::BTreeMap,
     env,
     ffi::OsString,
     io::{BufRead, BufReader, Read},
@@ -188,6 +189,16 @@ impl Node {
     pub async fn total(&self, name: &str) -> f64 {
         let value = |line: &str| line.strip_prefix(name)?.strip_prefix('{')?.rsplit(' ').next()?.parse::<f64>().ok();
         self.metrics().await.lines().filter_map(value).sum()
+    }
+
+    /// All counters, by their names with their labels.
+    pub async fn counters(&self) -> BTreeMap<String, f64> {
+        let counter = |line: &str| {
+            let (name, value) = line.rsplit_once(' ')?;
+            let family = name.split('{').next()?;
+            family.ends_with("_total").then_some((name.to_owned(), value.parse().ok()?))
+        };
+        self.metrics().await.lines().filter_map(counter).collect()
     }
 
     async fn metrics(&self) -> String {

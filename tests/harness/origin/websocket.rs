@@ -1,7 +1,13 @@
 //! An origin that speaks WebSocket (RFC 6455), as far as an echo must.
 
 use crate::certs::Certificate;
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpListener,
@@ -11,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 /// Agrees to every handshake, sends every message back, answers pings, and repeats a close before it ends.
 pub struct WebSocket {
     address: SocketAddr,
+    handshakes: Arc<AtomicUsize>,
 }
 
 impl WebSocket {
@@ -19,17 +26,25 @@ impl WebSocket {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let tls = TlsAcceptor::from(certificate.server_config(&["http/1.1"]));
+        let handshakes = Arc::<AtomicUsize>::default();
+        let shaken = handshakes.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let tls = tls.clone();
+                let (tls, shaken) = (tls.clone(), shaken.clone());
                 tokio::spawn(async move {
                     if let Ok(stream) = tls.accept(stream).await {
-                        let _ = converse(stream).await;
+                        let _ = converse(stream, &shaken).await;
                     }
                 });
             }
         });
-        Self { address }
+        Self { address, handshakes }
+    }
+
+    /// How many handshakes it has agreed to.
+    #[must_use]
+    pub fn handshakes(&self) -> usize {
+        self.handshakes.load(Ordering::Acquire)
     }
 
     /// Where it listens.
@@ -39,11 +54,12 @@ impl WebSocket {
     }
 }
 
-async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<()> {
+async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, shaken: &AtomicUsize) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
     }
+    shaken.fetch_add(1, Ordering::AcqRel);
     // What the key is answered with is between client and origin; nobody here looks at it.
     let agreed = "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
         sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
