@@ -1,8 +1,10 @@
 //! Request bodies: streamed, bounded, refused in a way the client can read.
 
-use crate::stages::{Stages, V1, assert_problem, row};
+use crate::stages::{Stages, V1, assert_problem, is_sound_or_closed, is_told_so, row};
 use serde_json::json;
+use std::time::{Duration, Instant};
 use verge_tests::{
+    books::{Books, answered, replied},
     certs::Authority,
     client::{Connection, Http2},
     message::Request,
@@ -41,12 +43,12 @@ async fn a_body_over_its_limit_by_length_is_refused_at_once() {
     let stages = Stages::start().await;
     let node = stages.setup().limits("body = \"64KiB\"").start().await;
     let head = "POST / HTTP/1.1\r\nhost: api.example.com\r\napiver: v1\r\ncontent-length: 65537\r\n\r\n";
+    let books = stages.books(&node).await;
     let mut connection = node.connect().await;
+    // The answer comes before the body, of which not a byte does.
     connection.send(head).await;
-    let answer = connection.answer().await.expect("the answer comes before the body");
-    assert_problem(&answer, 413, "body_too_large");
-    assert!(connection.is_closed().await);
-    stages.saw_nothing();
+    is_told_so(&mut connection, 413, "body_too_large", head).await;
+    books.balance(head, 0, &[replied("body_too_large"), answered(4)]).await;
 
     let enough = Request::post("/", vec![b'x'; 65_536]).version("v1");
     assert_eq!(node.ask(&enough).await.status, 200);
@@ -54,14 +56,59 @@ async fn a_body_over_its_limit_by_length_is_refused_at_once() {
 }
 
 #[tokio::test]
+async fn without_a_word_a_body_may_have_ten_mebibytes() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let head = "POST / HTTP/1.1\r\nhost: api.example.com\r\napiver: v1\r\ncontent-length: 10485761\r\n\r\n";
+    let books = stages.books(&node).await;
+    let mut connection = node.connect().await;
+    connection.send(head).await;
+    is_told_so(&mut connection, 413, "body_too_large", head).await;
+    books.balance(head, 0, &[replied("body_too_large"), answered(4)]).await;
+    assert_eq!(node.ask(&Request::post("/", vec![b'x'; 10_485_760]).version("v1")).await.status, 200);
+    assert_eq!(stages.v1.only_seen().body.len(), 10_485_760);
+}
+
+/// RFC 9112 §9.6: our side ends, what comes is read for a second or 64 KiB, and then it is over.
+#[tokio::test]
+async fn after_an_early_answer_our_side_ends_and_the_clients_is_read_for_a_while() {
+    let stages = Stages::start().await;
+    let node = stages.setup().limits("body = \"64KiB\"").start().await;
+    let head = "POST / HTTP/1.1\r\nhost: api.example.com\r\napiver: v1\r\ncontent-length: 90000000\r\n\r\n";
+    for version in ["v1", "v9"] {
+        // Whoever says nothing more has a second.
+        let mut silent = node.connect().await;
+        silent.send(head.replace("v1", version)).await;
+        let begin = Instant::now();
+        assert_eq!(silent.answer().await.unwrap().field("connection"), Some("close"), "{version}");
+        assert!(silent.is_closed().await, "{version}: our side ends at once");
+        assert_eq!(node.metric("verge_connections").await, 1.0, "{version}: the client's side is still read");
+        // What it sends in that time is no reason for a reset.
+        silent.send([b'x'; 16 << 10]).await;
+        verge_tests::patience::eventually("its end", async || node.metric("verge_connections").await == 0.0).await;
+        let took = begin.elapsed();
+        assert!((Duration::from_millis(700)..Duration::from_secs(5)).contains(&took), "{version}: {took:?}");
+        // Whoever goes on is read for 64 KiB, and what the kernel has taken besides.
+        let mut endless = node.connect().await;
+        endless.send(head.replace("v1", version)).await;
+        let mut sent = 0_usize;
+        while endless.try_send([b'x'; 16 << 10]).await.is_ok() {
+            sent += 16 << 10;
+            assert!(sent < 64 << 20, "{version}: it is read without end");
+        }
+    }
+    stages.saw_nothing();
+}
+
+#[tokio::test]
 async fn a_body_over_its_limit_by_chunks_is_refused_at_the_limit() {
     let stages = Stages::start().await;
     let node = stages.setup().limits("body = \"64KiB\"").start().await;
+    let books = Books::open(&node, &[]).await;
     let mut connection = node.connect().await;
     connection.send(chunked("/", "v1", &[&[b'x'; 40_000], &[b'y'; 40_000]])).await;
-    let answer = connection.answer().await.expect("closed without an answer");
-    assert_problem(&answer, 413, "body_too_large");
-    assert!(connection.is_closed().await);
+    is_told_so(&mut connection, 413, "body_too_large", "chunks").await;
+    books.balance("chunks", 0, &[replied("body_too_large"), answered(4)]).await;
     assert!(stages.v1.seen().iter().all(|seen| !seen.complete), "the origin must not take it for a whole request");
 }
 
@@ -70,9 +117,11 @@ async fn a_body_over_its_limit_is_refused_over_http2() {
     let stages = Stages::start().await;
     let node = stages.setup().limits("body = \"64KiB\"").tls(&stages.authority, "api.example.com").start().await;
     let mut client = Http2::open(node.https(), "api.example.com", stages.authority.client_config(&["h2"])).await;
+    let books = stages.books(&node).await;
     let answer =
         client.ask(&Request::post("/", vec![b'x'; 70_000]).version("v1").field("content-length", "70000")).await;
     assert_problem(&answer, 413, "body_too_large");
+    books.balance("over HTTP/2", 0, &[replied("body_too_large"), answered(4)]).await;
     assert_eq!(client.ask(&Request::get("/").version("v1")).await.status, 200);
 }
 
@@ -81,19 +130,16 @@ async fn a_rejected_upload_can_read_its_answer() {
     let stages = Stages::start().await;
     let node = stages.setup().start().await;
     for size in [10, 60_000, 1_000_000] {
+        let books = Books::open(&node, &[&stages.v1]).await;
         let mut connection = node.connect().await;
         let request = Request::post("/upload", vec![b'x'; size]).version("v9").to_http1();
         // The proxy may close before it has read all of it.
         let _ = connection.try_send(&request).await;
         let answer = connection.answer().await.unwrap_or_else(|| panic!("{size} bytes: closed without an answer"));
         assert_problem(&answer, 403, "unknown_version");
-        if connection.try_send(Request::get("/again").version("v2").to_http1()).await.is_ok()
-            && let Some(next) = connection.answer().await
-        {
-            assert_eq!(next.json()["target"], "/again", "{size}: {next:?}");
-        }
+        is_sound_or_closed(&mut connection).await;
+        books.balance("a rejected upload", 0, &[replied("unknown_version"), answered(4)]).await;
     }
-    assert!(stages.v1.seen().is_empty());
 }
 
 #[tokio::test]
@@ -120,6 +166,7 @@ async fn leave_to_send_is_relayed_from_the_origin() {
     let origin = Origin::speaking(&["http/1.1"], &authority.certify(&[V1]), &[V1]).await;
     let setup = Setup::new().rows(json!([row("v1", V1)])).trusting(&authority).dialling(&origin);
     let node = setup.start().await;
+    let books = Books::open(&node, &[&origin]).await;
     let mut connection = node.connect().await;
     connection.send(expecting("v1")).await;
     let (status, _) = connection.head().await.unwrap();
@@ -127,6 +174,7 @@ async fn leave_to_send_is_relayed_from_the_origin() {
     connection.send("body").await;
     let answer = connection.answer().await.unwrap();
     assert_eq!(answer.status, 200, "{answer:?}");
+    books.balance("leave to send", 1, &[answered(2)]).await;
     assert_eq!(origin.only_seen().body.as_ref(), b"body");
     assert_eq!(connection.ask(&Request::get("/next").version("v1")).await.json()["target"], "/next");
 }
@@ -187,12 +235,14 @@ async fn an_early_answer_is_read_by_a_client_that_goes_on_sending() {
 async fn what_is_rejected_gets_no_leave_to_send() {
     let stages = Stages::start().await;
     let node = stages.setup().start().await;
+    let books = stages.books(&node).await;
     let mut connection = node.connect().await;
     connection.send(expecting("v9")).await;
     let answer = connection.answer().await.unwrap();
     assert_problem(&answer, 403, "unknown_version");
     assert!(answer.interim.is_empty(), "{answer:?}");
-    stages.saw_nothing();
+    is_sound_or_closed(&mut connection).await;
+    books.balance("no leave to send", 0, &[replied("unknown_version"), answered(4)]).await;
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! Tunnels: WebSocket and no other protocol, and only once the origin has agreed.
 
-use crate::stages::{Stages, V1, assert_problem, row};
+use crate::stages::{Stages, V1, assert_problem, is_told_so, row};
 use serde_json::json;
 use std::net::SocketAddr;
 use verge_tests::{
+    books::{Books, answered, replied},
     certs::Authority,
     client::{Connection, Http2},
     message::Request,
@@ -80,11 +81,13 @@ async fn a_websocket_is_a_tunnel_byte_for_byte() {
         conversation(Connection::open_tls(origin.address(), V1, config).await.unwrap().0, &said).await
     };
     assert!(direct.len() > 64 << 10, "{}", direct.len());
+    let books = Books::open(&node, &[&origin]).await;
     assert_eq!(conversation(node.connect().await, &said).await, direct, "in the clear");
     let config = authority.client_config(&["http/1.1"]);
     let (secure, _) = Connection::open_tls(node.https(), NAME, config).await.unwrap();
     assert_eq!(conversation(secure, &said).await, direct, "over TLS");
     eventually("the ends of all tunnels", async || node.metric("verge_connections").await == 0.0).await;
+    books.balance("two tunnels", 2, &[answered(1), answered(1)]).await;
 }
 
 #[tokio::test]
@@ -108,14 +111,14 @@ async fn what_is_sent_ahead_of_an_agreement_that_never_comes_goes_nowhere() {
     let origin = RawOrigin::start(&authority.certify(&[V1]), "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno").await;
     let node = before(&authority, origin.address()).await;
     for ahead in ["", "GET /smuggled HTTP/1.1\r\nhost: api.example.com\r\napiver: v1\r\n\r\n", "\x01\x02\x03"] {
-        let before = origin.requests();
+        let books = Books::open(&node, &[&origin]).await;
         let mut connection = node.connect().await;
         connection.send(format!("{HANDSHAKE}{ahead}")).await;
         let answer = connection.answer().await.expect("closed without an answer");
         assert_eq!((answer.status, answer.body.as_ref()), (200, &b"no"[..]), "{answer:?}");
         assert_eq!(answer.field("connection"), Some("close"));
-        assert!(connection.is_closed().await);
-        assert_eq!(origin.requests(), before + 1, "{ahead:?}");
+        assert!(connection.answer().await.is_none(), "{ahead:?}");
+        books.balance(ahead, 1, &[answered(2)]).await;
         assert!(!String::from_utf8_lossy(&origin.heard()).contains("smuggled"), "{ahead:?}");
     }
 }
@@ -124,11 +127,11 @@ async fn what_is_sent_ahead_of_an_agreement_that_never_comes_goes_nowhere() {
 async fn a_websocket_that_is_rejected_reaches_no_origin() {
     let stages = Stages::start().await;
     let node = stages.setup().start().await;
+    let books = stages.books(&node).await;
     let mut connection = node.connect().await;
     connection.send(HANDSHAKE.replace("v1", "v9") + "\x01\x02").await;
-    assert_problem(&connection.answer().await.unwrap(), 403, "unknown_version");
-    assert!(connection.is_closed().await);
-    stages.saw_nothing();
+    is_told_so(&mut connection, 403, "unknown_version", "a rejected handshake").await;
+    books.balance("a rejected handshake", 0, &[replied("unknown_version"), answered(4)]).await;
 }
 
 #[tokio::test]
@@ -143,6 +146,7 @@ async fn a_wish_for_another_protocol_is_not_passed_on() {
         ("upgrade: websocket\r\nupgrade: h2c\r\n", ""),
         ("upgrade: websocket\r\n", body),
     ] {
+        let books = stages.books(&node).await;
         let mut connection = node.connect().await;
         let method = if more.is_empty() { "GET" } else { "POST" };
         let content = if more.is_empty() { "" } else { "body" };
@@ -150,13 +154,13 @@ async fn a_wish_for_another_protocol_is_not_passed_on() {
         connection.send(format!("{head}{upgrade}{more}\r\n{content}")).await;
         let answer = connection.answer().await.unwrap();
         assert_eq!(answer.status, 200, "{upgrade:?}: {answer:?}");
+        books.balance(upgrade, 1, &[answered(2)]).await;
         let seen = stages.v1.last_seen();
         assert_eq!((seen.field("upgrade"), seen.field("http2-settings")), (None, None), "{upgrade:?}");
         assert_eq!(seen.body.as_ref(), content.as_bytes());
         let next = connection.ask(&Request::get("/next").version("v2")).await;
         assert_eq!(next.json()["target"], "/next", "{upgrade:?}");
     }
-    assert_eq!(stages.v1.seen().len(), 5);
 }
 
 #[tokio::test]
@@ -166,11 +170,11 @@ async fn an_origin_that_switches_protocols_unasked_is_not_followed() {
         "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nHTTP/1.1 200 OK\r\n\r\n";
     let origin = RawOrigin::start(&authority.certify(&[V1]), switched).await;
     let node = before(&authority, origin.address()).await;
+    let books = Books::open(&node, &[&origin]).await;
     let mut connection = node.connect().await;
     connection.send(Request::get("/").version("v1").to_http1()).await;
-    let answer = connection.answer().await.expect("closed without an answer");
-    assert_problem(&answer, 502, "origin_unreachable");
-    assert!(connection.is_closed().await);
+    is_told_so(&mut connection, 502, "origin_unreachable", "switched").await;
+    books.balance("switched", 1, &[replied("origin_unreachable"), answered(5)]).await;
 }
 
 #[tokio::test]
