@@ -43,6 +43,8 @@ pub(crate) struct Metrics {
     turned_away: [AtomicU64; Full::ALL.len()],
     accepts_failed: AtomicU64,
     floods: AtomicU64,
+    /// By what it ended, in the order of [`Malformed::ALL`].
+    malformed: [AtomicU64; Malformed::ALL.len()],
     certificates_failed: AtomicU64,
     /// By what was waited for, in the order of [`Waited::ALL`].
     timed_out: [AtomicU64; Waited::ALL.len()],
@@ -74,6 +76,24 @@ impl Waited {
             Self::Body => "body",
             Self::Answer => "answer",
             Self::Request => "request",
+        }
+    }
+}
+
+/// What ended because it was not HTTP/2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Malformed {
+    Stream,
+    Connection,
+}
+
+impl Malformed {
+    const ALL: [Self; 2] = [Self::Stream, Self::Connection];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Stream => "stream",
+            Self::Connection => "connection",
         }
     }
 }
@@ -139,6 +159,11 @@ impl Metrics {
     /// A client sent more HTTP/2 frames than it had reason to.
     pub(crate) fn flooded(&self) {
         self.floods.fetch_add(1, Relaxed);
+    }
+
+    /// What a client sent was not HTTP/2.
+    pub(crate) fn malformed(&self, ended: Malformed) {
+        count(&self.malformed, Malformed::ALL.iter().position(|other| *other == ended));
     }
 
     /// Certificates were replaced by what cannot be used.
@@ -256,6 +281,11 @@ pub(crate) fn render(
         sum(&|m| &m.certificates_failed),
     );
     page.single("verge_http2_floods_total", "counter", "Connections ended for their frames.", sum(&|m| &m.floods));
+    page.family("verge_http2_malformed_total", "counter", "What ended because what came was not HTTP/2.");
+    for (at, ended) in Malformed::ALL.iter().enumerate() {
+        let times = sum_at(threads, |m| &m.malformed, at);
+        page.sample("verge_http2_malformed_total", &[("ended", ended.as_str())], times);
+    }
     page.family("verge_client_timeouts_total", "counter", "Clients that were too slow, by what was waited for.");
     for (at, waited) in Waited::ALL.iter().enumerate() {
         let slow = sum_at(threads, |m| &m.timed_out, at);

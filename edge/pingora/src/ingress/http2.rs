@@ -2,7 +2,7 @@
 //! bodies of requests, and an end for connections that chatter.
 
 use super::{Ingress, Line, Wire, line::Progress as Moved, pace::PaceLimits};
-use crate::telemetry::{Waited, access};
+use crate::telemetry::{Malformed, Waited, access};
 use http::{HeaderMap, header};
 use pingora_core::{
     apps::HttpServerApp,
@@ -14,6 +14,7 @@ use pingora_core::{
         },
     },
 };
+use pingora_error::Error;
 use pingora_timeout::timeout;
 use std::{
     sync::{
@@ -80,7 +81,11 @@ impl Ingress {
             proxy_digest: wire.get_proxy_digest(),
             socket_digest: wire.get_socket_digest(),
         };
-        let Ok(mut connection) = handshake(Box::new(wire), Some(options(self.limits.head.head))).await else { return };
+        let shaken = handshake(Box::new(wire), Some(options(self.limits.head.head))).await;
+        let mut connection = match shaken {
+            Ok(connection) => connection,
+            Err(error) => return self.ended(&error),
+        };
         let streams = Arc::<Streams>::default();
         let mut over = self.over.clone();
         let (mut leaving, mut malformed) = (false, 0);
@@ -101,9 +106,25 @@ impl Ingress {
                     // Boxed, it is moved but once: it has room for a whole request.
                     drop(tokio::spawn(Box::pin(self.clone().serve_stream(session, streams.begin()))));
                 }
-                Ok(Some(H2Accept::Rejected)) if malformed < MALFORMED => malformed += 1,
-                _ => return,
+                Ok(Some(H2Accept::Rejected)) => {
+                    self.metrics.malformed(Malformed::Stream);
+                    malformed += 1;
+                    if malformed > MALFORMED {
+                        return self.metrics.malformed(Malformed::Connection);
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => return self.ended(&error),
             }
+        }
+    }
+
+    /// A connection ended by an error: counted where the codec could not, or would not, read on. Who goes away, or floods,
+    /// is no concern of this count.
+    fn ended(&self, error: &Error) {
+        let cause = error.cause.as_ref().and_then(|cause| cause.downcast_ref::<h2::Error>());
+        if cause.is_some_and(|cause| !cause.is_io() && !cause.is_remote()) {
+            self.metrics.malformed(Malformed::Connection);
         }
     }
 
