@@ -6,13 +6,15 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
-use tokio::net::UdpSocket;
+use tokio::{net::UdpSocket, time::sleep};
 
 /// The server. It ends with the runtime it was started in.
 pub struct NameServer {
     address: SocketAddr,
     says: Arc<Mutex<Says>>,
+    takes: Arc<Mutex<Duration>>,
     asked: Arc<AtomicUsize>,
 }
 
@@ -30,9 +32,11 @@ const TYPE_A: [u8; 2] = [0, 1];
 impl NameServer {
     /// Says that every name has these addresses, for so many seconds.
     pub async fn start(addresses: &[Ipv4Addr], ttl: u32) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let socket = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
         let says = Arc::new(Mutex::new(Says::Addresses(addresses.to_vec(), ttl)));
-        let server = Self { address: socket.local_addr().unwrap(), says: says.clone(), asked: Arc::default() };
+        let takes = Arc::<Mutex<Duration>>::default();
+        let address = socket.local_addr().unwrap();
+        let server = Self { address, says: says.clone(), takes: takes.clone(), asked: Arc::default() };
         let asked = server.asked.clone();
         tokio::spawn(async move {
             let mut query = [0; 1024];
@@ -40,7 +44,11 @@ impl NameServer {
                 asked.fetch_add(1, Ordering::AcqRel);
                 let says = says.lock().unwrap().clone();
                 if let Some(answer) = answer(&query[..length], &says) {
-                    let _ = socket.send_to(&answer, peer).await;
+                    let (socket, pause) = (socket.clone(), *takes.lock().unwrap());
+                    tokio::spawn(async move {
+                        sleep(pause).await;
+                        let _ = socket.send_to(&answer, peer).await;
+                    });
                 }
             }
         });
@@ -50,6 +58,11 @@ impl NameServer {
     /// From now on every name has these addresses.
     pub fn now_says(&self, addresses: &[Ipv4Addr], ttl: u32) {
         *self.says.lock().unwrap() = Says::Addresses(addresses.to_vec(), ttl);
+    }
+
+    /// From now on it takes its time.
+    pub fn now_takes(&self, time: Duration) {
+        *self.takes.lock().unwrap() = time;
     }
 
     /// From now on no name exists.

@@ -101,6 +101,14 @@ impl Malformed {
 /// Panics in this process; they end one connection or stream each, and are bugs.
 static PANICS: AtomicU64 = AtomicU64::new(0);
 
+/// Questions to name servers that got no addresses; all threads share what is known of a name.
+static LOOKUPS_FAILED: AtomicU64 = AtomicU64::new(0);
+
+/// A name of an origin could not be looked up.
+pub(crate) fn lookup_failed() {
+    LOOKUPS_FAILED.fetch_add(1, Relaxed);
+}
+
 /// Counts panics and logs them in one line, instead of the default's trace on stderr.
 pub(crate) fn watch_panics() {
     std::panic::set_hook(Box::new(|panic| {
@@ -308,6 +316,12 @@ pub(crate) fn render(
         "counter",
         "Times that an address took no connection and was set back.",
         sum(&|m| &m.addresses_set_back),
+    );
+    page.single(
+        "verge_origin_lookups_failed_total",
+        "counter",
+        "Questions to name servers that got no address.",
+        LOOKUPS_FAILED.load(Relaxed),
     );
     page.family("verge_answers_cut_total", "counter", "Answers of origins that broke off, by reason.");
     for reason in

@@ -2,6 +2,7 @@
 //! last good one goes on while the name server is away.
 
 use super::{by_domain::ByDomain, health::Health};
+use crate::telemetry;
 use arc_swap::ArcSwapOption;
 use hickory_resolver::{
     TokioResolver,
@@ -119,6 +120,9 @@ impl Resolver {
                 Ok(Err(error)) => Known::failed(error.to_string()),
                 Err(_) => Known::failed(format!("no answer within {PATIENCE:?}")),
             };
+            if found.addresses.is_empty() {
+                telemetry::lookup_failed();
+            }
             let last = entry.known.load_full();
             let known = match last {
                 // A failure never replaces an address that was good.
