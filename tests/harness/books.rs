@@ -3,7 +3,7 @@
 use crate::{
     node::Node,
     origin::{Origin, RawOrigin, WebSocket},
-    patience::{GLANCE, PATIENCE},
+    patience::{GLANCE, PATIENCE, eventually},
 };
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ const ORDINARY: &[&str] = &[
     "verge_connections_total",
     "verge_version_requests_total",
     "verge_arm_requests_total",
-    "verge_table_refreshes_total",
+    "verge_table_",
 ];
 
 /// Whoever counts the requests that come to it.
@@ -74,8 +74,9 @@ pub struct Books<'a> {
 }
 
 impl<'a> Books<'a> {
-    /// Opens the books of a case.
+    /// Opens the books of a case, when what came before it has come to its end and is counted.
     pub async fn open(node: &'a Node, origins: &[&'a dyn Sees]) -> Self {
+        eventually("no request under way before the case", async || node.metric("verge_requests").await == 0.0).await;
         let origins = origins.to_vec();
         let seen = origins.iter().map(|origin| origin.requests()).sum();
         Self { node, origins, counters: node.counters().await, seen }

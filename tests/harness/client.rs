@@ -231,8 +231,11 @@ impl Connection {
         Some(answer)
     }
 
-    /// So many bytes, or those that came before the end.
-    pub(crate) async fn read_exactly(&mut self, length: usize) -> Result<Bytes, Bytes> {
+    /// The next so many bytes.
+    ///
+    /// # Errors
+    /// Those that came before the end.
+    pub async fn read_exactly(&mut self, length: usize) -> Result<Bytes, Bytes> {
         while self.unread.len() < length {
             if !self.fill().await {
                 return Err(self.unread.split().freeze());

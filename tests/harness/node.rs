@@ -201,7 +201,8 @@ impl Node {
         self.metrics().await.lines().filter_map(counter).collect()
     }
 
-    async fn metrics(&self) -> String {
+    /// The page of metrics as it is.
+    pub async fn metrics(&self) -> String {
         String::from_utf8_lossy(&self.ask_admin("/metrics").await.body).into_owned()
     }
 
