@@ -2,14 +2,23 @@
 
 use crate::stages::{Stages, assert_problem};
 use verge_tests::{
+    books::{Books, answered, replied},
     client::{Connection, Http2},
-    frames::{DATA, END_HEADERS, END_STREAM, HEADERS, frame, preface, request},
+    frames::{DATA, END_HEADERS, END_STREAM, End, HEADERS, ends, frame, preface, request},
     message::Request,
     node::Node,
     origin::{Behaviour, Seen},
 };
 
 const NAME: &str = "api.example.com";
+
+/// RFC 9113 §7.
+const PROTOCOL_ERROR: u32 = 1;
+
+/// The counter of what ended because it was not HTTP/2.
+fn malformed(ended: &str) -> String {
+    format!("verge_http2_malformed_total{{ended=\"{ended}\"}}")
+}
 
 async fn node(stages: &Stages) -> Node {
     stages.setup().tls(&stages.authority, NAME).start().await
@@ -30,34 +39,84 @@ fn get(path: &str, more: &[(&str, &[u8])]) -> Vec<u8> {
     frame(HEADERS, END_HEADERS | END_STREAM, 1, &request("GET", path, &fields))
 }
 
+/// What becomes of a malformed head, and who says so.
+#[derive(Debug, Clone, Copy)]
+enum Fate {
+    /// The codec resets its stream before anybody can see or count it.
+    Reset,
+    /// pingora answers 400 without a word.
+    Bare,
+    /// Verge says what it says over HTTP/1.
+    Told,
+}
+
+impl Fate {
+    fn end(self) -> End {
+        match self {
+            Self::Reset => End::Reset(PROTOCOL_ERROR),
+            Self::Bare | Self::Told => End::Answered(400),
+        }
+    }
+
+    /// What is counted, beside the sibling that is served.
+    fn moved(self) -> Vec<String> {
+        match self {
+            Self::Reset => vec![answered(2)],
+            Self::Bare => vec![answered(2), malformed("stream")],
+            Self::Told => vec![answered(2), answered(4), replied("bad_request")],
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_malformed_head_ends_its_stream_and_no_other() {
+    use Fate::{Bare, Reset, Told};
     let stages = Stages::start().await;
     let node = node(&stages).await;
-    let heads = [
-        get("/", &[("connection", b"close")]),
-        get("/", &[("transfer-encoding", b"chunked")]),
-        get("/", &[("upgrade", b"websocket")]),
-        get("/", &[("keep-alive", b"1")]),
-        get("/", &[("proxy-connection", b"close")]),
-        get("/", &[("te", b"gzip")]),
-        get("/", &[("host", b"other.example.com")]),
-        get("/", &[("content-length", b"1"), ("content-length", b"2")]),
-        get("/", &[("content-length", b"-1")]),
-        get("/", &[("content_length", b"0")]),
-        get("/", &[("x", b" leading")]),
-        get("/", &[("x", b"trailing\t")]),
-        get("/a b", &[]),
-        get("/a\tb", &[]),
-        get("/\u{e4}", &[]),
-        get("a", &[]),
-        get("http://api.example.com/", &[]),
-    ];
-    for (turn, head) in heads.iter().enumerate() {
-        let _open = send(&stages, &node, head.clone()).await;
-        stages.v2.has_seen(turn + 1).await;
-        assert!(stages.v1.seen().is_empty(), "{turn}: {:#?}", stages.v1.seen());
+    for (head, fate) in [
+        (get("/", &[("connection", b"close")]), Reset),
+        (get("/", &[("transfer-encoding", b"chunked")]), Reset),
+        (get("/", &[("upgrade", b"websocket")]), Reset),
+        (get("/", &[("keep-alive", b"1")]), Reset),
+        (get("/", &[("proxy-connection", b"close")]), Reset),
+        (get("/", &[("te", b"gzip")]), Reset),
+        (get("/", &[("host", b"other.example.com")]), Bare),
+        (get("/", &[("host", b"api.example.com"), ("host", b"api.example.com")]), Bare),
+        (get("/", &[("content-length", b"1"), ("content-length", b"2")]), Reset),
+        (get("/", &[("content-length", b"-1")]), Reset),
+        (get("/", &[("content_length", b"0")]), Told),
+        (get("/", &[("x", b" leading")]), Told),
+        (get("/", &[("x", b"trailing\t")]), Told),
+        (get("/a b", &[]), Reset),
+        (get("/a\tb", &[]), Reset),
+        (get("/\u{e4}", &[]), Told),
+        (get("a", &[]), Reset),
+        (get("http://api.example.com/", &[]), Reset),
+    ] {
+        let case = String::from_utf8_lossy(&head).into_owned();
+        let books = stages.books(&node).await;
+        let mut connection = send(&stages, &node, head).await;
+        assert_eq!(ends(&mut connection, &[1, 3]).await, [fate.end(), End::Answered(200)], "{case:?}");
+        // What the origins see is the sibling.
+        books.balance(&case, 1, &fate.moved()).await;
+        assert_eq!(stages.v2.last_seen().target, "/sibling");
     }
+    assert!(stages.v1.seen().is_empty(), "{:#?}", stages.v1.seen());
+}
+
+#[tokio::test]
+async fn a_connection_of_malformed_heads_ends() {
+    let stages = Stages::start().await;
+    let node = node(&stages).await;
+    let block = request("GET", "/", &[("apiver", b"v1"), ("host", b"other.example.com")]);
+    let head = |turn: u32| frame(HEADERS, END_HEADERS | END_STREAM, 2 * turn + 1, &block);
+    let books = stages.books(&node).await;
+    let config = stages.authority.client_config(&["h2"]);
+    let (mut connection, _) = Connection::open_tls(node.https(), NAME, config).await.unwrap();
+    connection.send([preface(), (0..40).flat_map(head).collect()].concat()).await;
+    assert!(connection.is_closed().await);
+    let moved = [vec![malformed("stream"); 33], vec![malformed("connection")]].concat();
+    books.balance("forty malformed heads", 0, &moved).await;
 }
 
 /// Its codec cuts a fragment off before anybody can see it.
@@ -89,9 +148,13 @@ async fn what_the_codec_cannot_read_ends_the_connection() {
         frame(DATA, 0, 1, b"before any head"),
     ];
     for (turn, head) in heads.iter().enumerate() {
+        let case = format!("head {turn}");
+        let books = stages.books(&node).await;
         let mut connection = send(&stages, &node, head.clone()).await;
-        assert!(connection.is_closed().await, "{turn}");
-        assert!(stages.v1.seen().is_empty(), "{turn}: {:#?}", stages.v1.seen());
+        let end = End::Connection(Some(PROTOCOL_ERROR));
+        assert_eq!(ends(&mut connection, &[1, 3]).await, [end; 2], "{case}");
+        assert!(connection.is_closed().await, "{case}");
+        books.balance(&case, 0, &[malformed("connection")]).await;
     }
     let mut client = Http2::open(node.https(), NAME, stages.authority.client_config(&["h2"])).await;
     assert_eq!(client.ask(&Request::get("/").version("v1")).await.status, 200);
@@ -102,12 +165,15 @@ async fn a_body_that_is_not_as_long_as_it_says_is_never_a_whole_one() {
     let stages = Stages::start().await;
     let node = node(&stages).await;
     let bodies = [(&b"9"[..], &b"four"[..]), (b"2", b"four"), (b"0", b"four")];
-    for (turn, (length, body)) in bodies.iter().enumerate() {
+    for (length, body) in bodies {
         let mut frames =
             frame(HEADERS, END_HEADERS, 1, &request("POST", "/", &[("apiver", b"v1"), ("content-length", length)]));
         frames.extend(frame(DATA, END_STREAM, 1, body));
-        let _open = send(&stages, &node, frames).await;
-        stages.v2.has_seen(turn + 1).await;
+        let case = String::from_utf8_lossy(length).into_owned();
+        let books = Books::open(&node, &[&stages.v2]).await;
+        let mut connection = send(&stages, &node, frames).await;
+        assert_eq!(ends(&mut connection, &[1, 3]).await, [End::Reset(PROTOCOL_ERROR), End::Answered(200)], "{case}");
+        books.balance(&case, 1, &[]).await;
     }
     // Where none was promised none is read: that request is whole without it.
     let whole = |seen: &Seen| seen.complete && !seen.body.is_empty();
@@ -119,12 +185,14 @@ async fn connect_and_trace_are_refused_in_our_own_words() {
     let stages = Stages::start().await;
     let node = node(&stages).await;
     let mut client = Http2::open(node.https(), NAME, stages.authority.client_config(&["h2"])).await;
+    let books = stages.books(&node).await;
     let answer = client.ask(&Request::new("TRACE", "/").version("v1")).await;
     assert_problem(&answer, 405, "method_not_allowed");
     let answer = client.connect(NAME).await;
     assert_problem(&answer, 405, "method_not_allowed");
     assert_eq!(answer.field("server"), None);
-    stages.saw_nothing();
+    let refused = [replied("method_not_allowed"), answered(4)];
+    books.balance("TRACE and CONNECT", 0, &[refused.clone(), refused].concat()).await;
 }
 
 #[tokio::test]
@@ -138,7 +206,9 @@ async fn grpc_passes_with_its_trailers() {
         .version("v1")
         .field("content-type", "application/grpc")
         .field("te", "trailers");
+    let books = stages.books(&node).await;
     let answer = client.ask(&call).await;
+    books.balance("a call", 1, &[answered(2)]).await;
     assert_eq!((answer.status, answer.body.as_ref()), (200, message.as_slice()), "{answer:?}");
     assert_eq!(answer.field("content-type"), Some("application/grpc"));
     assert_eq!(answer.trailers, [("grpc-status".to_owned(), "0".to_owned())]);

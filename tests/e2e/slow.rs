@@ -6,8 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 use verge_tests::{
+    books::{Books, too_slow},
     client::Connection,
-    frames::{END_HEADERS, END_STREAM, HEADERS, SETTINGS, frame, preface, request},
+    frames::{DATA, END_HEADERS, END_STREAM, End, HEADERS, SETTINGS, ends, frame, preface, request},
     message::Request,
     node::Node,
     origin::Behaviour,
@@ -46,7 +47,9 @@ async fn timeouts(node: &Node, waiting_for: &str) -> f64 {
 #[tokio::test]
 async fn a_body_that_is_dripped_has_an_end() {
     let stages = Stages::start().await;
-    let node = stages.setup().limits("body_timeout = \"1s\"\nbody_rate = \"1KiB\"").start().await;
+    let setup = stages.setup().limits("body_timeout = \"1s\"\nbody_rate = \"1KiB\"");
+    let node = setup.tls(&stages.authority, NAME).start().await;
+    let books = Books::open(&node, &[]).await;
     let head = "POST / HTTP/1.1\r\nhost: api.example.com\r\napiver: v1\r\n";
     let by_length = async {
         let mut connection = node.connect().await;
@@ -58,11 +61,25 @@ async fn a_body_that_is_dripped_has_an_end() {
         connection.send(format!("{head}transfer-encoding: chunked\r\n\r\n")).await;
         drip(&mut connection, b"1\r\nx\r\n").await;
     };
+    let by_frames = async {
+        let config = stages.authority.client_config(&["h2"]);
+        let (mut connection, _) = Connection::open_tls(node.https(), NAME, config).await.unwrap();
+        let head = frame(HEADERS, END_HEADERS, 1, &request("POST", "/", &[("apiver", b"v1")]));
+        connection.send([preface(), head].concat()).await;
+        let mut drops = tokio::time::interval(Duration::from_millis(20));
+        // What comes after the end of its stream is ignored.
+        while timeouts(&node, "body").await < 3.0 {
+            drops.tick().await;
+            connection.send(frame(DATA, 0, 1, b"x")).await;
+        }
+        let end = ends(&mut connection, &[1]).await;
+        assert!(matches!(end[..], [End::Reset(_)]), "{end:?}");
+    };
     meanwhile_others_are_served(&node, async {
-        tokio::join!(by_length, by_chunks);
+        tokio::join!(by_length, by_chunks, by_frames);
     })
     .await;
-    assert_eq!(timeouts(&node, "body").await, 2.0);
+    books.balance("three bodies", 0, &vec![too_slow("body"); 3]).await;
     assert!(stages.v1.seen().iter().all(|seen| !seen.complete));
 }
 
@@ -85,16 +102,16 @@ async fn a_body_that_keeps_the_pace_may_take_longer_than_any_wait() {
 async fn a_body_that_stops_has_an_end() {
     let stages = Stages::start().await;
     let node = stages.setup().limits("body_timeout = \"500ms\"").start().await;
+    let books = Books::open(&node, &[&stages.v1]).await;
     let client = async {
         let mut connection = node.connect().await;
         connection
             .send("POST / HTTP/1.1\r\nhost: api.example.com\r\napiver: v1\r\ncontent-length: 9\r\n\r\nfour")
             .await;
-        assert!(connection.is_closed().await);
+        assert!(connection.answer().await.is_none());
     };
     meanwhile_others_are_served(&node, client).await;
-    assert_eq!(timeouts(&node, "body").await, 1.0);
-    stages.v1.has_seen(1).await;
+    books.balance("half a body", 1, &[too_slow("body")]).await;
     assert!(!stages.v1.only_seen().complete);
 }
 
@@ -109,6 +126,7 @@ async fn an_answer_that_nobody_reads_has_an_end() {
     stages.v1.now_on("/endless", endless());
     let setup = stages.setup().tls(&stages.authority, NAME).limits("body_timeout = \"500ms\"");
     let node = setup.start().await;
+    let books = Books::open(&node, &[&stages.v1]).await;
     let mut plain = node.connect().await;
     plain.send(Request::get("/endless").version("v1").to_http1()).await;
     let config = stages.authority.client_config(&["http/1.1"]);
@@ -119,6 +137,28 @@ async fn an_answer_that_nobody_reads_has_an_end() {
     })
     .await;
     eventually("closed connections", async || node.metric("verge_connections").await == 0.0).await;
+    books.balance("two readers", 2, &[too_slow("answer"), too_slow("answer")]).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_read_in_drips_has_an_end() {
+    let stages = Stages::start().await;
+    stages.v1.now_on("/endless", endless());
+    let node = stages.setup().limits("body_timeout = \"500ms\"\nbody_rate = \"1MiB\"").start().await;
+    let books = Books::open(&node, &[&stages.v1]).await;
+    let mut connection = node.connect().await;
+    connection.send(Request::get("/endless").version("v1").to_http1()).await;
+    meanwhile_others_are_served(&node, async {
+        // Something is taken now and then, so that no single write waits for too long.
+        let mut drips = tokio::time::interval(Duration::from_millis(50));
+        while timeouts(&node, "answer").await == 0.0 {
+            drips.tick().await;
+            let _ = connection.read_exactly(4096).await;
+        }
+    })
+    .await;
+    books.balance("a reader", 1, &[too_slow("answer")]).await;
+    eventually("a closed connection", async || node.metric("verge_connections").await == 0.0).await;
 }
 
 #[tokio::test]
@@ -133,9 +173,10 @@ async fn a_window_that_never_opens_ends_the_stream() {
     // SETTINGS_INITIAL_WINDOW_SIZE: not a byte.
     connection.send(frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0])).await;
     let head = request("GET", "/endless", &[("apiver", b"v1")]);
+    let books = Books::open(&node, &[&stages.v1]).await;
     connection.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, &head)).await;
     meanwhile_others_are_served(&node, async { assert!(connection.is_closed().await) }).await;
-    assert_eq!(timeouts(&node, "answer").await, 1.0);
+    books.balance("a window that never opens", 1, &[too_slow("answer")]).await;
 }
 
 #[tokio::test]
@@ -149,8 +190,12 @@ async fn more_connections_than_there_may_be_are_closed_at_once() {
         loris.push(connection);
     }
     eventually("five connections", async || node.metric("verge_connections").await == 5.0).await;
+    let books = stages.books(&node).await;
     assert!(node.connect().await.is_closed().await);
-    assert!(node.metric("verge_connections_refused_total{limit=\"connections\"}").await >= 1.0);
+    assert!(node.connect().await.is_closed().await);
+    books
+        .balance("two too many", 0, &vec!["verge_connections_refused_total{limit=\"connections\"}".to_owned(); 2])
+        .await;
     // They have their deadline, and then there is room.
     for connection in &mut loris {
         assert!(connection.is_closed().await);
@@ -170,8 +215,9 @@ async fn one_address_has_its_share_of_connections() {
         assert_eq!(connection.ask(&Request::get("/").version("v1")).await.status, 200);
         held.push(connection);
     }
+    let books = stages.books(&node).await;
     assert!(node.connect().await.is_closed().await);
-    assert_eq!(node.metric("verge_connections_refused_total{limit=\"address\"}").await, 1.0);
+    books.balance("a fourth", 0, &["verge_connections_refused_total{limit=\"address\"}".to_owned()]).await;
     let mut other = Connection::open_from("127.0.0.2".parse().unwrap(), node.http()).await;
     assert_eq!(other.ask(&Request::get("/").version("v1")).await.status, 200, "another address has its own");
     held.pop();
@@ -228,7 +274,11 @@ async fn without_descriptors_it_waits_and_recovers() {
     let spent = ticks(&node) - before;
     assert!(spent < 30, "it spins: {spent} hundredths of a second in one");
     assert!(node.stderr().iter().filter(|line| line.contains("accepting fails")).count() <= 4);
+    let served = stages.v1.seen().len();
     drop(held);
     assert_eq!(node.ask(&Request::get("/").version("v1")).await.status, 200);
+    assert_eq!(stages.v1.seen().len(), served + 1);
     assert!(node.metric("verge_accept_failures_total").await >= 1.0);
+    assert_eq!(node.total("verge_replies_total").await, 0.0, "nobody was answered with an error");
+    assert_eq!(node.metric("verge_responses_total{class=\"2xx\"}").await, stages.v1.seen().len() as f64);
 }
