@@ -2,6 +2,7 @@
 
 use crate::stages::{Stages, V1};
 use serde_json::Value as Json;
+use std::collections::BTreeSet;
 use verge_tests::{message::Request, patience::eventually};
 
 #[tokio::test]
@@ -95,6 +96,39 @@ async fn hostile_input_stays_inside_its_line() {
     let log = node.log();
     assert!(log.iter().any(|line| line["path"] == path), "{log:#?}");
     assert!(log.iter().any(|line| line["status"] == 403), "{log:#?}");
+}
+
+#[tokio::test]
+async fn what_clients_make_up_is_no_label() {
+    let stages = Stages::start().await;
+    let node = stages.setup().start().await;
+    let names =
+        async || node.metrics().await.lines().filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned())).collect();
+    let ask = async |turn: usize| {
+        let secret = format!("SECRET{turn}");
+        for request in [
+            Request::get(&format!("/{secret}")).version("v1"),
+            Request::get(&format!("/?key={secret}")).version("v2"),
+            Request::get("/").version(&secret),
+            Request::get("/").version("v1").to(&format!("{secret}.example.com")),
+            Request::new(&secret, "/").version("v1"),
+            Request::get("/").version("v1").field("authorization", &secret).field("cookie", &secret),
+            Request::get("/").accept(&format!("application/vnd.{secret}.v1+json")),
+            Request::post("/", secret.clone()).version("v1"),
+        ] {
+            node.ask(&request).await;
+        }
+    };
+    ask(0).await;
+    // Series of versions come with the first who asks for one.
+    let before: BTreeSet<String> = names().await;
+    for turn in 1..50 {
+        ask(turn).await;
+    }
+    let now: BTreeSet<String> = names().await;
+    assert_eq!(before.symmetric_difference(&now).collect::<Vec<_>>(), Vec::<&String>::new());
+    assert!(!now.iter().any(|name| name.contains("SECRET")));
+    assert!(now.len() < 300, "{}", now.len());
 }
 
 #[tokio::test]

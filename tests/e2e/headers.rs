@@ -2,7 +2,7 @@
 
 use crate::stages::{Stages, V1, row};
 use serde_json::json;
-use verge_tests::{message::Request, origin::Behaviour};
+use verge_tests::{books::answered, message::Request, origin::Behaviour};
 
 #[tokio::test]
 async fn what_a_client_may_not_say_is_replaced_before_the_origin() {
@@ -27,7 +27,9 @@ async fn what_a_client_may_not_say_is_replaced_before_the_origin() {
         .field("authorization", "Bearer client's own")
         .field("x-custom", "one")
         .field("x-custom", "two");
+    let books = stages.books(&node).await;
     assert_eq!(node.ask(&request).await.status, 200);
+    books.balance("a client's own words", 1, &[answered(2)]).await;
     let seen = stages.v1.only_seen();
     for gone in [
         "verge-override",
@@ -108,7 +110,9 @@ async fn vary_names_every_field_that_could_have_changed_the_choice() {
         ("/forbidden", 403, &["accept", "apiver"]),
         ("/broken", 500, &["accept", "apiver"]),
     ] {
+        let books = stages.books(&node).await;
         let answer = connection.ask(&Request::get(path).version("v1")).await;
+        books.balance(path, 1, &[answered(status / 100)]).await;
         assert_eq!(
             (answer.status, answer.members("vary")),
             (status, vary.iter().map(|v| (*v).to_owned()).collect()),
@@ -132,6 +136,7 @@ async fn one_url_with_several_versions_is_never_mixed() {
     for _ in 0..4 {
         connections.push(node.connect().await);
     }
+    let books = stages.books(&node).await;
     for turn in 0..40 {
         let connection = &mut connections[turn % 4];
         let (version, domain) = if turn % 3 == 0 { ("v1", V1) } else { ("v2", crate::stages::V2) };
@@ -139,6 +144,12 @@ async fn one_url_with_several_versions_is_never_mixed() {
         assert_eq!(answer.field("api-version"), Some(version));
         assert_eq!(answer.json()["host"], domain);
     }
+    let served = |version: &str, times| {
+        let name = "verge_version_requests_total{api=\"orders\",version=\"VERSION\",outcome=\"served\"}";
+        vec![name.replace("VERSION", version); times]
+    };
+    books.balance("two versions", 40, &[vec![answered(2); 40], served("v1", 14), served("v2", 26)].concat()).await;
+    assert_eq!((stages.v1.seen().len(), stages.v2.seen().len()), (14, 26));
 }
 
 #[tokio::test]
@@ -165,11 +176,12 @@ async fn what_an_origin_answers_is_passed_on_as_it_is() {
         ("/unavailable", 503, ("retry-after", Some("3")), "later"),
         ("/odd", 299, ("content-type", None), "odd"),
     ] {
-        let before = stages.v1.seen().len();
+        // No retry, no redirect followed.
+        let books = stages.books(&node).await;
         let answer = connection.ask(&Request::get(path).version("v1")).await;
         assert_eq!((answer.status, answer.body.as_ref()), (status, body.as_bytes()), "{path}");
         assert_eq!(answer.field(field.0), field.1, "{path}");
-        assert_eq!(stages.v1.seen().len(), before + 1, "{path}: no retry, no redirect followed");
+        books.balance(path, 1, &[answered(status / 100)]).await;
     }
 }
 
@@ -179,7 +191,9 @@ async fn several_cookies_stay_several() {
     let cookies = [("set-cookie", "a=1; Path=/; HttpOnly"), ("set-cookie", "b=2; Secure"), ("set-cookie", "c=3, 4")];
     stages.v1.now_on("/cookies", Behaviour::answer(200, &cookies, "ok"));
     let node = stages.setup().start().await;
+    let books = stages.books(&node).await;
     let answer = node.ask(&Request::get("/cookies").version("v1")).await;
+    books.balance("cookies", 1, &[answered(2)]).await;
     assert_eq!(answer.lines("set-cookie"), ["a=1; Path=/; HttpOnly", "b=2; Secure", "c=3, 4"]);
 }
 
@@ -221,8 +235,10 @@ async fn connection_takes_no_length_away() {
     let stages = Stages::start().await;
     let node = stages.setup().start().await;
     let request = Request::post("/", "hello").version("v1").field("connection", "content-length");
+    let books = stages.books(&node).await;
     let answer = node.ask(&request).await;
     assert_eq!(answer.status, 200, "{answer:?}");
+    books.balance("a length that is nominated", 1, &[answered(2)]).await;
     let seen = stages.v1.only_seen();
     assert_eq!((seen.field("content-length"), seen.field("transfer-encoding")), (Some("5"), None));
 }

@@ -1,8 +1,11 @@
 //! Every rejection there is, over the wire: status, code, and a body that helps. (Faults of origins are in `faults`.)
 
-use crate::stages::{Stages, V1, V2, assert_problem, row};
+use crate::stages::{Stages, V1, V2, assert_problem, is_sound_or_closed, row};
 use serde_json::json;
-use verge_tests::message::Request;
+use verge_tests::{
+    books::{answered, replied},
+    message::Request,
+};
 
 #[tokio::test]
 async fn every_rejection_has_its_status_and_code() {
@@ -35,10 +38,13 @@ async fn every_rejection_has_its_status_and_code() {
         (Request::new("TRACE", "/orders").version("v1"), 405, "method_not_allowed"),
         (Request::post("/orders", "x".repeat(2000)).version("v1"), 413, "body_too_large"),
     ] {
-        let answer = node.ask(&request).await;
-        assert_problem(&answer, status, code);
+        let books = stages.books(&node).await;
+        let mut connection = node.connect().await;
+        connection.send(request.to_http1()).await;
+        assert_problem(&connection.answer().await.expect(code), status, code);
+        books.balance(code, 0, &[replied(code), answered(status / 100)]).await;
+        is_sound_or_closed(&mut connection).await;
     }
-    stages.saw_nothing();
 }
 
 #[tokio::test]
@@ -125,8 +131,25 @@ async fn a_preflight_goes_where_a_missing_version_goes() {
     let stages = Stages::start().await;
     let apis = "[[api]]\nname = \"orders\"\nhosts = [\"*\"]\n[api.version]\nmissing = \"v2\"\n";
     let node = stages.setup().apis(apis).start().await;
+    let books = stages.books(&node).await;
     assert_eq!(node.ask(&preflight()).await.status, 200);
+    books.balance("a preflight", 1, &[answered(2)]).await;
     assert_eq!(stages.v2.only_seen().method, "OPTIONS");
+}
+
+#[tokio::test]
+async fn a_preflight_is_answered_by_the_policy() {
+    let stages = Stages::start().await;
+    let apis = "[[api]]\nname = \"orders\"\nhosts = [\"*\"]\n[api.version]\nvendor = \"example\"\n\
+        [api.cors]\norigins = [\"https://app.example.com\"]\n";
+    let node = stages.setup().apis(apis).start().await;
+    let mut connection = node.connect().await;
+    let books = stages.books(&node).await;
+    let answer = connection.ask(&preflight()).await;
+    assert_eq!((answer.status, answer.field("verge-reason")), (204, Some("preflight")), "{answer:?}");
+    assert_eq!(answer.field("access-control-allow-origin"), Some("https://app.example.com"), "{answer:?}");
+    books.balance("a preflight", 0, &[replied("preflight"), answered(2)]).await;
+    is_sound_or_closed(&mut connection).await;
 }
 
 #[tokio::test]
@@ -134,8 +157,10 @@ async fn a_preflight_with_nowhere_to_go_is_answered_without_content() {
     let stages = Stages::start().await;
     let node = stages.setup().start().await;
     let mut connection = node.connect().await;
+    let books = stages.books(&node).await;
     let answer = connection.ask(&preflight()).await;
     assert_eq!((answer.status, answer.field("verge-reason")), (204, Some("preflight")));
+    books.balance("a preflight", 0, &[replied("preflight"), answered(2)]).await;
     assert_eq!((answer.field("content-length"), answer.field("access-control-allow-origin")), (None, None));
     let next = connection.ask(&Request::get("/").version("v1")).await;
     assert_eq!(next.status, 200, "{next:?}");

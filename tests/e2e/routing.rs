@@ -3,6 +3,7 @@
 use crate::stages::{Stages, V1, V2, assert_problem, row, rows};
 use serde_json::json;
 use verge_tests::{
+    books::{answered, replied},
     certs::Authority,
     client::Http2,
     message::Request,
@@ -11,12 +12,20 @@ use verge_tests::{
     store::{Layout, Store},
 };
 
+/// What is counted of a request that a version's origin answers.
+fn served(version: &str) -> Vec<String> {
+    let name = "verge_version_requests_total{api=\"orders\",version=\"VERSION\",outcome=\"served\"}";
+    vec![answered(2), name.replace("VERSION", version)]
+}
+
 #[tokio::test]
 async fn a_version_in_the_header_goes_to_its_origin_once() {
     let stages = Stages::start().await;
     let node = stages.setup().start().await;
+    let books = stages.books(&node).await;
     let answer = node.ask(&Request::get("/orders/7").version("v1")).await;
     assert_eq!(answer.status, 200, "{answer:?}");
+    books.balance("by the header", 1, &served("v1")).await;
     assert_eq!(answer.field("api-version"), Some("v1"));
     let seen = stages.v1.only_seen();
     assert_eq!((seen.host.as_str(), seen.sni.as_deref()), (V1, Some(V1)));
@@ -29,10 +38,10 @@ async fn a_version_in_accept_goes_to_its_origin_once() {
     let stages = Stages::start().await;
     let node = stages.setup().start().await;
     for ranges in ["application/vnd.example.v2+json", "text/html, application/vnd.example+json;version=2;q=0.3"] {
-        let before = stages.v2.seen().len();
+        let books = stages.books(&node).await;
         let answer = node.ask(&Request::get("/orders").accept(ranges)).await;
         assert_eq!((answer.status, answer.field("api-version")), (200, Some("v2")), "{answer:?}");
-        assert_eq!(stages.v2.seen().len(), before + 1);
+        books.balance(ranges, 1, &served("v2")).await;
         let seen = stages.v2.last_seen();
         assert_eq!((seen.host.as_str(), seen.sni.as_deref(), seen.target.as_str()), (V2, Some(V2), "/orders"));
         assert_eq!(seen.field("accept"), Some(ranges));
@@ -52,7 +61,9 @@ async fn path_query_and_body_arrive_byte_for_byte() {
     let stages = Stages::start().await;
     let node = stages.setup().start().await;
     let request = Request::post(ODD_TARGET, every_byte()).version("1");
+    let books = stages.books(&node).await;
     let answer = node.ask(&request).await;
+    books.balance(ODD_TARGET, 1, &served("v1")).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let seen = stages.v1.only_seen();
     assert_eq!((seen.method.as_str(), seen.target.as_str()), ("POST", format!("/prod{ODD_TARGET}").as_str()));
@@ -136,9 +147,12 @@ async fn what_cannot_be_served_never_reaches_origin_or_store() {
         ("${jndi:ldap://x}", "malformed_version"),
         ("v10", "unknown_version"),
     ] {
+        let books = stages.books(&node).await;
         let answer = connection.ask(&Request::get("/orders").version(version)).await;
         assert_problem(&answer, 403, code);
+        books.balance(version, 0, &[replied(code), answered(4)]).await;
     }
+    let books = stages.books(&node).await;
     for n in 0..500 {
         let made_up = if n % 2 == 0 {
             Request::get("/").version(&format!("made-up-{n}"))
@@ -148,7 +162,8 @@ async fn what_cannot_be_served_never_reaches_origin_or_store() {
         let answer = connection.ask(&made_up).await;
         assert_eq!(answer.status, 403, "{answer:?}");
     }
-    stages.saw_nothing();
+    let moved = [vec![replied("unknown_version"); 250], vec![replied("missing_version"); 250], vec![answered(4); 500]];
+    books.balance("made up", 0, &moved.concat()).await;
     assert_eq!(store.operations(), before, "the request path must not read the store");
 }
 
@@ -159,14 +174,19 @@ async fn a_request_without_version_follows_the_missing_policy() {
         format!("[[api]]\nname = \"orders\"\nhosts = [\"*\"]\n[api.version]\nvendor = \"example\"\n{missing}\n")
     };
     let rows = json!([row("v1", V1), row("v2", V2), {"api": "orders", "version": "latest", "alias_of": "v2"}]);
-    for (missing, served) in [("", None), ("missing = \"v1\"", Some("v1")), ("missing = \"latest\"", Some("v2"))] {
+    for (missing, goes_to) in [("", None), ("missing = \"v1\"", Some("v1")), ("missing = \"latest\"", Some("v2"))] {
         let node = stages.reachable().rows(rows.clone()).apis(&api(missing)).start().await;
         for request in [Request::get("/orders"), Request::get("/orders").accept("*/*, application/json")] {
+            let books = stages.books(&node).await;
             let answer = node.ask(&request).await;
-            match served {
-                None => assert_problem(&answer, 403, "missing_version"),
+            match goes_to {
+                None => {
+                    assert_problem(&answer, 403, "missing_version");
+                    books.balance(missing, 0, &[replied("missing_version"), answered(4)]).await;
+                }
                 Some(version) => {
                     assert_eq!((answer.status, answer.field("api-version")), (200, Some(version)), "{answer:?}");
+                    books.balance(missing, 1, &served(version)).await;
                 }
             }
         }
@@ -183,9 +203,10 @@ async fn two_versions_are_never_first_wins() {
         Request::get("/").version("v1").accept("application/vnd.example.v2+json"),
         Request::get("/").accept("application/vnd.example.v1+json;version=2"),
     ] {
+        let books = stages.books(&node).await;
         assert_problem(&node.ask(&request).await, 403, "ambiguous_version");
+        books.balance("two versions", 0, &[replied("ambiguous_version"), answered(4)]).await;
     }
-    stages.saw_nothing();
     let agreeing = Request::get("/").version("v1, 1").version("V1").accept("application/vnd.example.v1+json");
     assert_eq!(node.ask(&agreeing).await.status, 200);
     // Where `Accept` leaves a choice, the header makes it.
@@ -199,19 +220,18 @@ async fn a_hostile_accept_is_answered_like_any_other() {
     let stages = Stages::start().await;
     let node = stages.setup().limits("head = \"64KiB\"").start().await;
     let mut connection = node.connect().await;
-    for ranges in [
-        "application/vnd.example.v9+json,".repeat(1000),
-        "\"".repeat(16_000),
-        "a/b;x=\"\\\\".repeat(1500),
-        ",".repeat(16_000),
-        ";q=".repeat(5000),
-        "application/vnd.example.v".to_owned() + &"1".repeat(16_000) + "+json",
+    for (ranges, code) in [
+        ("application/vnd.example.v9+json,".repeat(1000), "unknown_version"),
+        ("\"".repeat(16_000), "missing_version"),
+        ("a/b;x=\"\\\\".repeat(1500), "missing_version"),
+        (",".repeat(16_000), "missing_version"),
+        (";q=".repeat(5000), "missing_version"),
+        ("application/vnd.example.v".to_owned() + &"1".repeat(16_000) + "+json", "malformed_version"),
     ] {
-        let answer = connection.ask(&Request::get("/").accept(&ranges)).await;
-        assert_eq!(answer.status, 403, "{answer:?}");
+        let books = stages.books(&node).await;
+        assert_problem(&connection.ask(&Request::get("/").accept(&ranges)).await, 403, code);
+        books.balance(code, 0, &[replied(code), answered(4)]).await;
     }
-    stages.saw_nothing();
-    assert_eq!(node.metric("verge_panics_total").await, 0.0);
 }
 
 #[tokio::test]
@@ -224,11 +244,13 @@ async fn without_a_table_nothing_is_unknown() {
     assert_eq!(ready.status, 503, "{ready:?}");
     assert!(ready.json()["why"].as_str().is_some_and(|why| !why.is_empty()), "{ready:?}");
     for request in [Request::get("/").version("v1"), Request::get("/"), Request::get("/").version("nonsense!")] {
+        let books = stages.books(&node).await;
         let answer = node.ask(&request).await;
         assert_problem(&answer, 503, "no_table");
         assert!(answer.field("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok()), "{answer:?}");
+        books.balance("no table", 0, &[replied("no_table"), answered(5)]).await;
     }
-    stages.saw_nothing();
+    assert_eq!(node.metric("verge_table_loaded").await, 0.0);
 }
 
 #[tokio::test]
