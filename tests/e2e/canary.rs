@@ -4,6 +4,7 @@ use crate::stages::{Stages, V1, V2};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use verge_tests::{
+    books::answered,
     client::Connection,
     message::Request,
     node::{Node, Setup},
@@ -80,6 +81,7 @@ async fn clients_stay_where_they_are_on_both_nodes_while_the_weight_grows() {
     const CLIENTS: usize = 6250;
     let fleet = Fleet::start(Layout::Verge, split(100, json!({})), API).await;
     let mut before: Vec<usize> = Vec::new();
+    let mut picked = 0;
     for (step, weight) in [100, 500, 2500, 10_000].into_iter().enumerate() {
         fleet.put(&split(weight, json!({})), step as u64 + 1);
         let generation = step as f64 + 1.0;
@@ -94,7 +96,15 @@ async fn clients_stay_where_they_are_on_both_nodes_while_the_weight_grows() {
         let share = weight as f64 / 10_000.0;
         let bound = 3.9 * (CLIENTS as f64 * share * (1.0 - share)).sqrt() + 1.0;
         assert!((now.len() as f64 - CLIENTS as f64 * share).abs() <= bound, "{} at {weight}", now.len());
+        picked += 2 * now.len();
         before = now;
+    }
+    let Stages { v1, v2, .. } = &fleet.stages;
+    assert_eq!((v1.seen().len(), v2.seen().len()), (8 * CLIENTS - picked, picked), "each stage saw its share, once");
+    for node in &fleet.nodes {
+        let all = 4.0 * CLIENTS as f64;
+        eventually("every answer's count", async || node.metric(&answered(2)).await == all).await;
+        assert_eq!(node.total("verge_replies_total").await, 0.0);
     }
 }
 
@@ -387,4 +397,8 @@ async fn promote_and_abort_under_load_lose_no_request() {
     for load in loads {
         assert!(load.await.unwrap() > 10);
     }
+    // Every one of them came to a stage once, and was answered by it.
+    let all = async || (stages.v1.seen().len() + stages.v2.seen().len()) as f64;
+    eventually("every answer's count", async || node.metric(&answered(2)).await == all().await).await;
+    assert_eq!(node.total("verge_replies_total").await, 0.0);
 }

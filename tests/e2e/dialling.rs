@@ -3,7 +3,13 @@
 use crate::stages::{Stages, V1, V2, assert_problem, row};
 use serde_json::json;
 use std::collections::BTreeSet;
-use verge_tests::{certs::Authority, message::Request, node::Setup, origin::Origin};
+use verge_tests::{
+    books::{Books, answered, replied},
+    certs::Authority,
+    message::Request,
+    node::Setup,
+    origin::Origin,
+};
 
 #[tokio::test]
 async fn a_row_may_name_where_its_origin_is_dialled() {
@@ -25,8 +31,11 @@ async fn a_rows_dial_needs_the_operators_leave() {
     let rows = json!([{"api": "orders", "version": "v1", "domain": V1, "connect": origin.address().to_string()}, row("v2", V2)]);
     for rules in ["", "loopback = true", "dial = [\"10.0.0.0/8\"]\nloopback = true", "dial = [\"127.0.0.0/8\"]"] {
         let node = Setup::new().rows(rows.clone()).trusting(&authority).and_origins(rules).start().await;
+        let books = Books::open(&node, &[&origin]).await;
         let answer = node.ask(&Request::get("/orders").version("v1")).await;
         assert_problem(&answer, 503, "invalid_mapping");
+        books.balance(rules, 0, &[replied("invalid_mapping"), answered(5)]).await;
+        assert_eq!(node.metric("verge_table_invalid_rows").await, 1.0, "{rules}");
     }
     assert_eq!(origin.connections(), 0);
 }
@@ -39,8 +48,10 @@ async fn a_name_that_resolves_to_loopback_is_not_dialled() {
     let rows = json!([{"api": "orders", "version": "v1", "domain": "localhost", "port": port}]);
     let setup = || Setup::new().rows(rows.clone()).trusting(&authority);
     let closed = setup().origins("allow = [\"localhost\"]").start().await;
+    let books = Books::open(&closed, &[&origin]).await;
     let answer = closed.ask(&Request::get("/").version("v1")).await;
     assert_problem(&answer, 502, "origin_unreachable");
+    books.balance("loopback", 0, &[replied("origin_unreachable"), answered(5)]).await;
     assert!(!String::from_utf8_lossy(&answer.body).contains("127.0.0.1"), "addresses are not the client's business");
     assert_eq!(origin.connections(), 0);
 
@@ -94,7 +105,9 @@ async fn a_client_cannot_choose_the_upstream() {
         Request::get("/@127.0.0.1/orders").version("v1"),
         Request::get("/orders").version("v1").field("x-forwarded-host", &trap.address().to_string()),
     ] {
+        let books = stages.books(&node).await;
         let answer = node.ask(&request).await;
+        books.balance(&request.target, 1, &[answered(2)]).await;
         assert_eq!(answer.json()["host"], V1, "{request:?}: {answer:?}");
     }
     assert_eq!(trap.connections(), 0);

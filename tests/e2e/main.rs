@@ -59,3 +59,4 @@ mod undisturbed;
 mod upgrades;
 mod usage;
 mod weather;
+mod weights;

@@ -81,10 +81,15 @@ async fn an_upload_in_flight_is_finished() {
     eventually("the upload's way to the origin", async || stages.v1.connections() == 1).await;
     node.signal("TERM");
     eventually("closed listeners", async || tokio::net::TcpStream::connect(node.http()).await.is_err()).await;
-    connection.send(rest).await;
+    // In pieces: it goes on for a while.
+    for piece in rest.chunks(10_000) {
+        assert!(node.is_alive());
+        connection.send(piece).await;
+    }
     assert_eq!(connection.answer().await.expect("the upload was cut off").status, 200);
     assert_eq!(stages.v1.only_seen().body.len(), 200_000);
     assert_eq!(node.exit_code().await, Some(0));
+    assert!(node.log_of(1).await[0].contains("\"status\":200"));
 }
 
 #[tokio::test]
@@ -100,7 +105,7 @@ async fn sigint_ends_it_alike() {
 #[tokio::test]
 async fn no_request_is_lost_under_load() {
     let stages = Stages::start().await;
-    let node = stages.setup().start().await;
+    let node = stages.setup().tls(&stages.authority, "api.example.com").start().await;
     let client = || async {
         let mut connection = node.connect().await;
         let mut count = 0;
@@ -113,11 +118,28 @@ async fn no_request_is_lost_under_load() {
             }
         }
     };
+    let streams = || async {
+        let config = stages.authority.client_config(&["h2"]);
+        let mut client = Http2::open(node.https(), "api.example.com", config).await;
+        let mut count = 0;
+        // Whoever is told to go away asks for nothing more on this connection.
+        while let Some(answer) = client.try_ask(&Request::post("/", "body").version("v2")).await {
+            assert_eq!((answer.status, answer.complete), (200, true), "{answer:?}");
+            count += 1;
+        }
+        count
+    };
     let told = async {
         stages.v1.has_seen(50).await;
+        stages.v2.has_seen(50).await;
         node.signal("TERM");
     };
-    let ((), one, two, three) = tokio::join!(told, client(), client(), client());
-    assert_eq!(stages.v1.seen().len(), one + two + three, "each request is answered once");
+    let ((), one, two, three, four) = tokio::join!(told, client(), client(), streams(), streams());
+    assert_eq!(stages.v1.seen().len(), one + two, "each request is answered once");
+    assert_eq!(stages.v2.seen().len(), three + four, "each stream is answered once");
+    assert!(stages.v1.seen().iter().chain(&stages.v2.seen()).all(|seen| seen.complete && seen.body == "body"));
     assert_eq!(node.exit_code().await, Some(0));
+    // Its metrics are gone with it; its log is there.
+    let log = node.log_of(one + two + three + four).await;
+    assert!(log.iter().all(|line| line.contains("\"status\":200")), "{log:#?}");
 }

@@ -50,6 +50,7 @@ async fn twenty_upgrades_under_load_lose_nothing() {
         client.unwrap();
     }
     assert_eq!(stages.v1.seen().len(), answered.load(Ordering::Acquire), "each request was answered once");
+    assert_eq!(node.total("verge_replies_total").await, 0.0, "and by the stage");
     for old in before {
         assert_eq!(old.exit_code().await, Some(0));
     }

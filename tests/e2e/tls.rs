@@ -1,13 +1,15 @@
 //! The TLS listener.
 
-use crate::stages::Stages;
+use crate::stages::{Stages, assert_problem};
 use verge_tests::{
+    books::{Books, answered, replied, too_slow},
     certs::Authority,
     client::{Connection, Http2},
     message::Request,
 };
 
 const NAME: &str = "api.example.com";
+const MALFORMED: &str = "verge_http2_malformed_total{ended=\"connection\"}";
 
 #[tokio::test]
 async fn the_protocol_is_agreed_on_in_the_handshake() {
@@ -20,10 +22,12 @@ async fn the_protocol_is_agreed_on_in_the_handshake() {
         let (mut connection, protocol) = Connection::open_tls(node.https(), NAME, config).await.unwrap();
         assert_eq!(protocol.as_deref(), agreed, "{offered:?}");
         if agreed != Some(b"h2") {
+            let books = stages.books(&node).await;
             let answer = connection.ask(&Request::get("/").version("v1")).await;
             assert_eq!(answer.status, 200, "{answer:?}");
             assert_eq!(stages.v1.last_seen().field("x-forwarded-proto"), Some("https"));
             assert_eq!(connection.ask(&Request::get("/2").version("v1")).await.status, 200);
+            books.balance("two requests", 2, &[answered(2), answered(2)]).await;
         }
     }
 }
@@ -33,6 +37,7 @@ async fn many_streams_share_a_connection() {
     let stages = Stages::start().await;
     let node = stages.setup().tls(&stages.authority, NAME).start().await;
     let client = Http2::open(node.https(), NAME, stages.authority.client_config(&["h2"])).await;
+    let books = stages.books(&node).await;
     let mut streams = tokio::task::JoinSet::new();
     for n in 0..50 {
         let mut client = client.clone();
@@ -46,7 +51,7 @@ async fn many_streams_share_a_connection() {
     while let Some(stream) = streams.join_next().await {
         stream.unwrap();
     }
-    assert_eq!(stages.v1.seen().len() + stages.v2.seen().len(), 50);
+    books.balance("fifty streams", 50, &vec![answered(2); 50]).await;
 }
 
 #[tokio::test]
@@ -54,11 +59,12 @@ async fn a_client_that_does_not_trust_us_hears_nothing() {
     let stages = Stages::start().await;
     let node = stages.setup().tls(&stages.authority, NAME).start().await;
     let stranger = Authority::new();
+    let books = stages.books(&node).await;
     assert!(Connection::open_tls(node.https(), NAME, stranger.client_config(&["h2"])).await.is_err());
     let mut plain = Connection::open(node.https()).await;
     plain.send(Request::get("/").version("v1").to_http1()).await;
     assert!(plain.is_closed().await);
-    stages.saw_nothing();
+    books.balance("two handshakes", 0, &vec!["verge_tls_handshakes_failed_total".to_owned(); 2]).await;
     let config = stages.authority.client_config(&["http/1.1"]);
     let (mut connection, _) = Connection::open_tls(node.https(), NAME, config).await.unwrap();
     assert_eq!(connection.ask(&Request::get("/").version("v1")).await.status, 200);
@@ -88,10 +94,11 @@ async fn an_http2_head_is_held_to_what_an_http1_head_is() {
         (get("/").field("content_length", "5"), 400, "bad_request"),
         (get("/").field("transfer_encoding", "chunked"), 400, "bad_request"),
     ] {
+        let books = stages.books(&node).await;
         let answer = client.ask(&request).await;
-        assert_eq!((answer.status, answer.field("verge-reason")), (status, Some(code)), "{answer:?}");
+        assert_problem(&answer, status, code);
+        books.balance(code, 0, &[replied(code), answered(4)]).await;
     }
-    stages.saw_nothing();
     assert_eq!(client.ask(&get("/")).await.status, 200);
 }
 
@@ -100,13 +107,21 @@ async fn a_connection_that_agrees_on_http2_and_says_nothing_is_closed() {
     let stages = Stages::start().await;
     let setup = stages.setup().tls(&stages.authority, NAME);
     let node = setup.limits("head_timeout = \"500ms\"\nidle_timeout = \"1s\"").start().await;
-    for said in ["", "PRI * HTTP/2.0\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"] {
+    let slow = || vec![too_slow("head")];
+    for (said, moved) in [
+        ("", slow()),
+        ("PRI * HTTP/2.0\r\n", slow()),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", Vec::new()),
+        // No preface at all.
+        ("GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n", vec![MALFORMED.to_owned()]),
+    ] {
+        let books = Books::open(&node, &[&stages.v1, &stages.v2]).await;
         let config = stages.authority.client_config(&["h2"]);
         let (mut connection, _) = Connection::open_tls(node.https(), NAME, config).await.unwrap();
         connection.send(said).await;
         assert!(connection.is_closed().await, "{said:?}");
+        books.balance(said, 0, &moved).await;
     }
-    stages.saw_nothing();
 }
 
 #[tokio::test]

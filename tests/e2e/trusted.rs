@@ -2,7 +2,7 @@
 
 use crate::stages::{Stages, V1, V2};
 use serde_json::json;
-use verge_tests::{client::Connection, message::Request, node::Node, origin::Behaviour};
+use verge_tests::{books::answered, client::Connection, message::Request, node::Node, origin::Behaviour};
 
 /// Every address of the machine's own network but this one is a trusted proxy.
 const TRUSTED: &str = "trusted = [\"127.0.0.0/9\"]";
@@ -62,7 +62,9 @@ async fn what_anybody_else_says_is_replaced() {
         ("x-request-id", "abc-123"),
         ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
     ];
+    let books = stages.books(&node).await;
     assert_eq!(ask_from(&node, STRANGER, &get(&fields)).await, 200);
+    books.balance("a stranger", 1, &[answered(2)]).await;
     let seen = stages.v1.only_seen();
     for (name, expected) in [
         ("x-forwarded-for", Some(STRANGER)),

@@ -25,7 +25,7 @@ pub trait Sees {
 
 impl Sees for Origin {
     fn requests(&self) -> usize {
-        self.seen().len()
+        Origin::requests(self)
     }
 }
 

@@ -195,6 +195,12 @@ impl Origin {
         self.stage.seen.borrow().clone()
     }
 
+    /// How many requests there have been.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        self.stage.seen.borrow().len()
+    }
+
     /// The only request there was.
     ///
     /// # Panics
