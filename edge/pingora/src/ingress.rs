@@ -11,6 +11,7 @@ mod http2;
 mod line;
 mod octets;
 mod pace;
+mod resets;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod second_opinion;
 mod wire;

@@ -107,6 +107,7 @@ impl Ingress {
                     drop(tokio::spawn(Box::pin(self.clone().serve_stream(session, streams.begin()))));
                 }
                 Ok(Some(H2Accept::Rejected)) => {
+                    // The resets among them are counted where they are written; this is a bare 400.
                     self.metrics.malformed(Malformed::Stream);
                     malformed += 1;
                     if malformed > MALFORMED {

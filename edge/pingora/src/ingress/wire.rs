@@ -11,8 +11,12 @@ use super::{
     framing::BodyFraming,
     line::Line,
     pace::{Pace, PaceLimits},
+    resets::ResetScan,
 };
-use crate::{listen::Permit, telemetry::Metrics};
+use crate::{
+    listen::Permit,
+    telemetry::{Malformed, Metrics},
+};
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
 use pingora_core::protocols::{
@@ -52,8 +56,8 @@ pub(crate) struct Wire {
     end: Option<BodyEnd>,
     /// Where the request asks for another protocol, or more of it is to come.
     line: Option<Arc<Line>>,
-    /// What HTTP/2 frames cost.
-    frames: Option<Box<(FrameMeter, Arc<Metrics>)>>,
+    /// What HTTP/2 frames cost that come, and those that end streams.
+    frames: Option<Box<(FrameMeter, ResetScan, Arc<Metrics>)>>,
     limits: PaceLimits,
     incoming: Pace,
     outgoing: Pace,
@@ -122,7 +126,7 @@ impl Wire {
 
     /// Counts the frames that come from here on, as HTTP/2's.
     pub(super) fn count_frames(&mut self, metrics: Arc<Metrics>) {
-        self.frames = Some(Box::new((FrameMeter::new(), metrics)));
+        self.frames = Some(Box::new((FrameMeter::new(), ResetScan::default(), metrics)));
     }
 
     /// Returns when this many bytes have come; they are still to be read.
@@ -215,8 +219,11 @@ impl Wire {
                 if let Some(silence) = &mut self.half_closed {
                     silence.as_mut().reset(Instant::now() + HALF_CLOSED);
                 }
-                if let Some((frames, _)) = self.frames.as_deref_mut() {
+                if let Some((frames, resets, metrics)) = self.frames.as_deref_mut() {
                     frames.wrote(written);
+                    for _ in 0..resets.wrote(bytes.get(..written).unwrap_or_default()) {
+                        metrics.malformed(Malformed::Stream);
+                    }
                 }
                 if self.end.is_some() {
                     self.outgoing.moves(written, &self.limits)?;
@@ -284,7 +291,7 @@ impl AsyncRead for Wire {
             let taken = self.ahead.len().min(buf.remaining());
             buf.put_slice(&self.ahead.split_to(taken));
         }
-        if let Some((frames, metrics)) = self.frames.as_deref_mut()
+        if let Some((frames, _, metrics)) = self.frames.as_deref_mut()
             && frames.take(buf.filled().get(before..).unwrap_or_default()).is_err()
         {
             metrics.flooded();
