@@ -7,6 +7,7 @@ use verge_tests::{
     books::{Books, answered, replied},
     certs::Authority,
     client::{Connection, Http2},
+    frames::{DATA, END_HEADERS, END_STREAM, End, HEADERS, ends, frame, preface, request},
     message::Request,
     node::Setup,
     origin::{Behaviour, Origin},
@@ -123,6 +124,23 @@ async fn a_body_over_its_limit_is_refused_over_http2() {
     assert_problem(&answer, 413, "body_too_large");
     books.balance("over HTTP/2", 0, &[replied("body_too_large"), answered(4)]).await;
     assert_eq!(client.ask(&Request::get("/").version("v1")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_body_over_its_limit_by_frames_is_refused_at_the_limit() {
+    let stages = Stages::start().await;
+    let node = stages.setup().limits("body = \"32KiB\"").tls(&stages.authority, "api.example.com").start().await;
+    let books = Books::open(&node, &[]).await;
+    let config = stages.authority.client_config(&["h2"]);
+    let (mut connection, _) = Connection::open_tls(node.https(), "api.example.com", config).await.unwrap();
+    let head = frame(HEADERS, END_HEADERS, 1, &request("POST", "/", &[("apiver", b"v1")]));
+    let parts = frame(DATA, 0, 1, &[b'x'; 16 << 10]).repeat(3);
+    let sibling = frame(HEADERS, END_HEADERS | END_STREAM, 3, &request("GET", "/", &[("apiver", b"v2")]));
+    connection.send([preface(), head, parts, sibling].concat()).await;
+    // 413 is none of the statuses that HPACK knows.
+    assert_eq!(ends(&mut connection, &[1, 3]).await, [End::Answered(0), End::Answered(200)]);
+    books.balance("frames", 0, &[replied("body_too_large"), answered(4), answered(2)]).await;
+    assert!(stages.v1.seen().iter().all(|seen| !seen.complete), "the origin must not take it for a whole request");
 }
 
 #[tokio::test]

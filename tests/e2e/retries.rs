@@ -73,6 +73,12 @@ async fn no_request_goes_out_more_than_twice() {
         assert_problem(&answer, 502, "origin_unreachable");
         let sent = origin.seen().iter().filter(|seen| seen.target == "/reset").count();
         assert!((1..=2).contains(&sent), "{protocols:?}: sent {sent} times");
+        // On a connection that is used already, and is reset with the request on it.
+        assert_eq!(node.ask(&Request::get("/again").version("v1")).await.status, 200);
+        let books = Books::open(&node, &[&origin]).await;
+        let answer = node.ask(&Request::post("/reset", "pay 5").version("v1")).await;
+        assert_problem(&answer, 502, "origin_unreachable");
+        books.balance("a POST", 1, &[replied("origin_unreachable"), answered(5)]).await;
     }
 }
 

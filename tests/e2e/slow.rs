@@ -183,8 +183,10 @@ async fn a_window_that_never_opens_ends_the_stream() {
 async fn more_connections_than_there_may_be_are_closed_at_once() {
     let stages = Stages::start().await;
     let node = stages.setup().limits("connections = 5\nhead_timeout = \"2s\"").start().await;
+    let mut probe = node.connect().await;
+    assert_eq!(probe.ask(&Request::get("/").version("v1")).await.status, 200);
     let mut loris = Vec::new();
-    for _ in 0..5 {
+    for _ in 0..4 {
         let mut connection = node.connect().await;
         connection.send("GET / HTTP/1.1\r\n").await;
         loris.push(connection);
@@ -196,13 +198,26 @@ async fn more_connections_than_there_may_be_are_closed_at_once() {
     books
         .balance("two too many", 0, &vec!["verge_connections_refused_total{limit=\"connections\"}".to_owned(); 2])
         .await;
-    // They have their deadline, and then there is room.
-    for connection in &mut loris {
-        assert!(connection.is_closed().await);
+    // They have their deadline, and then there is room. Who is in is served at once all the while.
+    let probing = async {
+        loop {
+            let begin = Instant::now();
+            assert_eq!(probe.ask(&Request::get("/probe").version("v2")).await.status, 200);
+            assert!(begin.elapsed() < Duration::from_secs(1), "a probe took {:?}", begin.elapsed());
+        }
+    };
+    tokio::select! {
+        () = async {
+            for connection in &mut loris {
+                assert!(connection.is_closed().await);
+            }
+        } => {}
+        () = probing => {}
     }
+    drop(probe);
     eventually("room", async || node.metric("verge_connections").await == 0.0).await;
     assert_eq!(node.ask(&Request::get("/").version("v1")).await.status, 200);
-    eventually("five timeouts", async || timeouts(&node, "head").await == 5.0).await;
+    eventually("four timeouts", async || timeouts(&node, "head").await == 4.0).await;
 }
 
 #[tokio::test]
