@@ -100,7 +100,7 @@ async fn clients_stay_where_they_are_on_both_nodes_while_the_weight_grows() {
         before = now;
     }
     let Stages { v1, v2, .. } = &fleet.stages;
-    assert_eq!((v1.seen().len(), v2.seen().len()), (8 * CLIENTS - picked, picked), "each stage saw its share, once");
+    assert_eq!((v1.requests(), v2.requests()), (8 * CLIENTS - picked, picked), "each stage saw its share, once");
     for node in &fleet.nodes {
         let all = 4.0 * CLIENTS as f64;
         eventually("every answer's count", async || node.metric(&answered(2)).await == all).await;
@@ -398,7 +398,7 @@ async fn promote_and_abort_under_load_lose_no_request() {
         assert!(load.await.unwrap() > 10);
     }
     // Every one of them came to a stage once, and was answered by it.
-    let all = async || (stages.v1.seen().len() + stages.v2.seen().len()) as f64;
+    let all = async || (stages.v1.requests() + stages.v2.requests()) as f64;
     eventually("every answer's count", async || node.metric(&answered(2)).await == all().await).await;
     assert_eq!(node.total("verge_replies_total").await, 0.0);
 }

@@ -4,7 +4,7 @@ use crate::stages::{Stages, V1, assert_problem, is_told_so, row};
 use serde_json::json;
 use std::net::SocketAddr;
 use verge_tests::{
-    books::{Books, answered, replied},
+    books::{Books, answered, replied, too_slow},
     certs::Authority,
     client::{Connection, Http2},
     message::Request,
@@ -96,6 +96,7 @@ async fn a_browser_with_an_http2_page_opens_its_websocket_beside() {
     let origin = WebSocket::start(&authority.certify(&[V1])).await;
     let node = before(&authority, origin.address()).await;
     let mut page = Http2::open(node.https(), NAME, authority.client_config(&["h2", "http/1.1"])).await;
+    let books = Books::open(&node, &[&origin]).await;
     let answer = page.ask(&Request::get("/socket").version("v9")).await;
     assert_problem(&answer, 403, "unknown_version");
     // RFC 8441 is not offered, so browsers open a connection of HTTP/1.1 for it.
@@ -103,6 +104,7 @@ async fn a_browser_with_an_http2_page_opens_its_websocket_beside() {
         Connection::open_tls(node.https(), NAME, authority.client_config(&["http/1.1"])).await.unwrap();
     assert_eq!(protocol.as_deref(), Some(&b"http/1.1"[..]));
     assert!(!conversation(socket, &frame(CLOSE, &[0x03, 0xe8])).await.is_empty());
+    books.balance("a page and its socket", 1, &[replied("unknown_version"), answered(4), answered(1)]).await;
 }
 
 #[tokio::test]
@@ -183,9 +185,11 @@ async fn a_silent_tunnel_ends() {
     let origin = WebSocket::start(&authority.certify(&[V1])).await;
     let setup = Setup::new().rows(json!([row("v1", V1)])).trusting(&authority).dialling_at(V1, origin.address());
     let node = setup.limits("body_timeout = \"200ms\"\ntunnel_timeout = \"2s\"").start().await;
+    let books = Books::open(&node, &[&origin]).await;
     let mut connection = tunnel(&node).await;
     let begin = std::time::Instant::now();
     assert!(connection.is_closed().await);
+    books.balance("a silent tunnel", 1, &[answered(1), too_slow("tunnel")]).await;
     assert!(begin.elapsed() >= std::time::Duration::from_secs(1), "{:?}", begin.elapsed());
 }
 

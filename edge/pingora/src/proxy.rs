@@ -19,7 +19,7 @@ use crate::{
     listen::Requests,
     proof::Proofs,
     reply::{self, Reply},
-    telemetry::Metrics,
+    telemetry::{Metrics, Waited},
     usage::Usage,
 };
 use async_trait::async_trait;
@@ -341,6 +341,10 @@ impl ProxyHttp for Verge {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, journey: &mut Journey) -> FailToProxy {
+        if upgrade::fell_silent(session, error) {
+            self.metrics.timed_out(Waited::Tunnel);
+            return FailToProxy { error_code: 0, can_reuse_downstream: false };
+        }
         if let Some(waited) = waited_for(error) {
             self.metrics.timed_out(waited);
         }

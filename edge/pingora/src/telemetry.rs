@@ -64,10 +64,11 @@ pub(crate) enum Waited {
     Body,
     Answer,
     Request,
+    Tunnel,
 }
 
 impl Waited {
-    const ALL: [Self; 5] = [Self::Handshake, Self::Head, Self::Body, Self::Answer, Self::Request];
+    const ALL: [Self; 6] = [Self::Handshake, Self::Head, Self::Body, Self::Answer, Self::Request, Self::Tunnel];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -76,6 +77,7 @@ impl Waited {
             Self::Body => "body",
             Self::Answer => "answer",
             Self::Request => "request",
+            Self::Tunnel => "tunnel",
         }
     }
 }

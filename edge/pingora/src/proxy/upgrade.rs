@@ -1,7 +1,7 @@
 //! WebSocket and no other protocol: who asks for it, and when the connection becomes a tunnel.
 
 use crate::ingress::Line;
-use http::{Method, Version, header};
+use http::{Method, StatusCode, Version, header};
 use pingora_core::upstreams::peer::{ALPN, HttpPeer};
 use pingora_error::{Error, ErrorType, Result};
 use pingora_proxy::Session;
@@ -37,6 +37,12 @@ pub(super) fn dial(mut peer: Box<HttpPeer>, tunnel: Option<Duration>) -> Box<Htt
         peer.options.read_timeout = Some(silence);
     }
     peer
+}
+
+/// Whether this ended a tunnel: one of its sides was silent for too long, whichever was seen first.
+pub(super) fn fell_silent(session: &Session, error: &Error) -> bool {
+    let is_tunnel = session.response_written().is_some_and(|head| head.status == StatusCode::SWITCHING_PROTOCOLS);
+    is_tunnel && *error.etype() == ErrorType::ReadTimedout
 }
 
 /// The origin has agreed: from here on both sides send what they like.
