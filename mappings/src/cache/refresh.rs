@@ -6,7 +6,7 @@ use super::{
     last_good::parts_before,
     run::now,
     slot::{Looked, Returned, Slot, State},
-    stored::{Ahead, Packer, Stored},
+    stored::{Packer, Stored},
 };
 use crate::{
     parse::{InvalidItem, Parsed, Part, Scope, parse_items},
@@ -114,11 +114,8 @@ impl LiveTable {
                         let Ok(Parsed { table, .. }) = parse_items(&parts, &drafts, &rules, None);
                         table
                     });
-                    let Some(previous) = previous else {
-                        let parts: Vec<_> = parts.into_iter().map(Ahead::of).collect();
-                        return parse_items(&parts, &drafts, &rules, before.as_ref());
-                    };
-                    parse_items(&parts, &drafts, &rules, Some(&previous.table))
+                    let before = previous.as_ref().map(|held| &*held.table).or(before.as_ref());
+                    parse_items(&parts, &drafts, &rules, before)
                 });
                 let built =
                     built.await.map_err(|error| ours(&error)).and_then(|built| built.map_err(|error| ours(&error)));

@@ -7,15 +7,10 @@ use crate::{
     control::{Control, Digest},
     guard::{Size, Told},
     item::{Item, Layout, PIN},
-    parse::{Items, Part},
+    parse::Items,
     source::Sink,
 };
-use std::{
-    io::{self, BufRead, BufReader, Write},
-    mem,
-    sync::{Arc, mpsc::sync_channel},
-    thread,
-};
+use std::io::{self, BufRead, BufReader, Write};
 
 /// How far back a frame may refer, as a power of two: what unpacking takes in memory. Ours stay below.
 const WINDOW: u32 = 23;
@@ -84,68 +79,13 @@ impl Items for Stored {
     }
 
     fn each(&self, take: &mut dyn FnMut(&Item)) -> io::Result<()> {
-        self.take_out(|item| {
-            take(&item);
-            true
-        })
-    }
-}
-
-impl Stored {
-    /// Gives the items, for as long as they are wanted.
-    fn take_out(&self, mut wanted: impl FnMut(Item) -> bool) -> io::Result<()> {
         let mut lines = BufReader::new(unpack(&self.frame)?);
         let mut line = Vec::new();
-        while lines.read_until(b'\n', &mut line)? > 0 && wanted(serde_json::from_slice(&line)?) {
+        while lines.read_until(b'\n', &mut line)? > 0 {
+            take(&serde_json::from_slice(&line)?);
             line.clear();
         }
         Ok(())
-    }
-}
-
-/// A reading whose items a thread of its own takes out, ahead of what is made of them: for a start, when nothing is served
-/// yet and no core has anything else to do.
-pub(crate) struct Ahead(Arc<Stored>);
-
-impl Ahead {
-    /// Items that are handed over together, and how many such lots may lie ready.
-    const LOT: usize = 256;
-    const LOTS: usize = 8;
-
-    pub(crate) fn of(part: Part<Stored>) -> Part<Self> {
-        Part { reading: part.reading.map(|reading| Arc::new(Self(reading))), scope: part.scope }
-    }
-}
-
-impl Items for Ahead {
-    type Error = io::Error;
-
-    fn layout(&self) -> Option<Layout> {
-        self.0.layout()
-    }
-
-    fn apis(&self, take: &mut dyn FnMut(&Item)) -> io::Result<()> {
-        self.0.apis(take)
-    }
-
-    fn each(&self, take: &mut dyn FnMut(&Item)) -> io::Result<()> {
-        let (ready, lots) = sync_channel(Self::LOTS);
-        thread::scope(|scope| {
-            let taking_out =
-                thread::Builder::new().name("verge-restore".to_owned()).spawn_scoped(scope, move || {
-                    let mut lot = Vec::with_capacity(Self::LOT);
-                    self.0.take_out(|item| {
-                        lot.push(item);
-                        let full = lot.len() == Self::LOT;
-                        !full || ready.send(mem::replace(&mut lot, Vec::with_capacity(Self::LOT))).is_ok()
-                    })?;
-                    // Whoever no longer listens has stopped by a panic of his own.
-                    let _ = ready.send(lot);
-                    Ok(())
-                })?;
-            lots.iter().flatten().for_each(|item| take(&item));
-            taking_out.join().unwrap_or_else(|_| Err(io::Error::other("the thread that takes items out has panicked")))
-        })
     }
 }
 
@@ -259,23 +199,6 @@ mod tests {
         assert_eq!(unpack(&stored), reading);
         assert_eq!(pack(&reading), stored);
         assert_eq!(unpack(&pack(&Reading::default())), Reading::default());
-    }
-
-    #[test]
-    fn ahead_of_its_use_a_reading_is_the_same() {
-        for rows in [0, 1, Ahead::LOT, 20 * Ahead::LOT + 7] {
-            let items = (0..rows).map(|row| Item::new().with("hk", &format!("v{row}")).with("dn", "a")).collect();
-            let reading = Reading::new(items, None);
-            let stored = pack(&reading);
-            let ahead = Ahead(Arc::new(stored.clone()));
-            let mut items = Vec::new();
-            ahead.each(&mut |item| items.push(item.clone())).unwrap();
-            assert_eq!(items, unpack(&stored).items, "{rows} rows");
-            assert_eq!(ahead.layout(), stored.layout());
-        }
-        let mut torn = pack(&Reading::new(vec![Item::new().with("hk", "v1")], None));
-        torn.frame = torn.frame[..torn.frame.len() - 6].into();
-        assert!(Ahead(Arc::new(torn)).each(&mut |_| {}).is_err());
     }
 
     #[test]
