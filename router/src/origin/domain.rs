@@ -42,6 +42,10 @@ impl fmt::Display for Domain {
     }
 }
 
+fn labels(name: &str) -> impl Iterator<Item = &[u8]> {
+    name.as_bytes().split(|&b| b == b'.')
+}
+
 /// Looked at once, as there are thousands of them.
 fn is_host_name(name: &str) -> bool {
     let (mut begins, mut before) = (0, b'.');
@@ -113,12 +117,11 @@ impl DomainPattern {
     /// Whether a domain matches, label by label.
     #[must_use]
     pub fn matches(&self, domain: &Domain) -> bool {
-        let mut pattern = self.0.split('.');
-        let mut labels = domain.as_str().split('.');
+        let (mut pattern, mut labels) = (labels(&self.0), labels(domain.as_str()));
         loop {
             match (pattern.next(), labels.next()) {
                 (None, None) => return true,
-                (Some(p), Some(l)) if p == "*" || p == l => {}
+                (Some(p), Some(l)) if p == b"*" || p == l => {}
                 _ => return false,
             }
         }
