@@ -54,30 +54,46 @@ pub(crate) fn serving(node: &Node) -> Vec<(String, Duration)> {
     threads
 }
 
-fn memory(node: &Node) -> u64 {
+/// Its memory, in KiB: `VmRSS` now, `VmHWM` at most so far.
+fn memory(node: &Node, which: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", node.pid())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(which)?.strip_prefix(':')).unwrap();
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
+/// What a table of a hundred thousand rows may take, in KiB, above what a node without one does; twice that while it is read.
+const STEADY: u64 = 40 << 10;
+
 #[tokio::test]
 async fn all_pages_are_read_and_threads_that_serve_have_no_part_in_it() {
-    let rows = many("VERGE_ROWS", 50_000);
+    let rows = many("VERGE_ROWS", 100_000);
     let stages = Stages::start().await;
-    let store = store_of(rows);
+    let store = Store::start(Layout::Verge);
+    let asked_for = [1, rows / 2, rows];
+    // Each has a domain of its own, as stages have.
+    store.put_all((1..=rows).map(|n| match asked_for.contains(&n) {
+        true => row(&format!("v{n}"), V1),
+        false => row(&format!("v{n}"), &format!("a{n:09}.execute-api.us-east-1.amazonaws.com")),
+    }));
     bump(&store, 1);
+    store.set_door(Door::HoldingPages);
     let table = format!("{}refresh = \"1h\"\npoll = \"100ms\"\n", store.config());
     let node = stages.reachable().table(&table).start_unready().await;
+    let empty = memory(&node, "VmRSS");
+    store.set_door(Door::Open);
     // A page holds a thousand items.
     scanned(&store, rows / 1000).await;
     eventually("readiness", async || node.is_ready().await).await;
     assert_eq!(node.metric("verge_table_rows").await, rows as f64);
     let pages = store.count("Scan");
     assert!(pages >= rows / 1000, "{pages} pages");
-    for version in [1, rows / 2, rows] {
+    for version in asked_for {
         let answer = node.ask(&Request::get("/").version(&format!("v{version}"))).await;
         assert_eq!(answer.status, 200, "v{version}: {answer:?}");
     }
+
+    // What nobody needs any more is given back after a while.
+    eventually("its memory at rest", async || memory(&node, "VmRSS") <= empty + STEADY).await;
 
     let before = serving(&node);
     assert!(!before.is_empty());
@@ -91,6 +107,9 @@ async fn all_pages_are_read_and_threads_that_serve_have_no_part_in_it() {
         assert!(*after - *before <= Duration::from_millis(10 + pages as u64), "{name} ran {:?}", *after - *before);
     }
     assert_eq!(node.ask(&Request::get("/").version("v1")).await.json()["host"], V2);
+
+    let most = memory(&node, "VmHWM");
+    assert!(most <= empty + 2 * STEADY, "{empty} KiB without a table, {most} at most");
 }
 
 #[tokio::test]
@@ -165,9 +184,9 @@ async fn versions_and_hosts_that_are_made_up_cost_no_read_and_no_memory() {
     };
     // What a node needs for so many clients it has after the first ones.
     flood(requests / 4).await;
-    let (operations, before) = (store.operations().len(), memory(&node));
+    let (operations, before) = (store.operations().len(), memory(&node, "VmRSS"));
     flood(requests).await;
-    let grown = memory(&node).saturating_sub(before);
+    let grown = memory(&node, "VmRSS").saturating_sub(before);
     assert!(grown < 2048, "{grown} KiB more after {requests} requests");
     assert_eq!(store.operations().len(), operations);
 }

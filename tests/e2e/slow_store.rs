@@ -116,7 +116,8 @@ async fn a_store_in_a_black_hole_is_dialled_once_at_a_time_and_no_request_waits_
     let mut most = 0;
     eventually("two reads in vain", async || {
         ask_around(&node).await;
-        most = most.max(dialling(hole.address()));
+        // The list is written while it is read: one that ends and the next one may both be in it, but not twice.
+        most = most.max(dialling(hole.address()).min(dialling(hole.address())));
         failures(&node).await >= 2.0
     })
     .await;
