@@ -82,8 +82,12 @@ impl Text<'_> {
         let blanks = self.take_while(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n'));
         let line = blanks.trim_start_matches([' ', '\t']);
         let ends = line.starts_with('\n') || line.starts_with("\r\n");
+        // A carriage return alone is none of them: the string ends in a fault there.
+        let bare = |at: &usize| blanks.as_bytes().get(at + 1) != Some(&b'\n');
         if !ends {
             self.at = begin;
+        } else if let Some(at) = blanks.match_indices('\r').map(|(at, _)| at).find(bare) {
+            self.at = begin + 1 + at;
         }
         ends
     }
