@@ -2,17 +2,15 @@
 
 use crate::{
     claims::Claims,
-    cors, keys,
+    cors,
+    entry::told,
+    keys,
     section::Section,
     table::{self, Table},
 };
 use http::StatusCode;
 use verge_router::{
-    api::{
-        self, Advertise, ApiDraft, ApiPath, HostPattern, HostVersion, InvalidApi, Missing, PinDraft, Scheme, Unknown,
-        UntilKnown, Vendor,
-    },
-    origin::DomainPattern,
+    api::{self, ApiDraft, Field, InvalidApi, Missing, PinDraft, UntilKnown},
     rejection::Reason,
     version::Source,
 };
@@ -43,13 +41,13 @@ pub(crate) fn read_all(root: &mut Section<'_>, claims: &mut Claims) -> Vec<ApiCo
 
 fn read(mut section: Section<'_>, has_table: bool, claims: &mut Claims) -> Option<ApiConfig> {
     let name = section.need("name", "`name = \"orders\"`").and_then(|entry| {
-        let probe = ApiDraft { hosts: Some(vec![HostPattern::Any]), ..ApiDraft::default() };
-        let name = entry.parse(|name| probe.finish(name).map(|_| name.to_owned()))?;
+        let name = entry.parse(|name| api::parse_api_name(name).map(str::to_owned))?;
         claims.name(&entry, &name);
         Some(name)
     });
     let draft = read_draft(&mut section);
-    if let (Some(entry), Some(hosts)) = (section.entry("hosts"), &draft.hosts) {
+    if let (Some(entry), Some(hosts)) = (section.entry("hosts"), draft.hosts.as_ref().filter(|hosts| !hosts.is_empty()))
+    {
         let path = draft.path.as_ref().and_then(Option::as_ref);
         for (entry, host) in entry.each("a list of strings").iter().flatten().zip(hosts) {
             claims.place(entry, host, path);
@@ -71,39 +69,24 @@ fn read_draft(section: &mut Section<'_>) -> ApiDraft {
         read_version(version, &mut draft);
     }
     if draft.pin.is_some() && !matches!(draft.missing, None | Some(Missing::Pin)) {
-        section.refuse_at("pin", InvalidApi::PinUnused.to_string());
+        section.refuse_at("pin", told(&InvalidApi::PinUnused));
     }
     draft
 }
 
 /// What stands in `[[api]]` itself, and what is said of the API as a whole.
 fn read_place(section: &mut Section<'_>, draft: &mut ApiDraft) {
-    draft.hosts = section.filled("hosts", HostPattern::parse, "`hosts = [\"*\"]` takes any");
-    draft.path = section.parse("path", ApiPath::parse);
-    draft.strip = section.boolean("strip");
-    draft.allow = section.filled("allow", DomainPattern::parse, NO_FURTHER_LIMIT);
-    draft.supported = section.boolean("supported");
-    draft.methods = section.filled("methods", api::parse_method, "leave the key out for any");
+    read_fields(section, &PLACE, draft);
     draft.status = section.section("status").map(|status| read_statuses(&status));
-    draft.advertise = section.list("advertise", Advertise::parse);
+    read_fields(section, &[("advertise", "")], draft);
     draft.cors = section.section("cors").map(cors::read);
     draft.pin = section.section("pin").map(read_pin);
 }
 
 /// `[api.version]`: where a version is read, and what comes of it.
 fn read_version(mut version: Section<'_>, draft: &mut ApiDraft) {
-    draft.scheme = version.parse("scheme", Scheme::parse);
-    draft.read = version.filled("read", Source::parse, NO_SOURCE);
-    draft.vendor = version.filled("vendor", Vendor::parse, "leave the key out");
-    draft.header = version.parse("header", api::parse_header);
-    draft.query = version.parse("query", api::parse_query);
-    draft.host = version.parse("host", HostVersion::parse);
-    draft.missing = version.parse("missing", Missing::parse);
-    draft.unknown = version.parse("unknown", Unknown::parse);
-    draft.neutral = version.filled("neutral", ApiPath::parse_one, "leave the key out");
-    draft.neutral_version = version.parse("neutral_version", api::parse_version);
-    draft.preflight = version.parse("preflight", Missing::parse);
-    let refuse = |key, error: InvalidApi| version.refuse_at(key, error.to_string());
+    read_fields(&mut version, &VERSION, draft);
+    let refuse = |key, error: InvalidApi| version.refuse_at(key, told(&error));
     let reads_host = draft.read.as_ref().is_some_and(|read| read.contains(&Source::Host));
     if reads_host && !version.has("host") {
         refuse("read", InvalidApi::NoHostPattern);
@@ -111,7 +94,7 @@ fn read_version(mut version: Section<'_>, draft: &mut ApiDraft) {
     let unpinned = draft.pin.as_ref().and_then(|pin| pin.unpinned.as_ref());
     let default = if draft.missing == Some(Missing::Pin) { unpinned } else { draft.missing.as_ref() };
     let answered = version.has("neutral_version") || matches!(default, Some(Missing::Version(_)));
-    if draft.neutral.is_some() && !answered {
+    if draft.neutral.as_ref().is_some_and(|neutral| !neutral.is_empty()) && !answered {
         refuse("neutral", InvalidApi::NeutralWithoutVersion);
     }
     if draft.missing == Some(Missing::Pin) && draft.pin.is_none() {
@@ -142,8 +125,51 @@ fn read_pin(mut section: Section<'_>) -> PinDraft {
     draft
 }
 
-const NO_SOURCE: &str = "name some of `accept`, `header`, `query`, `path`, `host`";
-const NO_FURTHER_LIMIT: &str = "leave the key out for no further limit than `[origins] allow`";
+/// Keys of `[[api]]`, and what to do where their list is empty; it may be where nothing is said.
+const PLACE: [(&str, &str); 6] = [
+    ("hosts", "`hosts = [\"*\"]` takes any"),
+    ("path", ""),
+    ("strip", ""),
+    ("allow", "leave the key out for no further limit than `[origins] allow`"),
+    ("supported", ""),
+    ("methods", "leave the key out for any"),
+];
+
+/// Those of `[api.version]`.
+const VERSION: [(&str, &str); 11] = [
+    ("scheme", ""),
+    ("read", "name some of `accept`, `header`, `query`, `path`, `host`"),
+    ("vendor", "leave the key out"),
+    ("header", ""),
+    ("query", ""),
+    ("host", ""),
+    ("missing", ""),
+    ("unknown", ""),
+    ("neutral", "leave the key out"),
+    ("neutral_version", ""),
+    ("preflight", ""),
+];
+
+/// Reads fields under their keys.
+fn read_fields(section: &mut Section<'_>, keys: &[(&'static str, &str)], draft: &mut ApiDraft) {
+    for (key, remedy) in keys {
+        let field = Field::ALL.iter().find(|(name, _)| name == key);
+        let (Some(entry), Some((_, field))) = (section.entry(key), field) else { continue };
+        match field {
+            Field::Flag(take) => entry.boolean().into_iter().for_each(|flag| take(draft, flag)),
+            Field::Text(take) => drop(entry.parse(|text| take(draft, text))),
+            Field::Texts(take) => {
+                if !remedy.is_empty() {
+                    entry.fill(remedy);
+                }
+                let mut take = |text: Option<&str>| take(draft, text).map_err(|error| told(&error));
+                let whole = take(None).is_ok() && entry.texts(&mut |text| take(Some(text)));
+                // Where an item could not be read, that is said, and nothing is concluded from the others.
+                entry.check(if whole { Ok(()) } else { take(None) });
+            }
+        }
+    }
+}
 
 /// `[api.status]`: a rejection's code and the status it is answered with.
 fn read_statuses(section: &Section<'_>) -> Vec<(Reason, StatusCode)> {

@@ -84,13 +84,13 @@ impl<'d> Entry<'d> {
 
     /// What was read of it, or of its key, elsewhere.
     pub(crate) fn check<T, E: Display>(&self, read: Result<T, E>) -> Option<T> {
-        read.map_err(|error| self.refuse(error.to_string())).ok()
+        read.map_err(|error| self.refuse(told(&error))).ok()
     }
 
     /// A list of strings, each of which reads as something; one string counts as a list of one.
     pub(crate) fn list<T, E: Display>(&self, mut read: impl FnMut(&str) -> Result<T, E>) -> Option<Vec<T>> {
         let mut list = Vec::new();
-        let whole = self.texts(&mut |text| read(text).map(|read| list.push(read)).map_err(|error| error.to_string()));
+        let whole = self.texts(&mut |text| read(text).map(|read| list.push(read)).map_err(|error| told(&error)));
         whole.then_some(list)
     }
 
@@ -198,11 +198,7 @@ impl<'d> Entry<'d> {
 
     /// A path to a file or directory, as written.
     pub(crate) fn file(&self) -> Option<String> {
-        self.parse(|text| match text {
-            "" => Err("the path is empty"),
-            _ if text.contains('\0') => Err("a path cannot hold a NUL character"),
-            _ => Ok(text.to_owned()),
-        })
+        self.parse(parse_file)
     }
 
     /// One of a few words.
@@ -215,4 +211,20 @@ impl<'d> Entry<'d> {
             }
         })
     }
+}
+
+/// Reads a path to a file or directory: as it is written.
+pub(crate) fn parse_file(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("the path is empty".to_owned()),
+        _ if text.contains('\0') => Err("a path cannot hold a NUL character".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// Why something was not read, in words: once for all kinds of errors.
+#[cold]
+#[inline(never)]
+pub(crate) fn told(error: &dyn Display) -> String {
+    error.to_string()
 }

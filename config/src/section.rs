@@ -2,7 +2,7 @@
 
 use crate::{
     document::{Keyed, Table, Value},
-    entry::Entry,
+    entry::{Entry, told},
     keys,
     report::Report,
     units::shown,
@@ -50,7 +50,7 @@ impl<'d> Section<'d> {
     pub(crate) fn entries(&self) -> Vec<(&'d str, Entry<'d>)> {
         let all = self.table.entries().iter();
         let mut entries: Vec<_> = all.map(|keyed| (keyed.key.as_str(), self.found(keyed))).collect();
-        entries.sort_by_key(|(_, entry)| entry.at());
+        entries.sort_unstable_by_key(|(_, entry)| entry.at());
         entries
     }
 
@@ -83,26 +83,15 @@ impl<'d> Section<'d> {
     /// A string that reads as something.
     pub(crate) fn parse<T, E: Display>(&mut self, key: &'static str, read: fn(&str) -> Result<T, E>) -> Option<T> {
         let mut found = None;
-        self.text(key, &mut |text| read(text).map(|read| found = Some(read)).map_err(|error| error.to_string()));
+        self.text(key, &mut |text| read(text).map(|read| found = Some(read)).map_err(|error| told(&error)));
         found
     }
 
     /// A list of strings, each of which reads as something.
     pub(crate) fn list<T, E: Display>(&mut self, key: &'static str, read: fn(&str) -> Result<T, E>) -> Option<Vec<T>> {
         let mut list = Vec::new();
-        let take = &mut |text: &str| read(text).map(|read| list.push(read)).map_err(|error| error.to_string());
+        let take = &mut |text: &str| read(text).map(|read| list.push(read)).map_err(|error| told(&error));
         self.entry(key).is_some_and(|entry| entry.texts(take)).then_some(list)
-    }
-
-    /// The same of a list that must hold something.
-    pub(crate) fn filled<T, E: Display>(
-        &mut self,
-        key: &'static str,
-        read: fn(&str) -> Result<T, E>,
-        remedy: &str,
-    ) -> Option<Vec<T>> {
-        self.fill(key, remedy);
-        self.list(key, read)
     }
 
     // What has no type in it stands apart, and is there once.
@@ -110,12 +99,6 @@ impl<'d> Section<'d> {
     fn text(&mut self, key: &'static str, take: &mut dyn FnMut(&str) -> Result<(), String>) {
         if let Some(entry) = self.entry(key) {
             entry.parse(take);
-        }
-    }
-
-    fn fill(&mut self, key: &'static str, remedy: &str) {
-        if let Some(entry) = self.entry(key) {
-            entry.fill(remedy);
         }
     }
 

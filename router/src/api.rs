@@ -5,6 +5,7 @@
 
 mod advertise;
 mod draft;
+mod field;
 mod invalid;
 mod methods;
 mod pins;
@@ -13,7 +14,8 @@ mod policy;
 mod sources;
 
 pub use advertise::Advertise;
-pub use draft::ApiDraft;
+pub use draft::{ApiDraft, parse_api_name};
+pub use field::Field;
 pub use invalid::InvalidApi;
 pub use methods::{Methods, parse_method};
 pub use pins::{PinDraft, PinPolicy, UntilKnown, parse_subject};

@@ -1,8 +1,8 @@
 //! Text that is the same whatever its ASCII case: how hosts and versions are looked up as they were received.
 
 use alloc::boxed::Box;
-use core::hash::{Hash, Hasher};
-use foldhash::fast::FixedState;
+use core::hash::{BuildHasher, Hash, Hasher};
+use foldhash::fast::{FixedState, FoldHasher};
 use hashbrown::{Equivalent, HashMap};
 
 /// Bytes, compared and hashed without regard to ASCII case.
@@ -71,9 +71,54 @@ impl Equivalent<CaselessKey> for Caseless<'_> {
     }
 }
 
-/// A map from such keys. The operator writes all of them and clients only look them up, so the hash need not be secret;
-/// and it is not drawn by lot, as nothing in this crate is.
-pub(crate) type CaselessMap<V> = HashMap<CaselessKey, V, FixedState>;
+/// A map from such keys.
+pub(crate) type CaselessMap<V> = HashMap<CaselessKey, V, Hashing>;
+
+/// The same from bytes that are compared as they are.
+pub(crate) type ExactMap<V> = HashMap<Box<[u8]>, V, Hashing>;
+
+/// How all maps hash. The operator writes all keys and clients only look them up, so the hash need not be secret; and it is
+/// not drawn by lot, as nothing in this crate is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hashing(FixedState);
+
+impl BuildHasher for Hashing {
+    type Hasher = Words;
+
+    #[inline]
+    fn build_hasher(&self) -> Words {
+        Words(self.0.build_hasher())
+    }
+}
+
+/// Takes bytes as words.
+pub(crate) struct Words(FoldHasher<'static>);
+
+impl Hasher for Words {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks();
+        for word in words {
+            self.0.write_u64(u64::from_le_bytes(*word));
+        }
+        self.0.write_u64(rest.iter().fold(1, |last, &b| last << 8 | u64::from(b)));
+    }
+
+    #[inline]
+    fn write_u64(&mut self, word: u64) {
+        self.0.write_u64(word);
+    }
+
+    #[inline]
+    fn write_usize(&mut self, word: usize) {
+        self.0.write_u64(word as u64);
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0.finish()
+    }
+}
 
 #[cfg(test)]
 mod tests {

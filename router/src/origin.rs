@@ -9,7 +9,8 @@ mod domain;
 pub use dial::{Cidr, Dial, DialHost, DialPattern, may_dial};
 pub use domain::{Domain, DomainPattern};
 
-use alloc::{borrow::ToOwned, boxed::Box, format, string::String, sync::Arc, vec::Vec};
+use crate::caseless::Hashing;
+use alloc::{boxed::Box, format, sync::Arc, vec::Vec};
 use core::time::Duration;
 use hashbrown::HashSet;
 use http::HeaderValue;
@@ -155,7 +156,7 @@ struct Special {
 
 /// What origins have in common while a table is built, so that it is held once.
 #[derive(Debug, Default)]
-pub(crate) struct Stages(HashSet<Arc<Stage>>);
+pub(crate) struct Stages(HashSet<Arc<Stage>, Hashing>);
 
 impl Stages {
     pub(crate) fn share(&mut self, origin: &mut Origin) {
@@ -176,24 +177,16 @@ impl Origin {
         let domain = Domain::parse(spec.domain)?;
         let allowed = |patterns: &[DomainPattern]| patterns.iter().any(|pattern| pattern.matches(&domain));
         if !allowed(&rules.allow) {
-            return Err(InvalidOrigin::NotAllowed {
-                domain: domain.as_str().to_owned(),
-                place: "[origins] allow",
-                allow: list(&rules.allow),
-            });
+            return Err(not_allowed(&domain, "[origins] allow", &rules.allow));
         }
         if !api_allow.is_empty() && !allowed(api_allow) {
-            return Err(InvalidOrigin::NotAllowed {
-                domain: domain.as_str().to_owned(),
-                place: "the API's `allow`",
-                allow: list(api_allow),
-            });
+            return Err(not_allowed(&domain, "the API's `allow`", api_allow));
         }
         let scheme = match spec.scheme {
             None | Some("https") => Scheme::Https,
             Some("http") if rules.insecure => Scheme::Http,
             Some("http") => return Err(InvalidOrigin::Insecure),
-            Some(other) => return Err(InvalidOrigin::Scheme(other.to_owned())),
+            Some(other) => return Err(InvalidOrigin::Scheme(other.into())),
         };
         let port = match spec.port {
             Some(0) => return Err(InvalidOrigin::Port),
@@ -204,7 +197,7 @@ impl Origin {
             None | Some("auto") => Protocol::Auto,
             Some("h1") => Protocol::H1,
             Some("h2") => Protocol::H2,
-            Some(other) => return Err(InvalidOrigin::Protocol(other.to_owned())),
+            Some(other) => return Err(InvalidOrigin::Protocol(other.into())),
         };
         let connect = match spec.connect {
             None => None,
@@ -212,7 +205,7 @@ impl Origin {
                 let dial = Dial::parse(text)?;
                 if !rules.dial.iter().any(|pattern| pattern.matches(&dial.host)) {
                     return Err(InvalidOrigin::Connect {
-                        connect: text.to_owned(),
+                        connect: text.into(),
                         reason: "it does not match [origins] dial",
                     });
                 }
@@ -220,7 +213,7 @@ impl Origin {
                     && !may_dial(address, rules.loopback)
                 {
                     return Err(InvalidOrigin::Connect {
-                        connect: text.to_owned(),
+                        connect: text.into(),
                         reason: "this address is never dialled (link-local, metadata, unspecified, multicast, or loopback without [origins] loopback)",
                     });
                 }
@@ -285,7 +278,7 @@ impl Origin {
 
 /// Reads a base path: empty, or absolute; trailing slashes dropped, so that joining needs no check.
 fn parse_base_path(text: &str) -> Result<Box<str>, InvalidOrigin> {
-    let refuse = |reason| Err(InvalidOrigin::BasePath { base_path: text.to_owned(), reason });
+    let refuse = |reason| Err(InvalidOrigin::BasePath { base_path: text.into(), reason });
     let path = text.trim_end_matches('/');
     if path.is_empty() {
         return Ok("".into());
@@ -316,13 +309,14 @@ fn parse_base_path(text: &str) -> Result<Box<str>, InvalidOrigin> {
     Ok(path.into())
 }
 
-fn list(patterns: &[DomainPattern]) -> String {
-    let mut out = String::new();
+fn not_allowed(domain: &Domain, place: &str, patterns: &[DomainPattern]) -> InvalidOrigin {
+    let mut rule = format!("{place} (");
     for (i, pattern) in patterns.iter().enumerate() {
-        out.push_str(if i == 0 { "" } else { ", " });
-        out.push_str(&format!("`{}`", pattern.as_str()));
+        rule.push_str(if i == 0 { "`" } else { "`, `" });
+        rule.push_str(pattern.as_str());
     }
-    out
+    rule.push_str(if patterns.is_empty() { ")" } else { "`)" });
+    InvalidOrigin::NotAllowed { domain: domain.as_str().into(), rule: rule.into() }
 }
 
 /// Why a text names no origin.
@@ -332,7 +326,7 @@ pub enum InvalidOrigin {
     #[error("domain `{domain}`: {reason}", domain = .domain.escape_debug())]
     Domain {
         /// As written.
-        domain: String,
+        domain: Box<str>,
         /// Why.
         reason: &'static str,
     },
@@ -340,25 +334,23 @@ pub enum InvalidOrigin {
     #[error("pattern `{pattern}`: {reason}", pattern = .pattern.escape_debug())]
     Pattern {
         /// As written.
-        pattern: String,
+        pattern: Box<str>,
         /// Why.
         reason: &'static str,
     },
     /// `domain` is not allowed.
-    #[error("domain `{domain}` does not match {place} ({allow})")]
+    #[error("domain `{domain}` does not match {rule}")]
     NotAllowed {
         /// The domain.
-        domain: String,
-        /// Where the rule stands.
-        place: &'static str,
-        /// The patterns.
-        allow: String,
+        domain: Box<str>,
+        /// Where the rule stands, and its patterns.
+        rule: Box<str>,
     },
     /// `base_path` is not a path.
     #[error("base_path `{base_path}`: {reason}", base_path = .base_path.escape_debug())]
     BasePath {
         /// As written.
-        base_path: String,
+        base_path: Box<str>,
         /// Why.
         reason: &'static str,
     },
@@ -366,13 +358,13 @@ pub enum InvalidOrigin {
     #[error("connect `{connect}`: {reason}", connect = .connect.escape_debug())]
     Connect {
         /// As written.
-        connect: String,
+        connect: Box<str>,
         /// Why.
         reason: &'static str,
     },
     /// `scheme` is unknown.
     #[error("scheme `{}` is neither `https` nor `http`", .0.escape_debug())]
-    Scheme(String),
+    Scheme(Box<str>),
     /// `scheme = "http"` without `[origins] insecure`.
     #[error("scheme `http` needs [origins] insecure = true")]
     Insecure,
@@ -381,7 +373,7 @@ pub enum InvalidOrigin {
     Port,
     /// `protocol` is unknown.
     #[error("protocol `{}` is none of `auto`, `h1`, `h2`", .0.escape_debug())]
-    Protocol(String),
+    Protocol(Box<str>),
 }
 
 #[cfg(test)]

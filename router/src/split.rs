@@ -25,7 +25,7 @@ pub use seal::Seal;
 pub use subject::{Room, Sticky, find_subject};
 
 use crate::origin::Origin;
-use alloc::{borrow::ToOwned, boxed::Box, string::String, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 
 /// A split of more arms than this is none.
 pub const MAX_ARMS: usize = 32;
@@ -92,10 +92,10 @@ impl Split {
         for (place, arm) in arms.iter().enumerate() {
             check_name(&arm.name)?;
             if arm.weight > MAX_WEIGHT {
-                return Err(InvalidSplit::Weight(arm.name.clone().into()));
+                return Err(InvalidSplit::Weight(arm.name.clone()));
             }
             if arms.iter().take(place).any(|other| other.name == arm.name) {
-                return Err(InvalidSplit::SameName(arm.name.clone().into()));
+                return Err(InvalidSplit::SameName(arm.name.clone()));
             }
         }
         if arms.iter().all(|arm| arm.weight == 0) {
@@ -155,7 +155,7 @@ fn check_name(name: &str) -> Result<(), InvalidSplit> {
     if (1..=64).contains(&name.len()) && name.bytes().all(plain) {
         Ok(())
     } else {
-        Err(InvalidSplit::Name(name.to_owned()))
+        Err(InvalidSplit::Name(name.into()))
     }
 }
 
@@ -167,19 +167,19 @@ pub enum InvalidSplit {
     Arms(usize),
     /// A name that cannot be a label.
     #[error("split: arm name `{}` is not 1 to 64 ASCII letters, digits and `-._`", .0.escape_debug())]
-    Name(String),
+    Name(Box<str>),
     /// Two arms of one name.
     #[error("split: two arms are named `{0}`")]
-    SameName(String),
+    SameName(Box<str>),
     /// A weight out of range.
     #[error("split: arm `{0}` has a weight that is no whole number from 0 to {MAX_WEIGHT}")]
-    Weight(String),
+    Weight(Box<str>),
     /// All weights are zero.
     #[error("split: all weights are zero")]
     Weightless,
     /// An arm that leads nowhere, or to two places.
     #[error("split: arm `{0}` must have either a domain or a version")]
-    Leads(String),
+    Leads(Box<str>),
     /// The salt is too long.
     #[error("salt is longer than 256 bytes")]
     Salt,
@@ -188,7 +188,7 @@ pub enum InvalidSplit {
     Stickies(usize),
     /// What is no sticky key.
     #[error("sticky: `{}` is none of `header:NAME`, `cookie:NAME`, `query:NAME`, `claim:NAME`, `ip`, `cookie`", .0.escape_debug())]
-    Sticky(String),
+    Sticky(Box<str>),
     /// `drain` needs the cookie that pins.
     #[error("drain needs `cookie` among the sticky keys: only Verge's signed cookie says who was there")]
     DrainWithoutCookie,

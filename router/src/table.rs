@@ -20,9 +20,8 @@ pub(crate) use refused::Refused;
 pub use row::{ApiRows, Good, Mapping, MappingSpec, Row, RowState, SplitRowSpec};
 pub use shown::is_deprecated;
 
-use crate::caseless::{Caseless, CaselessMap};
-use alloc::{boxed::Box, vec::Vec};
-use hashbrown::HashMap;
+use crate::caseless::{Caseless, CaselessMap, ExactMap};
+use alloc::vec::Vec;
 use hosts::Paths;
 pub(crate) use hosts::bare_host;
 
@@ -30,7 +29,7 @@ pub(crate) use hosts::bare_host;
 #[derive(Debug, Default)]
 pub struct MappingTable {
     apis: Vec<ApiTable>,
-    by_name: HashMap<Box<[u8]>, u32>,
+    by_name: ExactMap<u32>,
     exact: CaselessMap<Paths>,
     wildcard: CaselessMap<Paths>,
     any: Paths,

@@ -2,16 +2,12 @@
 
 use super::{Fields, InvalidRow, Item, Value};
 use verge_router::{
-    ApiDraft, Source,
-    api::{
-        self, Advertise, ApiPath, HostPattern, HostVersion, InvalidApi, Missing, PinDraft, Scheme, Unknown, UntilKnown,
-        Vendor, parse_header, parse_query, parse_status, parse_subject, parse_version,
-    },
+    ApiDraft,
+    api::{Field, InvalidApi, Missing, PinDraft, UntilKnown, parse_status, parse_subject},
     cors::{CorsDraft, Names, WebOrigin, parse_method, parse_name},
-    origin::DomainPattern,
 };
 
-/// Reads an `#api` item.
+/// Reads an `#api` item: what `[[api]]` and `[api.version]` have keys for, with the rest of it.
 ///
 /// # Errors
 /// The first thing wrong, in words.
@@ -19,42 +15,23 @@ pub fn read_api(item: &Item) -> Result<ApiDraft, InvalidRow> {
     item.check_nesting()?;
     let fields = Fields::of(item.attributes());
     let mut draft = ApiDraft::default();
-    for (name, read) in ATTRIBUTES {
-        read(fields, name, &mut draft)?;
+    for (name, field) in Field::ALL {
+        match field {
+            Field::Flag(take) => fields.flag(name)?.into_iter().for_each(|flag| take(&mut draft, flag)),
+            Field::Text(take) => fields.text(name)?.map_or(Ok(()), |text| take(&mut draft, text))?,
+            Field::Texts(take) => {
+                let Some(texts) = fields.texts(name)? else { continue };
+                take(&mut draft, None)?;
+                for text in texts {
+                    take(&mut draft, Some(text))?;
+                }
+            }
+        }
     }
+    draft.pin = read_pin(fields, "pin")?;
+    draft.status = read_status(fields)?;
+    draft.cors = read_cors(fields, "cors")?;
     Ok(draft)
-}
-
-/// Reads an attribute into its place.
-type Reader = fn(Fields<'_>, &'static str, &mut ApiDraft) -> Result<(), InvalidRow>;
-
-/// What `[[api]]` and `[api.version]` have keys for, with the rest of it.
-const ATTRIBUTES: [(&str, Reader); 21] = [
-    ("hosts", |fields, name, draft| fields.each(name, HostPattern::parse, &mut draft.hosts)),
-    ("path", |fields, name, draft| fields.parse(name, ApiPath::parse, &mut draft.path)),
-    ("strip", |fields, name, draft| fields.flag(name).map(|flag| draft.strip = flag)),
-    ("allow", |fields, name, draft| fields.each(name, read_pattern, &mut draft.allow)),
-    ("read", |fields, name, draft| fields.each(name, Source::parse, &mut draft.read)),
-    ("vendor", |fields, name, draft| fields.each(name, Vendor::parse, &mut draft.vendor)),
-    ("header", |fields, name, draft| fields.parse(name, parse_header, &mut draft.header)),
-    ("query", |fields, name, draft| fields.parse(name, parse_query, &mut draft.query)),
-    ("host", |fields, name, draft| fields.parse(name, HostVersion::parse, &mut draft.host)),
-    ("scheme", |fields, name, draft| fields.parse(name, Scheme::parse, &mut draft.scheme)),
-    ("missing", |fields, name, draft| fields.parse(name, Missing::parse, &mut draft.missing)),
-    ("pin", |fields, name, draft| read_pin(fields, name).map(|pin| draft.pin = pin)),
-    ("unknown", |fields, name, draft| fields.parse(name, Unknown::parse, &mut draft.unknown)),
-    ("neutral", |fields, name, draft| fields.each(name, ApiPath::parse_one, &mut draft.neutral)),
-    ("neutral_version", |fields, name, draft| fields.parse(name, parse_version, &mut draft.neutral_version)),
-    ("methods", |fields, name, draft| fields.each(name, api::parse_method, &mut draft.methods)),
-    ("preflight", |fields, name, draft| fields.parse(name, Missing::parse, &mut draft.preflight)),
-    ("status", |fields, _, draft| read_status(fields).map(|status| draft.status = status)),
-    ("supported", |fields, name, draft| fields.flag(name).map(|flag| draft.supported = flag)),
-    ("advertise", |fields, name, draft| fields.each(name, Advertise::parse, &mut draft.advertise)),
-    ("cors", |fields, name, draft| read_cors(fields, name).map(|cors| draft.cors = cors)),
-];
-
-fn read_pattern(text: &str) -> Result<DomainPattern, InvalidApi> {
-    Ok(DomainPattern::parse(text)?)
 }
 
 /// With the members that `[api.pin]` has keys for.
@@ -83,7 +60,7 @@ fn read_cors(fields: Fields<'_>, name: &'static str) -> Result<Option<CorsDraft>
         None => None,
         Some("replace") => Some(false),
         Some("keep") => Some(true),
-        Some(_) => return Err(InvalidRow::content("existing", "is neither `replace` nor `keep`")),
+        Some(_) => return Err(InvalidRow::content("existing", &"is neither `replace` nor `keep`")),
     };
     draft.check().map_err(InvalidApi::from)?;
     Ok(Some(draft))
@@ -108,15 +85,11 @@ fn read_status(fields: Fields<'_>) -> Result<Option<Vec<(verge_router::Reason, h
     let mut status = Vec::new();
     for (code, value) in members {
         let Value::N(number) = value else {
-            return Err(InvalidRow::Type {
-                name: "status",
-                expected: "a map of numbers (M of N)",
-                found: value.type_name(),
-            });
+            return Err(InvalidRow::mistyped("status", "a map of numbers (M of N)", value));
         };
         let number = number
             .parse::<u16>()
-            .map_err(|_| InvalidRow::content("status", format_args!("gives `{code}` no status from 400 to 599")))?;
+            .map_err(|_| InvalidRow::content("status", &format_args!("gives `{code}` no status from 400 to 599")))?;
         status.push(parse_status(code, number)?);
     }
     Ok(Some(status))
@@ -126,6 +99,10 @@ fn read_status(fields: Fields<'_>) -> Result<Option<Vec<(verge_router::Reason, h
 mod tests {
     use super::*;
     use serde_json::json;
+    use verge_router::{
+        Source,
+        api::{Advertise, Scheme, Unknown},
+    };
 
     fn read(json: serde_json::Value) -> Result<ApiDraft, String> {
         read_api(&Item::from_json(&json).unwrap()).map_err(|error| error.to_string())

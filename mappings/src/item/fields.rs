@@ -1,7 +1,11 @@
 //! Attributes by name and type. What is there with another type is an error in words; NULL counts as not there.
 
 use super::Value;
-use std::{collections::BTreeMap, fmt::Display, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Display},
+    time::Duration,
+};
 use verge_router::{
     UnixTime,
     api::InvalidApi,
@@ -10,47 +14,59 @@ use verge_router::{
     split::InvalidSplit,
 };
 
-/// Why an item makes no row, or no API.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidRow {
-    /// An attribute has the wrong type.
-    #[error("`{name}` must be {expected}, found {found}")]
-    Type {
-        /// The attribute.
-        name: &'static str,
-        /// What it must be.
-        expected: &'static str,
-        /// The type found.
-        found: &'static str,
-    },
-    /// An attribute's content is unfit.
-    #[error("`{name}` {reason}")]
-    Content {
-        /// The attribute.
-        name: &'static str,
-        /// Why.
-        reason: String,
-    },
-    /// The row as a whole makes no sense.
-    #[error("{0}")]
-    Whole(&'static str),
-    /// Its origin.
-    #[error(transparent)]
-    Origin(#[from] InvalidOrigin),
-    /// Its lifecycle.
-    #[error(transparent)]
-    Lifecycle(#[from] InvalidLifecycle),
-    /// Its split.
-    #[error(transparent)]
-    Split(#[from] InvalidSplit),
-    /// The API it describes.
-    #[error(transparent)]
-    Api(#[from] InvalidApi),
+/// Why an item makes no row, or no API: in words, for it is told and nothing is decided by it.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+#[allow(clippy::box_collection, reason = "one word: every attribute that is read hands it on")]
+pub struct InvalidRow(Box<String>);
+
+impl fmt::Debug for InvalidRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl InvalidRow {
-    pub(super) fn content(name: &'static str, reason: impl Display) -> Self {
-        Self::Content { name, reason: reason.to_string() }
+    /// The row as a whole makes no sense.
+    #[cold]
+    pub(super) fn whole(reason: &dyn Display) -> Self {
+        Self(Box::new(reason.to_string()))
+    }
+
+    /// An attribute's content is unfit.
+    #[cold]
+    pub(super) fn content(name: &str, reason: &dyn Display) -> Self {
+        Self::whole(&format_args!("`{name}` {reason}"))
+    }
+
+    /// An attribute has the wrong type.
+    #[cold]
+    pub(super) fn mistyped(name: &str, expected: &str, found: &Value) -> Self {
+        Self::content(name, &format_args!("must be {expected}, found {}", found.type_name()))
+    }
+}
+
+impl From<InvalidOrigin> for InvalidRow {
+    fn from(error: InvalidOrigin) -> Self {
+        Self::whole(&error)
+    }
+}
+
+impl From<InvalidLifecycle> for InvalidRow {
+    fn from(error: InvalidLifecycle) -> Self {
+        Self::whole(&error)
+    }
+}
+
+impl From<InvalidSplit> for InvalidRow {
+    fn from(error: InvalidSplit) -> Self {
+        Self::whole(&error)
+    }
+}
+
+impl From<InvalidApi> for InvalidRow {
+    fn from(error: InvalidApi) -> Self {
+        Self::whole(&error)
     }
 }
 
@@ -98,8 +114,7 @@ impl<'i> Fields<'i> {
         as_type: impl FnOnce(&'i Value) -> Option<T>,
     ) -> Found<T> {
         let Some(value) = self.get(name) else { return Ok(None) };
-        let found = value.type_name();
-        as_type(value).map(Some).ok_or(InvalidRow::Type { name, expected, found })
+        as_type(value).map(Some).ok_or_else(|| InvalidRow::mistyped(name, expected, value))
     }
 
     /// A string.
@@ -127,7 +142,7 @@ impl<'i> Fields<'i> {
         number
             .map(|text| {
                 let fits = text.parse::<u64>().ok().and_then(|number| T::try_from(number).ok());
-                fits.ok_or_else(|| InvalidRow::content(name, format_args!("must be a whole number {range}")))
+                fits.ok_or_else(|| InvalidRow::content(name, &format_args!("must be a whole number {range}")))
             })
             .transpose()
     }
@@ -142,7 +157,7 @@ impl<'i> Fields<'i> {
         list.iter()
             .map(|value| match value {
                 Value::M(members) => Ok(Self::of(members)),
-                other => Err(InvalidRow::Type { name, expected: "a list of maps (L of M)", found: other.type_name() }),
+                other => Err(InvalidRow::mistyped(name, "a list of maps (L of M)", other)),
             })
             .collect::<Result<_, _>>()
             .map(Some)
@@ -205,7 +220,7 @@ impl<'i> Fields<'i> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         let time = parse_rfc3339(text).ok_or_else(|| {
             let shown = text.escape_debug();
-            InvalidRow::content(name, format_args!("`{shown}` is not a time in UTC such as 2026-11-23T10:00:00Z"))
+            InvalidRow::content(name, &format_args!("`{shown}` is not a time in UTC such as 2026-11-23T10:00:00Z"))
         })?;
         Ok(Some(time))
     }
@@ -217,7 +232,7 @@ impl<'i> Fields<'i> {
             let shown = text.escape_debug();
             InvalidRow::content(
                 name,
-                format_args!("`{shown}` is not a duration above zero, at most a day, such as 500ms, 30s or 2m"),
+                &format_args!("`{shown}` is not a duration above zero, at most a day, such as 500ms, 30s or 2m"),
             )
         })?;
         Ok(Some(duration))

@@ -27,11 +27,11 @@ impl StoredPin {
         let fields = Fields::of(item.attributes());
         let version = |name| fields.text(name)?.map(|text| parse_version(text).map_err(InvalidRow::from)).transpose();
         let pinned = version("pinned_to")?;
-        let pinned = pinned.ok_or_else(|| InvalidRow::content("pinned_to", "must name a version"))?;
+        let pinned = pinned.ok_or_else(|| InvalidRow::content("pinned_to", &"must name a version"))?;
         let upgrade = match (version("upgrade_to")?, fields.time("upgrade_at")?) {
             (None, None) => None,
             (Some(version), Some(at)) => Some(Upgrade { version, at }),
-            _ => return Err(InvalidRow::content("upgrade_at", "stands with `upgrade_to`, and that with it")),
+            _ => return Err(InvalidRow::content("upgrade_at", &"stands with `upgrade_to`, and that with it")),
         };
         let pin = Pin { version: pinned, upgrade, expires: fields.time("expires")? };
         Ok(Self { pin, rollback_until: fields.time("rollback_until")? })

@@ -27,10 +27,9 @@ pub fn read_row(item: &Item, layout: Layout, api: &Api, rules: &OriginRules) -> 
 /// Reads a row's key.
 pub(crate) fn read_key(item: &Item, layout: Layout) -> Result<&str, InvalidRow> {
     let name = layout.key();
-    let key = Fields::of_one(item.attributes()).text(name)?.ok_or(InvalidRow::Whole(match layout {
-        Layout::Sample => "it has no `hk`",
-        Layout::Verge => "it has no `version`",
-    }))?;
+    let key = Fields::of_one(item.attributes())
+        .text(name)?
+        .ok_or_else(|| InvalidRow::whole(&format_args!("it has no `{name}`")))?;
     match layout {
         Layout::Sample => check_whole(name, key)?,
         Layout::Verge => check_version(name, key)?,
@@ -61,11 +60,11 @@ pub(crate) fn read_state(item: &Item, layout: Layout, api: &Api, rules: &OriginR
             let (hidden, lifecycle) = (read_hidden(fields)?, read_lifecycle(fields)?);
             Ok(RowState::Split(SplitRowSpec { split, hidden, lifecycle }))
         }
-        (None, None, None) => Err(InvalidRow::Whole("it has neither a domain nor `alias_of` nor `split`")),
-        (Some(_), Some(_), _) => Err(InvalidRow::Whole("it has both a domain and `alias_of`")),
-        (Some(_), None, Some(_)) => Err(InvalidRow::Whole("it has both `split` and `alias_of`")),
+        (None, None, None) => Err(InvalidRow::whole(&"it has neither a domain nor `alias_of` nor `split`")),
+        (Some(_), Some(_), _) => Err(InvalidRow::whole(&"it has both a domain and `alias_of`")),
+        (Some(_), None, Some(_)) => Err(InvalidRow::whole(&"it has both `split` and `alias_of`")),
         (None, Some(_), Some(_)) => {
-            Err(InvalidRow::Whole("it has both a domain and `split`: give the domain to an arm"))
+            Err(InvalidRow::whole(&"it has both a domain and `split`: give the domain to an arm"))
         }
     }
 }
@@ -102,7 +101,7 @@ fn read_hidden(fields: Fields<'_>) -> Result<bool, InvalidRow> {
         Some("hidden") => Ok(true),
         Some(other) => {
             let shown = other.escape_debug();
-            Err(InvalidRow::content("status", format_args!("`{shown}` is neither `active` nor `hidden`")))
+            Err(InvalidRow::content("status", &format_args!("`{shown}` is neither `active` nor `hidden`")))
         }
     }
 }
@@ -118,9 +117,9 @@ pub(super) fn read_place<'i>(
     }
     let (dn, dp) = (fields.text("dn")?, fields.text("dp")?);
     match (dn, domain) {
-        (Some(dn), Some(domain)) if dn != domain => Err(InvalidRow::Whole("`dn` and `domain` disagree")),
+        (Some(dn), Some(domain)) if dn != domain => Err(InvalidRow::whole(&"`dn` and `domain` disagree")),
         _ if dp.is_some() && base_path.is_some() && dp != base_path => {
-            Err(InvalidRow::Whole("`dp` and `base_path` disagree"))
+            Err(InvalidRow::whole(&"`dp` and `base_path` disagree"))
         }
         _ => Ok((dn.or(domain), dp.or(base_path))),
     }
@@ -130,7 +129,7 @@ fn read_lifecycle(fields: Fields<'_>) -> Result<Option<Lifecycle>, InvalidRow> {
     let mut brownouts = Vec::new();
     for span in fields.maps("brownouts")?.unwrap_or_default() {
         let (Some(from), Some(to)) = (span.time("from")?, span.time("to")?) else {
-            return Err(InvalidRow::content("brownouts", "must give `from` and `to` for each span"));
+            return Err(InvalidRow::content("brownouts", &"must give `from` and `to` for each span"));
         };
         brownouts.push((from, to));
     }
@@ -156,7 +155,7 @@ fn read_lifecycle(fields: Fields<'_>) -> Result<Option<Lifecycle>, InvalidRow> {
 fn check_version(name: &'static str, text: &str) -> Result<(), InvalidRow> {
     Label::parse(text.as_bytes()).map(|_| ()).map_err(|_| {
         let reason = "cannot be a version: 1 to 64 ASCII letters, digits and `-._~+`";
-        InvalidRow::content(name, reason)
+        InvalidRow::content(name, &reason)
     })
 }
 
@@ -164,7 +163,7 @@ fn check_version(name: &'static str, text: &str) -> Result<(), InvalidRow> {
 pub(super) fn check_whole(name: &'static str, text: &str) -> Result<(), InvalidRow> {
     let plain = |b: u8| b.is_ascii_graphic() || b == b' ';
     if text.trim().is_empty() || text.len() > MAX_WHOLE || !text.bytes().all(plain) {
-        return Err(InvalidRow::content(name, format_args!("must be 1 to {MAX_WHOLE} printable ASCII characters")));
+        return Err(InvalidRow::content(name, &format_args!("must be 1 to {MAX_WHOLE} printable ASCII characters")));
     }
     Ok(())
 }

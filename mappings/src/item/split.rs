@@ -39,9 +39,9 @@ pub(super) fn read_split(
 }
 
 fn read_arm(fields: Fields<'_>, layout: Layout, api: &Api, rules: &OriginRules) -> Result<Arm, InvalidRow> {
-    let name = fields.text("name")?.ok_or_else(|| InvalidRow::content("split", "has an arm without `name`"))?;
+    let name = fields.text("name")?.ok_or_else(|| InvalidRow::content("split", &"has an arm without `name`"))?;
     let weight = fields.number("weight", "from 0 to 10000")?;
-    let weight = weight.ok_or_else(|| InvalidRow::content("split", format_args!("arm `{name}` has no `weight`")))?;
+    let weight = weight.ok_or_else(|| InvalidRow::content("split", &format_args!("arm `{name}` has no `weight`")))?;
     let (domain, base_path) = read_place(fields, layout)?;
     let leads = match (domain, fields.text("version")?) {
         (Some(domain), None) => Leads::Origin(read_origin(fields, domain, base_path, api, rules)?),
@@ -49,17 +49,17 @@ fn read_arm(fields: Fields<'_>, layout: Layout, api: &Api, rules: &OriginRules) 
             check_whole("version", version)?;
             Leads::Version(version.into())
         }
-        _ => return Err(InvalidSplit::Leads(name.to_owned()).into()),
+        _ => return Err(InvalidSplit::Leads(name.into()).into()),
     };
     Ok(Arm { name: name.into(), weight, leads })
 }
 
 fn read_ramp(fields: Fields<'_>) -> Result<Ramp, InvalidRow> {
-    let lacks = |name: &str| InvalidRow::content("ramp", format_args!("has no `{name}`"));
+    let lacks = |name: &str| InvalidRow::content("ramp", &format_args!("has no `{name}`"));
     let mut pauses = Vec::new();
     for pause in fields.maps("pauses")?.unwrap_or_default() {
         let from = pause.time("from")?;
-        let from = from.ok_or_else(|| InvalidRow::content("ramp", "has a pause without `from`"))?;
+        let from = from.ok_or_else(|| InvalidRow::content("ramp", &"has a pause without `from`"))?;
         pauses.push((from, pause.time("to")?));
     }
     let interval = fields.duration("interval")?.ok_or_else(|| lacks("interval"))?;

@@ -163,7 +163,7 @@ impl Item {
     /// It is nested deeper than an item may be.
     pub(crate) fn check_nesting(&self) -> Result<(), InvalidRow> {
         if self.0.values().any(|value| value.nesting() > MAX_NESTING) {
-            return Err(InvalidRow::Whole("it is nested deeper than 32 levels, which is as deep as items go"));
+            return Err(InvalidRow::whole(&"it is nested deeper than 32 levels, which is as deep as items go"));
         }
         Ok(())
     }

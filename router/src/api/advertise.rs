@@ -1,7 +1,6 @@
 //! What an API tells of its versions without being asked for one.
 
 use super::InvalidApi;
-use alloc::borrow::ToOwned;
 
 /// Where the versions of an API are listed besides in rejections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +20,7 @@ impl Advertise {
         match text {
             "fields" => Ok(Self::Fields),
             "well_known" => Ok(Self::WellKnown),
-            _ => Err(InvalidApi::Advertise(text.to_owned())),
+            _ => Err(InvalidApi::Advertise(text.into())),
         }
     }
 }

@@ -129,7 +129,7 @@ impl ApiDraft {
         let named: Vec<String> = vary.iter().map(canonical_case).collect();
         // Longest first, so that `example.orders` is tried before `example`.
         let mut vendors = self.vendor.take().unwrap_or_default();
-        vendors.sort_by_key(|vendor| core::cmp::Reverse(vendor.as_str().len()));
+        vendors.sort_unstable_by_key(|vendor| core::cmp::Reverse(vendor.as_str().len()));
         Ok(Api {
             name: name.into(),
             hosts: self.hosts.take().unwrap_or_default(),
@@ -162,7 +162,7 @@ impl ApiDraft {
 
     /// What it is called, where it is found, and where its version is read.
     fn check_sources(&self, name: &str) -> Result<Sources, InvalidApi> {
-        check_name(name)?;
+        parse_api_name(name)?;
         if self.hosts.as_ref().is_none_or(Vec::is_empty) {
             return Err(InvalidApi::NoHost);
         }
@@ -218,10 +218,14 @@ fn canonical_case(name: &HeaderName) -> String {
         .collect()
 }
 
-fn check_name(name: &str) -> Result<(), InvalidApi> {
+/// Reads what an API is called.
+///
+/// # Errors
+/// What cannot name one.
+pub fn parse_api_name(name: &str) -> Result<&str, InvalidApi> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     if name.is_empty() || name.len() > 128 || !name.bytes().all(plain) {
-        return Err(InvalidApi::Name(name.to_owned()));
+        return Err(InvalidApi::Name(name.into()));
     }
-    Ok(())
+    Ok(name)
 }

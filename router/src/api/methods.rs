@@ -1,7 +1,7 @@
 //! Which methods an API takes.
 
 use super::InvalidApi;
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 use http::{HeaderValue, Method};
 
 /// The methods an API takes, and the same as an `Allow` value (RFC 9110 §10.2.1).
@@ -55,7 +55,7 @@ impl Methods {
 pub fn parse_method(text: &str) -> Result<Method, InvalidApi> {
     let standard =
         [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
-    let refuse = || InvalidApi::Method(text.to_owned());
+    let refuse = || InvalidApi::Method(text.into());
     match standard.into_iter().find(|method| method.as_str().eq_ignore_ascii_case(text)) {
         Some(method) => Ok(method),
         None if ["connect", "trace"].iter().any(|refused| refused.eq_ignore_ascii_case(text)) => Err(refuse()),

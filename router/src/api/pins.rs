@@ -2,7 +2,7 @@
 
 use super::{InvalidApi, Missing};
 use crate::split::Sticky;
-use alloc::{borrow::ToOwned, vec::Vec};
+use alloc::vec::Vec;
 use http::HeaderName;
 
 /// The policy as a border wrote it; what is `None` was not written.
@@ -35,7 +35,7 @@ impl UntilKnown {
         match text {
             "put_off" => Ok(Self::PutOff),
             "unpinned" => Ok(Self::Unpinned),
-            _ => Err(InvalidApi::UntilKnown(text.to_owned())),
+            _ => Err(InvalidApi::UntilKnown(text.into())),
         }
     }
 }
@@ -57,7 +57,7 @@ const MAX_PLACES: usize = 8;
 /// Anything else. An address is none of them: no `Vary` can name it, and a cache would give one consumer's answer to another.
 pub fn parse_subject(text: &str) -> Result<Sticky, InvalidApi> {
     match Sticky::parse(text) {
-        Ok(Sticky::Address | Sticky::Signed) | Err(_) => Err(InvalidApi::PinSubject(text.to_owned())),
+        Ok(Sticky::Address | Sticky::Signed) | Err(_) => Err(InvalidApi::PinSubject(text.into())),
         Ok(place) => Ok(place),
     }
 }

@@ -1,7 +1,7 @@
 //! Where an API lives: hosts and a path.
 
 use super::InvalidApi;
-use alloc::{borrow::ToOwned, boxed::Box};
+use alloc::boxed::Box;
 
 /// A host an API answers under.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -20,7 +20,7 @@ impl HostPattern {
     /// # Errors
     /// A port, a path, a `*` elsewhere, or what cannot be a host.
     pub fn parse(text: &str) -> Result<Self, InvalidApi> {
-        let refuse = |reason| Err(InvalidApi::Host { host: text.to_owned(), reason });
+        let refuse = |reason| Err(InvalidApi::Host { host: text.into(), reason });
         if text == "*" {
             return Ok(Self::Any);
         }
@@ -76,7 +76,7 @@ impl ApiPath {
         let segment = |s: &str| s.is_empty() || s == "." || s == "..";
         match path.strip_prefix('/') {
             Some(rest) if !rest.bytes().any(odd) && !rest.split('/').any(segment) => Ok(Some(Self(path.into()))),
-            _ => Err(InvalidApi::Path(text.to_owned())),
+            _ => Err(InvalidApi::Path(text.into())),
         }
     }
 
@@ -85,7 +85,7 @@ impl ApiPath {
     /// # Errors
     /// Those of [`Self::parse`], and `/`.
     pub fn parse_one(text: &str) -> Result<Self, InvalidApi> {
-        Self::parse(text)?.ok_or_else(|| InvalidApi::Path(text.to_owned()))
+        Self::parse(text)?.ok_or_else(|| InvalidApi::Path(text.into()))
     }
 
     /// The path.

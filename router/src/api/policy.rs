@@ -9,7 +9,7 @@ use crate::{
     },
     table::compare_versions,
 };
-use alloc::{borrow::ToOwned, boxed::Box, string::ToString};
+use alloc::{boxed::Box, string::ToString};
 use core::cmp::Ordering;
 use http::{HeaderName, StatusCode};
 
@@ -23,7 +23,7 @@ impl Vendor {
     /// # Errors
     /// What cannot stand in a media type (RFC 6838 §4.2), or begins with `vnd.`.
     pub fn parse(text: &str) -> Result<Self, InvalidApi> {
-        let refuse = |reason| Err(InvalidApi::Vendor { vendor: text.to_owned(), reason });
+        let refuse = |reason| Err(InvalidApi::Vendor { vendor: text.into(), reason });
         let lower = text.to_ascii_lowercase();
         if lower.starts_with("vnd.") {
             return refuse("write it without `vnd.`");
@@ -72,7 +72,7 @@ impl Scheme {
             "label" => Ok(Self::Label),
             "semver" => Ok(Self::Semver),
             "date" => Ok(Self::Date),
-            _ => Err(InvalidApi::Scheme(text.to_owned())),
+            _ => Err(InvalidApi::Scheme(text.into())),
         }
     }
 
@@ -146,7 +146,7 @@ impl Unknown {
             "reject" => Ok(Self::Reject),
             "forward" => Ok(Self::Forward),
             "back" => Ok(Self::Back),
-            _ => Err(InvalidApi::Unknown(text.to_owned())),
+            _ => Err(InvalidApi::Unknown(text.into())),
         }
     }
 
@@ -183,7 +183,7 @@ impl Missing {
             "reject" => Ok(Self::Reject),
             "pin" => Ok(Self::Pin),
             _ if text.is_empty() || text.len() > 256 || !text.bytes().all(|b| b.is_ascii_graphic()) => {
-                Err(InvalidApi::Missing(text.to_owned()))
+                Err(InvalidApi::Missing(text.into()))
             }
             _ => Ok(Self::Version(text.into())),
         }
@@ -197,7 +197,7 @@ impl Missing {
 pub fn parse_version(text: &str) -> Result<Box<str>, InvalidApi> {
     match Missing::parse(text) {
         Ok(Missing::Version(version)) => Ok(version),
-        _ => Err(InvalidApi::NoVersion(text.to_owned())),
+        _ => Err(InvalidApi::NoVersion(text.into())),
     }
 }
 
@@ -227,7 +227,7 @@ const UNFIT_HEADERS: [&str; 14] = [
 /// # Errors
 /// What is no field name, or one whose meaning is taken.
 pub fn parse_header(text: &str) -> Result<HeaderName, InvalidApi> {
-    let refuse = || InvalidApi::Header(text.to_owned());
+    let refuse = || InvalidApi::Header(text.into());
     let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| refuse())?;
     let lower = name.as_str().to_string();
     if UNFIT_HEADERS.contains(&lower.as_str()) || lower.starts_with("verge-") || lower.starts_with("x-forwarded-") {
@@ -241,7 +241,7 @@ pub fn parse_header(text: &str) -> Result<HeaderName, InvalidApi> {
 /// # Errors
 /// An unknown code, one that no API has a say in, or a status that is no error.
 pub fn parse_status(code: &str, status: u16) -> Result<(Reason, StatusCode), InvalidApi> {
-    let reason = Reason::from_code(code).ok_or_else(|| InvalidApi::Code(code.to_owned()))?;
+    let reason = Reason::from_code(code).ok_or_else(|| InvalidApi::Code(code.into()))?;
     if reason == Reason::UnknownHost {
         return Err(InvalidApi::StatusOfNoApi);
     }

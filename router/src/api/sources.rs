@@ -2,7 +2,7 @@
 
 use super::{InvalidApi, MAX_HOST};
 use crate::version::Source;
-use alloc::{borrow::ToOwned, boxed::Box};
+use alloc::boxed::Box;
 
 /// A set of sources: one test tells that those off the ordinary way are all off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,7 +46,7 @@ pub const DEFAULT_QUERY: &str = "v";
 pub fn parse_query(text: &str) -> Result<Box<str>, InvalidApi> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
     match text {
-        _ if text.is_empty() || text.len() > 64 || !text.bytes().all(plain) => Err(InvalidApi::Query(text.to_owned())),
+        _ if text.is_empty() || text.len() > 64 || !text.bytes().all(plain) => Err(InvalidApi::Query(text.into())),
         _ => Ok(text.into()),
     }
 }
@@ -64,7 +64,7 @@ impl HostVersion {
     /// # Errors
     /// No `{version}` or several, or what cannot be a host.
     pub fn parse(text: &str) -> Result<Self, InvalidApi> {
-        let refuse = |reason| InvalidApi::HostPattern { pattern: text.to_owned(), reason };
+        let refuse = |reason| InvalidApi::HostPattern { pattern: text.into(), reason };
         let (before, after) = text.split_once("{version}").ok_or_else(|| refuse("it has no `{version}`"))?;
         if after.contains("{version}") {
             return Err(refuse("`{version}` stands there once"));

@@ -1,7 +1,7 @@
 //! A policy as the configuration or an `#api` item wrote it, and the making of the whole one.
 
 use super::{Cors, WebOrigin};
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, boxed::Box, string::String, vec::Vec};
 use core::time::Duration;
 use http::{HeaderName, HeaderValue, Method};
 
@@ -125,7 +125,7 @@ fn list(first: impl IntoIterator<Item = String>, names: Vec<String>) -> HeaderVa
 /// # Errors
 /// What is no method, and those three.
 pub fn parse_method(text: &str) -> Result<String, InvalidCors> {
-    let refuse = || InvalidCors::Method(text.to_owned());
+    let refuse = || InvalidCors::Method(text.into());
     let method = Method::from_bytes(text.as_bytes()).map_err(|_| refuse())?;
     let forbidden = ["CONNECT", "TRACE", "TRACK"].iter().any(|other| other.eq_ignore_ascii_case(method.as_str()));
     if forbidden || text == "*" { Err(refuse()) } else { Ok(text.to_owned()) }
@@ -138,7 +138,7 @@ pub fn parse_method(text: &str) -> Result<String, InvalidCors> {
 pub fn parse_name(text: &str) -> Result<String, InvalidCors> {
     match HeaderName::from_bytes(text.as_bytes()) {
         Ok(_) if text != "*" => Ok(text.to_owned()),
-        _ => Err(InvalidCors::Name(text.to_owned())),
+        _ => Err(InvalidCors::Name(text.into())),
     }
 }
 
@@ -149,16 +149,16 @@ pub enum InvalidCors {
     #[error("web origin `{origin}`: {reason}", origin = .origin.escape_debug())]
     Origin {
         /// As written.
-        origin: String,
+        origin: Box<str>,
         /// Why.
         reason: &'static str,
     },
     /// A method.
     #[error("`{}` is no method that a page can be allowed to use", .0.escape_debug())]
-    Method(String),
+    Method(Box<str>),
     /// A field name.
     #[error("`{}` is no field name; `*` stands alone", .0.escape_debug())]
-    Name(String),
+    Name(Box<str>),
     /// No origin.
     #[error("no web origins are named: write `origins = [\"https://app.example.com\"]`")]
     NoOrigin,

@@ -1,7 +1,7 @@
 //! A web origin, as browsers write it (HTML §7.1.1, "serialization of an origin"), and patterns over them.
 
 use super::InvalidCors;
-use alloc::{borrow::ToOwned, boxed::Box, format, string::String};
+use alloc::{boxed::Box, format, string::String};
 
 /// Which web origins are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl WebOrigin {
     /// # Errors
     /// What no browser would send, and patterns that would let strangers in.
     pub fn parse(text: &str) -> Result<Self, InvalidCors> {
-        let refuse = |reason| Err(InvalidCors::Origin { origin: text.to_owned(), reason });
+        let refuse = |reason| Err(InvalidCors::Origin { origin: text.into(), reason });
         match text {
             "*" => return Ok(Self::Any),
             "null" => return Ok(Self::Null),

@@ -1,7 +1,6 @@
 //! What is dialled: hosts, addresses, and the ones that never are.
 
 use super::{Domain, DomainPattern, InvalidOrigin};
-use alloc::borrow::ToOwned;
 use core::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -72,7 +71,7 @@ impl Dial {
     /// # Errors
     /// What is none of these.
     pub fn parse(text: &str) -> Result<Self, InvalidOrigin> {
-        let refuse = |reason| InvalidOrigin::Connect { connect: text.to_owned(), reason };
+        let refuse = |reason| InvalidOrigin::Connect { connect: text.into(), reason };
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self { host: DialHost::Address(address), port: None });
         }

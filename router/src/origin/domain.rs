@@ -1,7 +1,7 @@
 //! Names of origins, and patterns over them.
 
 use super::InvalidOrigin;
-use alloc::{borrow::ToOwned, boxed::Box};
+use alloc::boxed::Box;
 use core::{fmt, net::IpAddr};
 use http::HeaderValue;
 
@@ -16,7 +16,7 @@ impl Domain {
     /// What is not a host name, with the reason in words.
     pub fn parse(text: &str) -> Result<Self, InvalidOrigin> {
         let name = text.strip_suffix('.').unwrap_or(text);
-        let refuse = |reason| Err(InvalidOrigin::Domain { domain: text.to_owned(), reason });
+        let refuse = |reason| Err(InvalidOrigin::Domain { domain: text.into(), reason });
         if !is_host_name(name) {
             return refuse(why_not(text, name));
         }
@@ -100,7 +100,7 @@ impl DomainPattern {
     /// # Errors
     /// A label that mixes `*` with letters, or what is not a host name otherwise.
     pub fn parse(text: &str) -> Result<Self, InvalidOrigin> {
-        let refuse = |reason| Err(InvalidOrigin::Pattern { pattern: text.to_owned(), reason });
+        let refuse = |reason| Err(InvalidOrigin::Pattern { pattern: text.into(), reason });
         if text.split('.').any(|label| label.contains('*') && label != "*") {
             return refuse("`*` must be a whole label");
         }

@@ -55,7 +55,7 @@ impl Sticky {
     /// # Errors
     /// Anything else, and names that cannot be.
     pub fn parse(text: &str) -> Result<Self, InvalidSplit> {
-        let refuse = || InvalidSplit::Sticky(text.to_owned());
+        let refuse = || InvalidSplit::Sticky(text.into());
         match text.split_once(':') {
             None if text == "ip" => Ok(Self::Address),
             None if text == "cookie" => Ok(Self::Signed),

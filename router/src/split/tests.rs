@@ -8,7 +8,7 @@ use crate::{
     route,
     table::{Conflict, MappingSpec, SplitRowSpec},
 };
-use alloc::{format, sync::Arc, vec, vec::Vec};
+use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec, vec::Vec};
 use http::{HeaderMap, HeaderName, Method, header};
 
 /// The vectors of docs/semantics.md, made by another implementation in another language.

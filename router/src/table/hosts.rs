@@ -1,14 +1,13 @@
 //! Hosts and paths: which API takes a request.
 
-use crate::{api::MAX_HOST, bytes::position_of};
-use alloc::{boxed::Box, vec::Vec};
-use hashbrown::HashMap;
+use crate::{api::MAX_HOST, bytes::position_of, caseless::ExactMap};
+use alloc::vec::Vec;
 
 /// APIs that share a host, by path.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
     root: Option<u32>,
-    by_path: HashMap<Box<str>, u32>,
+    by_path: ExactMap<u32>,
     /// The lengths that occur, longest first: what bounds a lookup.
     lengths: Vec<usize>,
 }
@@ -22,10 +21,10 @@ impl Paths {
                 None
             }
             Some(path) => {
-                if let Some(other) = self.by_path.get(path) {
+                if let Some(other) = self.by_path.get(path.as_bytes()) {
                     return Some(*other);
                 }
-                self.by_path.insert(path.into(), api);
+                self.by_path.insert(path.as_bytes().into(), api);
                 if let Err(at) = self.lengths.binary_search_by(|length| path.len().cmp(length)) {
                     self.lengths.insert(at, path.len());
                 }
@@ -44,7 +43,7 @@ impl Paths {
         self.lengths
             .iter()
             .filter(|length| matches!(path.as_bytes().get(**length), None | Some(b'/')))
-            .find_map(|length| self.by_path.get(path.get(..*length)?).copied())
+            .find_map(|length| self.by_path.get(path.as_bytes().get(..*length)?).copied())
             .or(self.root)
     }
 }

@@ -74,7 +74,10 @@ impl ApiTable {
             }
         }
         let scheme = self.api.scheme();
-        shown.sort_by(|(_, a), (_, b)| scheme.compare(b, a).then_with(|| bare(a).len().cmp(&bare(b).len())));
+        shown.sort_unstable_by(|(row, a), (other, b)| {
+            let order = scheme.compare(b, a).then_with(|| bare(a).len().cmp(&bare(b).len()));
+            order.then(row.cmp(other))
+        });
         // In the sample layout one version may stand under several keys.
         shown.dedup_by(|(_, a), (_, b)| bare(a).eq_ignore_ascii_case(bare(b)));
         // Collected, it would stay in the room of the pairs, six times its own.

@@ -4,14 +4,13 @@ use super::{ladder::Ladder, living::Living, refused::Refused, row::Good};
 use crate::{
     UnixTime,
     api::Api,
-    caseless::CaselessMap,
+    caseless::{CaselessMap, ExactMap},
     rejection::MAX_SUPPORTED,
     resolve::label::Label,
     split::SplitRow,
     version::accept::{self, MAX_WHOLE},
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use hashbrown::HashMap;
 use http::HeaderValue;
 
 /// A row as the table holds it. Nearly all are mapped, so that is what must be small: two words.
@@ -80,7 +79,7 @@ pub struct ApiTable {
     pub(super) api: Arc<Api>,
     pub(super) entries: Vec<Entry>,
     pub(super) by_label: CaselessMap<RowId>,
-    pub(super) by_whole: HashMap<Box<[u8]>, RowId>,
+    pub(super) by_whole: ExactMap<RowId>,
     pub(super) ladder: Ladder,
     /// Rows whose traffic is split: few, and asked for often.
     pub(super) splits: Vec<RowId>,

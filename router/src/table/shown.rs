@@ -88,7 +88,7 @@ impl MappingTable {
                 self.find_api(host, path).is_some_and(|found| core::ptr::eq(found, *part))
             })
             .collect();
-        listed.sort_by_key(|part| part.api().path().map_or("", |path| path.as_str()));
+        listed.sort_unstable_by_key(|part| part.api().path().map_or("", |path| path.as_str()));
         listed.truncate(MAX_APIS);
         listed
     }

@@ -1,13 +1,11 @@
 //! The indexes that rows are found by, and which row owns a label.
 
 use crate::{
-    caseless::CaselessMap,
+    caseless::{CaselessMap, ExactMap, Hashing},
     resolve::label::Label,
     table::part::{ApiTable, RowId, id, label_text},
     version::accept::{self, MAX_WHOLE},
 };
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 
 /// What a key that contains a label is to it: a bare version owns its label before a media type that merely contains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,14 +26,15 @@ impl ApiTable {
     pub(super) fn index(&mut self, wholes: &[bool]) {
         self.index_wholes(wholes);
         let mut by_label: CaselessMap<RowId> =
-            CaselessMap::with_capacity_and_hasher(self.entries.len(), FixedState::default());
-        let mut contested: CaselessMap<Rank> = CaselessMap::default();
+            CaselessMap::with_capacity_and_hasher(self.entries.len(), Hashing::default());
+        // By one of the rows that claim it: its rank is theirs.
+        let mut contested: CaselessMap<RowId> = CaselessMap::default();
         for (row, (entry, whole)) in self.entries.iter().zip(wholes).enumerate() {
             let row = id(row);
             let text = label_text(entry.key(), &self.api);
             let Ok(label) = Label::parse(self.api.scheme().normal(text)) else { continue };
             let label = label.as_caseless();
-            let nobody = contested.get(&label).map(|rank| Owner::Nobody(*rank));
+            let nobody = contested.get(&label).map(|row| Owner::Nobody(self.rank(*row)));
             let owner = nobody.or_else(|| by_label.get(&label).map(|row| Owner::Row(*row)));
             let then = owner.map_or(Owner::Row(row), |owner| self.owner(owner, row, *whole));
             if owner == Some(then) {
@@ -46,9 +45,9 @@ impl ApiTable {
                     contested.remove(&label);
                     by_label.insert(label.into(), row);
                 }
-                Owner::Nobody(rank) => {
+                Owner::Nobody(_) => {
                     by_label.remove(&label);
-                    contested.insert(label.into(), rank);
+                    contested.insert(label.into(), row);
                 }
             }
         }
@@ -56,7 +55,7 @@ impl ApiTable {
     }
 
     fn index_wholes(&mut self, wholes: &[bool]) {
-        let mut by_whole = HashMap::new();
+        let mut by_whole = ExactMap::default();
         for (row, (entry, _)) in self.entries.iter().zip(wholes).enumerate().filter(|(_, (_, whole))| **whole) {
             let mut buffer = [0; MAX_WHOLE];
             if let Some(text) = accept::write_whole(entry.key().as_bytes(), &mut buffer) {

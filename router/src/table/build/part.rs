@@ -2,7 +2,7 @@
 
 use crate::{
     api::Api,
-    caseless::CaselessMap,
+    caseless::{CaselessMap, ExactMap},
     origin::Stages,
     split::SplitRow,
     table::{
@@ -14,7 +14,6 @@ use crate::{
     },
 };
 use alloc::{borrow::ToOwned, boxed::Box, sync::Arc, vec::Vec};
-use hashbrown::HashMap;
 
 /// One API's part in the making.
 #[derive(Debug)]
@@ -22,8 +21,9 @@ pub(super) struct PartBuilder<'p> {
     pub(super) api: Arc<Api>,
     before: Option<&'p ApiTable>,
     pub(super) rows: Vec<Prepared>,
-    /// Where rows lead that are aliases, by key; until all are linked their entries are invalid.
-    pub(super) targets: HashMap<Box<str>, Box<str>>,
+    /// Which of `leads` rows lead to that are aliases, by key; until all are linked their entries are invalid.
+    pub(super) targets: ExactMap<u32>,
+    leads: Vec<Box<str>>,
     /// Keys that no request could ask for, or no answer report.
     pub(super) unfit: Vec<(Box<str>, ConflictReason)>,
     stages: Stages,
@@ -39,7 +39,15 @@ pub(super) struct Prepared {
 impl<'p> PartBuilder<'p> {
     pub(super) fn new(api: Arc<Api>, before: Option<&'p ApiTable>) -> Self {
         let rows = Vec::with_capacity(before.map_or(0, ApiTable::rows));
-        Self { api, before, rows, targets: HashMap::new(), unfit: Vec::new(), stages: Stages::default() }
+        Self {
+            api,
+            before,
+            rows,
+            targets: ExactMap::default(),
+            leads: Vec::new(),
+            unfit: Vec::new(),
+            stages: Stages::default(),
+        }
     }
 
     pub(super) fn row(&mut self, row: Row) {
@@ -53,7 +61,8 @@ impl<'p> PartBuilder<'p> {
             RowState::Mapped(spec) => self.mapping(&key, spec),
             RowState::Split(spec) => self.split(&key, spec),
             RowState::Alias(target) => {
-                self.targets.insert(key.clone(), target);
+                self.targets.insert(key.as_bytes().into(), id(self.leads.len()));
+                self.leads.push(target);
                 return self.rows.push(Prepared { entry: Entry::invalid(key), whole });
             }
             RowState::Invalid => return self.rows.push(Prepared { entry: Entry::invalid(key), whole }),
@@ -89,19 +98,19 @@ impl<'p> PartBuilder<'p> {
 
     pub(super) fn finish(mut self, conflicts: &mut Vec<Conflict>) -> ApiTable {
         // Alike on every node, whatever order a store gives rows in.
-        self.rows.sort_by(|a, b| a.entry.key().cmp(b.entry.key()));
+        self.rows.sort_unstable_by(|a, b| a.entry.key().cmp(b.entry.key()));
         let api = self.api.clone();
         let mut conflict = |key: &str, reason: ConflictReason| {
             conflicts.push(Conflict { api: api.name().to_owned(), key: key.to_owned(), reason });
         };
         self.part_twins(&mut conflict);
-        let Self { api, before, rows, targets, unfit, .. } = self;
+        let Self { api, before, rows, targets, leads, unfit, .. } = self;
         unfit.into_iter().for_each(|(key, reason)| conflict(&key, reason));
         let mut entries = Vec::with_capacity(rows.len());
         let mut wholes = Vec::with_capacity(rows.len());
         let mut aliases = Vec::new();
         for Prepared { mut entry, whole } in rows {
-            if let Some(target) = targets.get(entry.key()) {
+            if let Some(target) = targets.get(entry.key().as_bytes()).and_then(|target| leads.get(*target as usize)) {
                 aliases.push((id(entries.len()), target.clone()));
             }
             if let Entry::Invalid(key) = &entry
@@ -116,7 +125,7 @@ impl<'p> PartBuilder<'p> {
             api,
             entries,
             by_label: CaselessMap::default(),
-            by_whole: HashMap::new(),
+            by_whole: ExactMap::default(),
             ladder: Ladder::default(),
             splits: Vec::new(),
             shown: Vec::new(),

@@ -3,6 +3,7 @@
 use super::part::{PartBuilder, Prepared};
 use crate::{
     api::Scheme,
+    caseless::Hashing,
     resolve::label::Label,
     table::{
         conflict::ConflictReason,
@@ -12,7 +13,6 @@ use crate::{
 };
 use alloc::{borrow::Cow, vec::Vec};
 use core::hash::BuildHasher;
-use foldhash::fast::FixedState;
 
 impl PartBuilder<'_> {
     /// Rows whose normal forms collide are both unusable, whatever they say.
@@ -23,7 +23,7 @@ impl PartBuilder<'_> {
             row.map(|row| normal_key(row.entry.key(), claim.form == Form::Whole, scheme)).unwrap_or_default()
         };
         // By hash: a table of keys would take more memory than the rows do.
-        let hasher = FixedState::default();
+        let hasher = Hashing::default();
         let mut hashed: Vec<(u64, Claim)> = Vec::with_capacity(self.rows.len());
         hashed.extend(self.claims().map(|claim| (hasher.hash_one(normal(&claim)), claim)));
         hashed.sort_unstable_by_key(|(hash, _)| *hash);
@@ -40,7 +40,7 @@ impl PartBuilder<'_> {
         for row in twins {
             let Some(Prepared { entry, .. }) = self.rows.get_mut(row as usize) else { continue };
             conflict(entry.key(), ConflictReason::SameVersion);
-            self.targets.remove(entry.key());
+            self.targets.remove(entry.key().as_bytes());
             self.unfit.retain(|(key, _)| **key != *entry.key());
             *entry = Entry::invalid(entry.key());
         }
