@@ -1,20 +1,23 @@
 //! What no two parts of a document may share: sockets, names, hosts with their paths, snapshots.
 
 use crate::entry::Entry;
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::net::SocketAddr;
 use verge_router::{
     api::{ApiPath, HostPattern},
     origin::Domain,
 };
 
+/// What is taken, in order, and by whom.
+type Taken = Vec<(String, String)>;
+
 /// Who has taken what, by key path.
 #[derive(Default)]
 pub(crate) struct Claims {
     addresses: Vec<(SocketAddr, String)>,
-    names: BTreeMap<String, String>,
-    places: BTreeMap<String, String>,
-    snapshots: BTreeMap<String, String>,
-    domains: BTreeMap<String, String>,
+    names: Taken,
+    places: Taken,
+    snapshots: Taken,
+    domains: Taken,
 }
 
 impl Claims {
@@ -67,8 +70,12 @@ impl Claims {
 }
 
 /// Takes it, or tells who has.
-fn claim(taken: &mut BTreeMap<String, String>, what: String, entry: &Entry<'_>) -> Option<String> {
-    let owner = taken.get(&what).cloned();
-    taken.entry(what).or_insert_with(|| entry.path().to_owned());
-    owner
+fn claim(taken: &mut Taken, what: String, entry: &Entry<'_>) -> Option<String> {
+    match taken.binary_search_by(|(other, _)| other.cmp(&what)) {
+        Ok(place) => taken.get(place).map(|(_, owner)| owner.clone()),
+        Err(place) => {
+            taken.insert(place, (what, entry.path().to_owned()));
+            None
+        }
+    }
 }

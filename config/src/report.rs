@@ -10,7 +10,7 @@ use std::cell::RefCell;
 pub(crate) struct Report {
     /// Where each line begins, in bytes.
     lines: Vec<usize>,
-    /// With the place in the document that orders them.
+    /// In order, each with its place in the document.
     problems: RefCell<Vec<(usize, Problem)>>,
 }
 
@@ -35,8 +35,7 @@ impl Report {
 
     /// The configuration, where nothing is wrong.
     pub(crate) fn finish<T>(self, whole: T) -> Result<T, Problems> {
-        let mut problems = self.problems.into_inner();
-        problems.sort_by_key(|(at, _)| *at);
+        let problems = self.problems.into_inner();
         match Problems::new(problems.into_iter().map(|(_, problem)| problem).collect()) {
             Some(problems) => Err(problems),
             None => Ok(whole),
@@ -46,13 +45,19 @@ impl Report {
     /// A problem with the document as a whole, after all others.
     pub(crate) fn missing(&self, path: &str, message: impl Into<String>) {
         let problem = Problem { path: path.to_owned(), line: None, message: message.into() };
-        self.problems.borrow_mut().push((usize::MAX, problem));
+        self.take(usize::MAX, problem);
     }
 
     /// A problem at a place, in bytes.
     pub(crate) fn at(&self, at: usize, path: &str, message: String) {
         let problem = Problem { path: path.to_owned(), line: Some(self.line(at)), message };
-        self.problems.borrow_mut().push((at, problem));
+        self.take(at, problem);
+    }
+
+    fn take(&self, at: usize, problem: Problem) {
+        let mut problems = self.problems.borrow_mut();
+        let place = problems.partition_point(|(other, _)| *other <= at);
+        problems.insert(place, (at, problem));
     }
 
     fn line(&self, at: usize) -> usize {

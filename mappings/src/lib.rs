@@ -22,6 +22,8 @@ pub mod parse;
 pub mod source;
 pub mod store;
 
+mod sorted;
+
 #[cfg(feature = "cache")]
 pub mod cache;
 #[cfg(feature = "cache")]

@@ -9,11 +9,12 @@ pub(crate) use homes::only_api;
 use crate::{
     API_ITEM,
     item::{InvalidRow, Item, Layout, Trips, read_api},
+    sorted::put,
     source::Reading,
 };
 use homes::{Home, Homeless, Homes, is_among};
 use rows::Rows;
-use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc};
 use verge_router::{Api, ApiDraft, MappingTable, TableBuilder, origin::OriginRules};
 
 /// Which APIs a reading is for.
@@ -141,13 +142,13 @@ pub fn parse_items<I: Items>(
     let mut invalid = Vec::new();
     let read = Read::new(parts);
     let homes = Homes::new(parts, drafts);
-    let mut described: BTreeMap<String, Item> = BTreeMap::new();
+    let mut described: Vec<(String, Described)> = Vec::new();
     for part in parts {
         // What describes an API is the index's business, not its rows'.
         let Some(reading) = part.reading.as_ref().filter(|_| !matches!(part.scope, Scope::Within(_))) else { continue };
         reading.apis(&mut |item| {
             if let Ok(Some(Home { api, key: Some(API_ITEM), .. })) = homes.find(part, reading.layout(), item) {
-                described.insert(api.to_owned(), item.clone());
+                put(&mut described, (api.to_owned(), read_api(item)));
             }
         })?;
     }
@@ -157,7 +158,9 @@ pub fn parse_items<I: Items>(
     by_name.sort_unstable_by_key(|(name, _)| *name);
     let draft_of = |name: &str| Some(by_name.get(by_name.binary_search_by_key(&name, |(name, _)| name).ok()?)?.1);
     let mut names: Vec<&str> = drafts.iter().map(|(name, _)| name.as_str()).collect();
-    names.extend(described.keys().map(String::as_str).filter(|name| draft_of(name).is_none()));
+    names.extend(described.iter().map(|(name, _)| name.as_str()).filter(|name| draft_of(name).is_none()));
+    let item_of =
+        |name: &str| Some(&described.get(described.binary_search_by(|(other, _)| other.as_str().cmp(name)).ok()?)?.1);
     let mut builder = TableBuilder::new(before);
     let (mut unread, mut undescribed) = (Vec::new(), Vec::new());
     // APIs that nothing is said of besides what is said here.
@@ -166,7 +169,7 @@ pub fn parse_items<I: Items>(
         // A stand-in is no last good value.
         let known = before.and_then(|table| table.api(name)).filter(|part| part.is_described());
         let known = known.map(|part| part.api().clone());
-        match find_api(name, draft_of(name), described.get(name), known) {
+        match find_api(name, draft_of(name), item_of(name), known) {
             Ok(api) => builder.api(api),
             // An API that only its part can complete, and the part is not there yet: nothing is known about it.
             Err(Unfit { stand_in: None, .. }) if !read.covers(name) => silent.push(name),
@@ -252,6 +255,9 @@ impl<'p> Read<'p> {
     }
 }
 
+/// What an `#api` item says.
+type Described = Result<ApiDraft, InvalidRow>;
+
 /// Why an API cannot be made as it is written now, and what stands in for it.
 struct Unfit {
     reason: String,
@@ -264,14 +270,14 @@ struct Unfit {
 fn find_api(
     name: &str,
     draft: Option<&ApiDraft>,
-    item: Option<&Item>,
+    item: Option<&Described>,
     before: Option<Arc<Api>>,
 ) -> Result<Arc<Api>, Unfit> {
     let upper = draft.cloned().unwrap_or_default();
-    let made = match item.map(read_api) {
+    let made = match item {
         None => upper.clone().finish(name).map_err(InvalidRow::from),
-        Some(Ok(lower)) => upper.clone().over(lower).finish(name).map_err(InvalidRow::from),
-        Some(Err(error)) => Err(error),
+        Some(Ok(lower)) => upper.clone().over(lower.clone()).finish(name).map_err(InvalidRow::from),
+        Some(Err(error)) => Err(error.clone()),
     };
     match made {
         Ok(api) => Ok(before.filter(|before| **before == api).unwrap_or_else(|| Arc::new(api))),

@@ -84,7 +84,7 @@ impl crate::setup::Clusters {
     /// The cluster that dials this; `None`: the row is to be dialled elsewhere than its name says, and none is named for it.
     fn of(&self, forward: &Forward) -> Option<&HeaderValue> {
         let origin = forward.origin();
-        let named = self.named.get(origin.domain().as_str());
+        let named = self.named_for(origin.domain().as_str());
         let all = || match (&self.insecure, origin.scheme()) {
             (Some(insecure), Scheme::Http) => insecure,
             _ => &self.all,
@@ -123,7 +123,7 @@ impl Sent {
         };
         let mut authority = origin.host().to_str().unwrap_or_default().to_owned();
         // The dynamic forward proxy knows no other way to learn the port.
-        if origin.port() != standard && !edge.clusters.named.contains_key(origin.domain().as_str()) {
+        if origin.port() != standard && edge.clusters.named_for(origin.domain().as_str()).is_none() {
             authority.push_str(&format!(":{}", origin.port()));
         }
         Orders { authority, path: self.forward.target().to_owned(), edits }

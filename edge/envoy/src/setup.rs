@@ -69,8 +69,17 @@ pub struct Clusters {
     pub all: HeaderValue,
     /// The same for what is spoken to in the clear; `None`: `all` does both.
     pub insecure: Option<HeaderValue>,
-    /// By domain.
-    pub named: BTreeMap<String, HeaderValue>,
+    /// By domain, in order.
+    pub named: Vec<(String, HeaderValue)>,
+}
+
+impl Clusters {
+    /// The cluster of a domain's own.
+    #[must_use]
+    pub fn named_for(&self, domain: &str) -> Option<&HeaderValue> {
+        let place = self.named.binary_search_by(|(name, _)| name.as_str().cmp(domain)).ok()?;
+        self.named.get(place).map(|(_, cluster)| cluster)
+    }
 }
 
 impl Setup {
@@ -131,14 +140,15 @@ fn read_fetch(mut members: Members, config: &Config) -> Result<Option<Fetch>, St
 
 fn read_clusters(mut members: Members) -> Result<Clusters, String> {
     let field = members.text("field")?.unwrap_or_else(|| FIELD.to_owned());
-    let mut named = BTreeMap::new();
+    let mut named = Vec::new();
     for (domain, cluster) in members.object("clusters")?.0 {
         let parsed = Domain::parse(&domain).map_err(|error| format!("`origins.clusters`: `{domain}`: {error}"))?;
         let Value::S(cluster) = cluster else {
             return Err(format!("`origins.clusters`: `{domain}` names no cluster"));
         };
-        named.insert(parsed.to_string(), read_cluster(&cluster, &format!("origins.clusters.{domain}"))?);
+        named.push((parsed.to_string(), read_cluster(&cluster, &format!("origins.clusters.{domain}"))?));
     }
+    named.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
     let all = members.text("cluster")?.unwrap_or_else(|| CLUSTER.to_owned());
     let insecure = members.text("insecure")?;
     let clusters = Clusters {
@@ -216,7 +226,7 @@ mod tests {
         assert_eq!(setup.tables, [(None, b"{\"Items\":[]}".to_vec())]);
         let fetch = setup.fetch.unwrap();
         assert_eq!((&*fetch.path, fetch.token.as_deref(), fetch.every), ("/table", Some("t"), SHORTEST_TICK));
-        assert_eq!(setup.clusters.named["a.example"], "a");
+        assert_eq!(setup.clusters.named_for("a.example").unwrap(), "a");
     }
 
     #[test]

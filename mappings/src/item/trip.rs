@@ -1,7 +1,7 @@
 //! `#trip#…` items: arms that breakers took out, told from node to node.
 
 use super::{Item, Layout, Value};
-use crate::TRIP;
+use crate::{TRIP, sorted::put};
 use std::collections::BTreeMap;
 use verge_router::{
     SplitRow, UnixTime,
@@ -96,14 +96,15 @@ impl Trip {
 
 /// All trips of a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Trips(BTreeMap<(String, String), Vec<Trip>>);
+pub struct Trips(Vec<((String, String), Vec<Trip>)>);
 
 impl Trips {
     /// Takes an item under its key; what is no trip is left out.
     pub(crate) fn add(&mut self, api: &str, key: &str, item: &Item) {
         let row = key.strip_prefix(TRIP).and_then(|rest| rest.strip_prefix('#'));
         if let (Some(row), trips @ [_, ..]) = (row, &*Trip::read(item)) {
-            self.0.insert((api.to_owned(), row.to_owned()), trips.to_vec());
+            let told = ((api.to_owned(), row.to_owned()), trips.to_vec());
+            put(&mut self.0, told);
         }
     }
 
@@ -115,7 +116,7 @@ impl Trips {
 
     /// The fingerprints of all arms that are out.
     pub fn tripped(&self) -> impl Iterator<Item = u64> {
-        self.0.values().flatten().map(|trip| trip.of)
+        self.0.iter().flat_map(|(_, trips)| trips).map(|trip| trip.of)
     }
 }
 
