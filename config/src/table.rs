@@ -1,6 +1,6 @@
 //! `[table]` and `[api.table]`: where mappings come from.
 
-use crate::{claims::Claims, entry::Entry, section::Section, units::shown};
+use crate::{claims::Claims, entry::parse_file, section::Section, units::shown};
 use http::uri::Authority;
 use std::time::Duration;
 
@@ -145,46 +145,37 @@ pub(crate) fn read(mut section: Section<'_>, own: bool, claims: &mut Claims) -> 
 
 fn read_source(section: &mut Section<'_>, kind: Option<Kind>) -> Option<TableSource> {
     // Every key is taken, so that none is called unknown for the sake of another one.
-    let name = section.entry("name");
-    let path = section.entry("path");
-    let region = section.entry("region");
-    let endpoint = section.entry("endpoint");
-    let profile = section.entry("profile");
-
-    let kind = kind?;
-    let unfit = |entries: &[&Option<Entry<'_>>], remedy: &str| {
-        for entry in entries.iter().filter_map(|entry| entry.as_ref()) {
-            let source = KINDS.iter().find(|(_, other)| *other == kind).map_or("", |(source, _)| *source);
-            entry.refuse(format!("this key does not go with `source = \"{source}\"`: {remedy}"));
+    let mut read = |key, parse: fn(&str) -> Result<String, String>, kinds: &[Kind]| {
+        let (entry, kind) = (section.entry(key)?, kind?);
+        if kinds.contains(&kind) {
+            return entry.parse(parse);
         }
+        let (source, remedy) = match kind {
+            Kind::Dynamodb => ("dynamodb", "the table is found by `name`"),
+            Kind::Embedded => ("embedded", "the engine runs in this process"),
+            Kind::File => ("file", "the table is the file"),
+        };
+        entry.refuse(format!("this key does not go with `source = \"{source}\"`: leave it out, {remedy}"));
+        None
     };
-    let missing = |entry: &Option<Entry<'_>>, message: &str| {
-        if entry.is_none() {
-            section.refuse(message);
-        }
+    let name = read("name", parse_name, &[Kind::Dynamodb, Kind::Embedded]);
+    let path = read("path", parse_file, &[Kind::Embedded, Kind::File]);
+    let region = read("region", parse_region, &[Kind::Dynamodb]);
+    let endpoint = read("endpoint", parse_endpoint, &[Kind::Dynamodb]);
+    let profile = read("profile", parse_profile, &[Kind::Dynamodb]);
+    let (needed, missing) = match kind? {
+        Kind::Dynamodb => ("name", "`name` is missing: `source = \"dynamodb\"` needs the table's name"),
+        Kind::Embedded => ("path", "`path` is missing: `source = \"embedded\"` needs a place for its data"),
+        Kind::File => ("path", "`path` is missing: `source = \"file\"` needs the JSON file"),
     };
-    match kind {
-        Kind::Dynamodb => {
-            unfit(&[&path], "leave it out, the table is found by `name`");
-            missing(&name, "`name` is missing: `source = \"dynamodb\"` needs the table's name");
-            let name = name.and_then(|entry| entry.parse(parse_name));
-            let region = region.and_then(|entry| entry.parse(parse_region));
-            let endpoint = endpoint.and_then(|entry| entry.parse(parse_endpoint));
-            let profile = profile.and_then(|entry| entry.parse(parse_profile));
-            Some(TableSource::Dynamodb { name: name?, region, endpoint, profile })
-        }
-        Kind::Embedded => {
-            unfit(&[&region, &endpoint, &profile], "leave it out, the engine runs in this process");
-            missing(&path, "`path` is missing: `source = \"embedded\"` needs a place for its data");
-            let name = name.and_then(|entry| entry.parse(parse_name)).unwrap_or_else(|| DEFAULT_NAME.to_owned());
-            Some(TableSource::Embedded { path: path.and_then(|entry| entry.file())?, name })
-        }
-        Kind::File => {
-            unfit(&[&name, &region, &endpoint, &profile], "leave it out, the table is the file");
-            missing(&path, "`path` is missing: `source = \"file\"` needs the JSON file");
-            Some(TableSource::File { path: path.and_then(|entry| entry.file())? })
-        }
+    if !section.has(needed) {
+        section.refuse(missing);
     }
+    Some(match kind? {
+        Kind::Dynamodb => TableSource::Dynamodb { name: name?, region, endpoint, profile },
+        Kind::Embedded => TableSource::Embedded { path: path?, name: name.unwrap_or_else(|| DEFAULT_NAME.to_owned()) },
+        Kind::File => TableSource::File { path: path? },
+    })
 }
 
 /// DynamoDB's rule: 3 to 255 of `a-z A-Z 0-9 _ - .`.
