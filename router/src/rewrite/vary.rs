@@ -21,7 +21,7 @@ pub fn add_vary(api: &Api, edits: &mut impl Edits) {
 /// Completes `Vary` with one field.
 pub(super) fn vary_by(name: &HeaderName, edits: &mut impl Edits) {
     if !varies_by(edits.headers(), name) {
-        edits.append(header::VARY, HeaderValue::try_from(name.as_str()).unwrap_or(HeaderValue::from_static("*")));
+        edits.append(header::VARY, HeaderValue::from(name.clone()));
     }
 }
 
