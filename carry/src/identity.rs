@@ -5,10 +5,15 @@ use verge_router::rewrite::TRACEPARENT;
 
 /// Writes a number in hexadecimal digits, as many as there is room for.
 pub fn write_hex(out: &mut [u8], mut value: u128) {
-    for digit in out.iter_mut().rev() {
-        let nibble = u8::try_from(value & 0xf).unwrap_or(0);
-        *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
-        value >>= 4;
+    // By halves: few machines shift 128 bits at once.
+    for half in out.rchunks_mut(16) {
+        let mut digits = u64::try_from(value & u128::from(u64::MAX)).unwrap_or(0);
+        value >>= 64;
+        for digit in half.iter_mut().rev() {
+            let nibble = u8::try_from(digits & 0xf).unwrap_or(0);
+            *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+            digits >>= 4;
+        }
     }
 }
 
@@ -50,6 +55,15 @@ fn is_traceparent(text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_are_as_many_as_there_is_room_for() {
+        for (value, digits) in [(0xab, "ab"), (0x1_0ab, "0ab"), (u128::MAX - 0xf, &*format!("{}0", "f".repeat(31)))] {
+            let mut out = vec![0; digits.len()];
+            write_hex(&mut out, value);
+            assert_eq!(String::from_utf8(out).unwrap(), digits);
+        }
+    }
 
     #[test]
     fn a_trace_goes_on_and_what_is_none_begins_one() {

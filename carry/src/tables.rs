@@ -138,6 +138,12 @@ impl Tables {
         self.loaded.as_ref()
     }
 
+    /// Whether the table in this place of the configuration is held.
+    #[must_use]
+    pub fn holds(&self, place: usize) -> bool {
+        self.slots.get(place).is_some_and(|slot| slot.served.is_some())
+    }
+
     /// The highest generation of the tables held; `None` where none carries one.
     #[must_use]
     pub fn generation(&self) -> Option<u64> {
@@ -299,7 +305,9 @@ mod tests {
         let mut tables = tables();
         let published = publish(&mut tables, &[], 0);
         assert_eq!((published.held, published.doubt), (false, Some(Doubt::EmptyAtFirst)));
-        assert!(tables.loaded().is_none());
+        assert!(tables.loaded().is_none() && !tables.holds(0));
+        publish(&mut tables, &[ONE], 1);
+        assert!(tables.holds(0) && !tables.holds(1));
     }
 
     #[test]

@@ -1,21 +1,59 @@
-// The boundary to verge_lambda.wasm. Its memory is all there is: a question is written into it as lines, one call is made,
-// and the answer is read out of it as lines (src/boundary.rs). A question or an answer is one text, so that an event costs
-// one crossing each way; a stray line end within a value changes the number of lines, and is refused for that.
+// The boundary to verge_lambda.wasm. Its memory is all there is. An event is written into it as texts, one behind the other,
+// and their lengths (src/event.rs); one call is made; and what is to be done is read out of it in the same form
+// (src/answer.rs). Nothing is escaped, and no text can be taken for another.
+
+import v8 from 'node:v8';
 
 const encoder = new TextEncoder();
 
+// The events. Their places are their numbers.
+export const [ORIGIN_REQUEST, VIEWER_REQUEST, ORIGIN_RESPONSE] = [0, 1, 2];
+// What `decide` gives besides the status of an answer.
+export const [EDIT, FORWARD] = [0, 1];
+
+// What is done with a field (src/answer.rs).
+const [SET, APPEND] = [1, 2];
+// Most texts are short and ASCII, and copied faster one by one than by a call.
+const SHORT = 160;
+
 export class Edge {
   #exports;
-  #memory = Buffer.alloc(0);
+  #bytes = Buffer.alloc(0);
+  #words = new Uint32Array(0);
+  // The question that is being written: where, how much room there is, how much is taken.
+  #at = 0;
+  #room = 0;
+  #length = 0;
+  #lengths = 0;
+  #most = 0;
+  #count = 0;
+  // The answer that is being read.
+  #text = 0;
+  #number = 0;
+  #all;
 
+  // Functions are compiled when they are first called. With this flag they are checked no sooner either: build.sh and pack.mjs
+  // have checked all of them, and most are never called.
   static compile(bytes) {
+    v8.setFlagsFromString('--wasm-lazy-validation');
     return new WebAssembly.Module(bytes);
   }
 
-  // `configure` makes the first call, and gives the settings.
+  // `configure` makes the first call, and gives the settings. Without it they are those that pack.mjs has put into the module,
+  // if any.
   constructor(module, configure) {
     this.#exports = new WebAssembly.Instance(module, {}).exports;
-    this.settings = configure(this);
+    this.settings = configure ? configure(this) : this.#packed();
+  }
+
+  #packed() {
+    const length = this.#exports.settings();
+    return length > 0 ? this.#told(length) : undefined;
+  }
+
+  // All of its memory, as it is now.
+  get memory() {
+    return new Uint8Array(this.#exports.memory.buffer);
   }
 
   // The configuration, as text of verge.toml.
@@ -26,6 +64,11 @@ export class Edge {
   // The configuration that the AWS sample's custom headers amount to.
   standIn(table, header) {
     return this.#told(this.#exports.stand_in(this.#write(`${table}\n${header}`)));
+  }
+
+  // Whether this table is held.
+  holds(place) {
+    return this.#exports.holds(place) !== 0;
   }
 
   // One page of a reading, as JSON.
@@ -43,88 +86,123 @@ export class Edge {
     this.#exports.drop_pages(place);
   }
 
-  // What is to be done with an event. Chance and time are the caller's, as the router has none.
-  decide(trigger, id, request, way, answered, now = Date.now()) {
-    const names = Object.keys(request.headers);
-    let fields = '';
-    let count = 0;
-    for (const name of names) {
-      for (const { value } of request.headers[name]) {
-        fields += `${name}\n${value}\n`;
-        count += 1;
-      }
-    }
-    let question = `${trigger}\n${count}\n${Math.floor(now / 1000)}\n${id}\n${(Math.random() * 0x40000000) | 0}\n${request.clientIp}\n${request.method}\n${request.uri}\n${request.querystring}\n${fields}`;
-    if (trigger === 'r') {
-      fields = '';
-      count = 0;
-      for (const name of Object.keys(answered)) {
-        for (const { value } of answered[name]) {
-          fields += `${name}\n${value}\n`;
-          count += 1;
-        }
-      }
-      question += `${way}\n${count}\n${fields}`;
-    }
-    return this.#read(this.#exports.decide(this.#write(question)));
+  // What is to be done with an event: EDIT, then `apply` edits the head; FORWARD, then there are `number`s and `text`s first
+  // (src/answer.rs); else the status of an answer, whose fields `apply` makes, and whose body is the `text` after that.
+  // Chance and time are the caller's, as the router has none.
+  decide(event, id, request, way = '', answered = undefined, now = Date.now()) {
+    this.#length = 0;
+    this.#count = 0;
+    this.#view();
+    this.#put(id);
+    this.#put(request.clientIp);
+    this.#put(request.method);
+    this.#put(request.uri);
+    this.#put(request.querystring);
+    this.#put(way);
+    const before = this.#count;
+    this.#fields(request.headers);
+    const fields = (this.#count - before) / 2;
+    if (answered) this.#fields(answered);
+    const length = this.#exports.decide(event, this.#count, this.#length, fields, now, Math.random() * 0x40000000);
+    this.#view();
+    this.#number = this.#exports.numbers() >>> 2;
+    this.#text = this.#exports.texts();
+    // Where all of it is ASCII, as nearly always, it is read at once.
+    const ascii = this.number() === 1;
+    this.#all = ascii ? this.#bytes.latin1Slice(this.#text, this.#text + length) : undefined;
+    if (ascii) this.#text = 0;
+    return this.number();
   }
 
-  #write(text) {
-    const bytes = typeof text !== 'string';
-    // UTF-8 takes at most three bytes for each unit of a string.
-    const room = bytes ? text.length : text.length * 3;
-    const at = this.#exports.room(room);
-    const memory = this.#view();
-    if (bytes) {
-      memory.set(text, at);
-      return text.length;
+  number() {
+    return this.#words[this.#number++];
+  }
+
+  text() {
+    const from = this.#text;
+    const to = from + this.number();
+    this.#text = to;
+    return this.#all === undefined ? this.#bytes.utf8Slice(from, to) : this.#all.slice(from, to);
+  }
+
+  // Makes the edits of a head.
+  apply(headers) {
+    for (;;) {
+      const edit = this.number();
+      if (edit === 0) return;
+      const what = edit & 3;
+      const place = edit >>> 2;
+      const name = place === 0 ? this.text() : this.settings.names[place - 1];
+      if (what === SET) headers[name] = [{ key: name, value: this.text() }];
+      else if (what === APPEND) (headers[name] ??= []).push({ key: name, value: this.text() });
+      else delete headers[name];
     }
-    return encoder.encodeInto(text, memory.subarray(at, at + room)).written;
+  }
+
+  #fields(headers) {
+    for (const name in headers) {
+      const entries = headers[name];
+      for (let n = 0; n < entries.length; n += 1) {
+        this.#put(name);
+        this.#put(entries[n].value);
+      }
+    }
+  }
+
+  // One more text of the question.
+  #put(given) {
+    const text = typeof given === 'string' ? given : String(given ?? '');
+    const units = text.length;
+    // UTF-8 takes at most three bytes for each unit of a string.
+    if (this.#length + units * 3 > this.#room || this.#count === this.#most) this.#grow(2 * (this.#length + units * 3) + 4096);
+    const at = this.#at + this.#length;
+    const bytes = this.#bytes;
+    let written = units;
+    let all = 0;
+    if (units <= SHORT) {
+      for (let n = 0; n < units; n += 1) {
+        const unit = text.charCodeAt(n);
+        all |= unit;
+        bytes[at + n] = unit;
+      }
+    }
+    if (units > SHORT || all > 0x7f) written = encoder.encodeInto(text, bytes.subarray(at, at + units * 3)).written;
+    this.#words[this.#lengths + this.#count] = written;
+    this.#length += written;
+    this.#count += 1;
+  }
+
+  #grow(room) {
+    this.#room = room;
+    this.#most = 2 * this.#count + 128;
+    this.#at = this.#exports.room(this.#room);
+    this.#lengths = this.#exports.lengths(this.#most) >>> 2;
+    this.#view();
+  }
+
+  // What is asked seldom: a text, or bytes, alone.
+  #write(question) {
+    const bytes = typeof question === 'string' ? encoder.encode(question) : question;
+    if (bytes.length > this.#room) this.#grow(bytes.length);
+    this.#view();
+    this.#bytes.set(bytes, this.#at);
+    return bytes.length;
   }
 
   // Memory that grew is another buffer.
   #view() {
     const { buffer } = this.#exports.memory;
-    if (this.#memory.buffer !== buffer) this.#memory = Buffer.from(buffer);
-    return this.#memory;
-  }
-
-  #text(length) {
-    const at = this.#exports.answer();
-    return this.#view().utf8Slice(at, at + length);
+    if (this.#bytes.buffer === buffer) return;
+    this.#bytes = Buffer.from(buffer);
+    this.#words = new Uint32Array(buffer);
   }
 
   // What is asked seldom is answered in JSON.
   #told(length) {
-    const told = JSON.parse(this.#text(length));
+    this.#view();
+    const at = this.#exports.told();
+    const told = JSON.parse(this.#bytes.utf8Slice(at, at + length));
     if (told.error) throw new Error(told.error);
     return told;
   }
-
-  #read(length) {
-    const text = this.#text(length);
-    const lines = text.split('\n');
-    switch (lines[0]) {
-      case 'f': {
-        const [, domain, port, protocol, path, uri, readTimeout, way] = lines;
-        return { domain, port, protocol, path, uri, readTimeout, way, edits: edits(lines, 8) };
-      }
-      case 'e':
-        return { edits: edits(lines, 1) };
-      default: {
-        const count = Number(lines[2]);
-        const fields = [];
-        let at = 3;
-        for (let n = 0; n < count; n += 1, at += 2) fields.push([lines[at], lines[at + 1]]);
-        // The body is the rest, line ends and all.
-        return { status: lines[1], fields, body: lines.slice(at).join('\n') };
-      }
-    }
-  }
-}
-
-function edits(lines, at) {
-  const found = [];
-  for (let n = at; n + 1 < lines.length; n += 2) found.push([lines[n][0], lines[n].slice(1), lines[n + 1]]);
-  return found;
 }

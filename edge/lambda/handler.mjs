@@ -1,15 +1,15 @@
 // The Lambda@Edge function: CloudFront's events in, what CloudFront is to do out. Every decision is made in
 // verge_lambda.wasm, by the router that the proxy carries; what is here is the way there and back.
 //
-// Beside this file, all but the first two of your own choice:
+// Beside this file, all but the first of your own choice:
 //   edge.mjs, source.mjs, verge_lambda.wasm    the rest of the function
 //   verge.toml      the configuration; without it the function stands in for the AWS sample's, over its table
 //   table.json      the table to start from, as `verge mappings export` prints it
 //   table.API.json  the same of an API with a table of its own ([api.table])
+// All but the first may be in verge_lambda.wasm instead (pack.mjs); what lies beside is read first.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { randomBytes } from 'node:crypto';
-import { Edge } from './edge.mjs';
+import { EDIT, Edge, FORWARD, ORIGIN_REQUEST, ORIGIN_RESPONSE, VIEWER_REQUEST } from './edge.mjs';
 import { Tables } from './source.mjs';
 
 const beside = (name) => new URL(name, import.meta.url);
@@ -25,18 +25,23 @@ const MOST_SAMPLES = 16;
 
 const module = Edge.compile(readFileSync(beside('verge_lambda.wasm')));
 const configuration = read('verge.toml');
-let configured = configuration && open('', (edge) => edge.configure(configuration));
+let configured = bundled();
 const samples = new Map();
+
+// What is bundled; nothing where the function stands in for the sample's.
+function bundled() {
+  const found = open('', configuration && ((edge) => edge.configure(configuration)));
+  for (const [place, { api }] of found?.edge.settings.tables.entries() ?? []) {
+    const table = read(api ? `table.${api}.json` : 'table.json');
+    if (table) found.tables.bundle(place, table);
+  }
+  return found;
+}
 
 // One configuration with its tables.
 function open(key, configure) {
   const edge = new Edge(module, configure);
-  const tables = new Tables(edge);
-  for (const [place, table] of edge.settings.tables.entries()) {
-    const bundled = configuration && read(table.api ? `table.${table.api}.json` : 'table.json');
-    if (bundled) tables.bundle(place, bundled);
-  }
-  return { key, edge, tables };
+  return edge.settings && { key, edge, tables: new Tables(edge) };
 }
 
 function sample(name, header) {
@@ -88,20 +93,22 @@ export async function handler(event) {
 
 // A module that trapped is in no state to go on; tables are read anew.
 function again() {
-  configured = configuration && open('', (edge) => edge.configure(configuration));
+  configured = bundled();
   samples.clear();
 }
 
 function answer({ key, edge }, cf) {
   const { config, request } = cf;
-  const id = config.requestId || randomBytes(16).toString('hex');
+  const id = config.requestId || crypto.randomUUID();
   switch (config.eventType) {
-    case 'origin-request':
-      return send(edge.decide('q', id, request), key, request);
+    case 'origin-request': {
+      const what = edge.decide(ORIGIN_REQUEST, id, request);
+      return what === FORWARD ? send(edge, key, request) : reply(edge, what);
+    }
     case 'viewer-request': {
-      const decision = edge.decide('v', id, request);
-      if (decision.status) return reply(decision);
-      apply(decision.edits, request.headers);
+      const what = edge.decide(VIEWER_REQUEST, id, request);
+      if (what !== EDIT) return reply(edge, what);
+      edge.apply(request.headers);
       return request;
     }
     case 'origin-response': {
@@ -109,7 +116,8 @@ function answer({ key, edge }, cf) {
       // Without it the request was not sent by this function.
       if (said === undefined) return cf.response;
       const way = key ? said.slice(key.length + 1) : said;
-      apply(edge.decide('r', id, request, way, cf.response.headers).edits, cf.response.headers);
+      if (edge.decide(ORIGIN_RESPONSE, id, request, way, cf.response.headers) !== EDIT) throw new Error('it is no HTTP');
+      edge.apply(cf.response.headers);
       return cf.response;
     }
     default:
@@ -119,43 +127,31 @@ function answer({ key, edge }, cf) {
 }
 
 // The request as it goes to the origin that was decided on.
-function send(decision, key, request) {
-  if (decision.status) return reply(decision);
+function send(edge, key, request) {
   const before = request.origin?.custom;
-  const customHeaders = { ...before?.customHeaders };
-  delete customHeaders[TABLE_NAME];
-  delete customHeaders[HEADER_NAME];
-  customHeaders[WAY] = [{ key: WAY, value: key ? `${key} ${decision.way}` : decision.way }];
-  request.origin = {
-    custom: {
-      domainName: decision.domain,
-      port: Number(decision.port),
-      protocol: decision.protocol,
-      path: decision.path,
-      sslProtocols: ['TLSv1.2'],
-      readTimeout: Number(decision.readTimeout) || before?.readTimeout || 30,
-      keepaliveTimeout: before?.keepaliveTimeout ?? 5,
-      customHeaders,
-    },
-  };
-  request.uri = decision.uri;
-  apply(decision.edits, request.headers);
+  const port = edge.number();
+  const protocol = edge.number() === 1 ? 'https' : 'http';
+  const readTimeout = edge.number() || before?.readTimeout || 30;
+  const keepaliveTimeout = before?.keepaliveTimeout ?? 5;
+  const domainName = edge.text();
+  const path = edge.text();
+  request.uri = edge.text();
+  const way = edge.text();
+  const customHeaders = {};
+  for (const name in before?.customHeaders) {
+    if (name !== TABLE_NAME && name !== HEADER_NAME) customHeaders[name] = before.customHeaders[name];
+  }
+  customHeaders[WAY] = [{ key: WAY, value: key ? `${key} ${way}` : way }];
+  request.origin = { custom: { domainName, port, protocol, path, sslProtocols: ['TLSv1.2'], readTimeout, keepaliveTimeout, customHeaders } };
+  edge.apply(request.headers);
   return request;
 }
 
-// Edits as [what, name, value]: `=` one line instead of all, `+` one more line, `-` none.
-function apply(edits, headers) {
-  for (const [what, name, value] of edits) {
-    if (what === '-') delete headers[name];
-    else if (what === '+' && headers[name]) headers[name].push({ key: name, value });
-    else headers[name] = [{ key: name, value }];
-  }
-}
-
-function reply({ status, fields, body }) {
+function reply(edge, status) {
   const headers = {};
-  for (const [name, value] of fields) (headers[name] ??= []).push({ key: name, value });
-  const answer = { status, headers };
+  edge.apply(headers);
+  const body = edge.text();
+  const answer = { status: String(status), headers };
   // With 204, even an empty body makes CloudFront answer 502.
   if (body !== '') Object.assign(answer, { body, bodyEncoding: 'text' });
   return answer;

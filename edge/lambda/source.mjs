@@ -30,7 +30,7 @@ export class Tables {
       ...table,
       regions: byNearness(table.regions, process.env.AWS_REGION),
       place,
-      held: false,
+      held: edge.holds(place),
       doubt: null,
       due: 0,
       failures: 0,

@@ -1,22 +1,19 @@
 //! An event's decision, carried out as far as CloudFront lets a function: origin, path, fields, or an answer of ours.
 
 use crate::{
+    answer::{Answer, EDIT, Edit, FORWARD},
     dial::{Dialled, dial},
     edits::{self, write_changes},
-    event::{Event, NoEvent},
+    event::{Event, NoEvent, Question},
     fields::Trigger,
     settings::Settings,
     way::{self, Cut, Way, Written},
 };
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use std::{
-    fmt::Write as _,
-    hash::{DefaultHasher, Hash, Hasher},
-};
 use verge_carry::{Loaded, Reply, edits::Recorded, head, identity};
 use verge_router::{
-    Edits, Forward, Hop, Moment, Reason, Request,
+    Edits, Forward, Hop, Moment, Reason, Rejection, Request,
+    origin::Scheme,
     rewrite::{API_VERSION, CDN_LOOP, OWN_NAME, VERGE_ARM, VERGE_VERSION},
     route,
     split::seal::VERGE_OVERRIDE,
@@ -29,65 +26,82 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("cloudfront-forwarde
 /// The most that CloudFront takes for an answer in a viewer's event is 40 KB, fields and all.
 const MOST_BEFORE_CACHE: usize = 32 * 1024;
 /// What stands in `verge-key` for answers that have no version.
-const NO_KEY: HeaderValue = HeaderValue::from_static("-");
+const NO_KEY: &str = "-";
 
-/// Decides about an event, and writes what is to be done (`edge.mjs` reads it).
-pub(crate) fn decide(bytes: &Bytes, settings: &Settings, held: Option<&Loaded>, out: &mut Vec<u8>) {
-    match Event::read(bytes) {
-        Ok(event) => Decision { settings, held, event: &event }.write(out),
-        Err(no) => {
-            let reason = match no {
-                NoEvent::Malformed => Reason::BadRequest,
-                NoEvent::Lines => Reason::Internal,
-            };
-            let id = bytes.split(|b| *b == b'\n').nth(3).and_then(|id| HeaderValue::from_bytes(id).ok());
-            let id = id.unwrap_or(HeaderValue::from_static(""));
-            write_reply(&Reply::to_reason(reason, reason.title(), &id), false, out);
+/// Decides about an event, and writes what is to be done.
+///
+/// What most events come to is apart from the rest: functions are compiled when they are first called.
+pub(crate) fn decide(question: &Question<'_>, settings: &Settings, held: Option<&Loaded>, out: &mut Answer) {
+    match Event::read(question) {
+        Ok(event) if question.trigger == Trigger::OriginResponse => {
+            let way = event.way;
+            Decision { settings, held, event }.back(way, out);
         }
+        Ok(event) => Decision { settings, held, event }.there(out),
+        Err(no) => refuse(question, no, out),
     }
+}
+
+/// What cannot even be read is asked for by nobody who is to be told more.
+#[inline(never)]
+fn refuse(question: &Question<'_>, no: NoEvent, out: &mut Answer) {
+    let reason = match no {
+        NoEvent::Malformed => Reason::BadRequest,
+        NoEvent::Torn => Reason::Internal,
+    };
+    let id = Event::id_in(question).unwrap_or(HeaderValue::from_static(""));
+    write_reply(&Reply::to_reason(reason, reason.title(), &id), false, out);
 }
 
 struct Decision<'e> {
     settings: &'e Settings,
     held: Option<&'e Loaded>,
-    event: &'e Event<'e>,
+    event: Event<'e>,
 }
 
 impl<'e> Decision<'e> {
-    fn write(&self, out: &mut Vec<u8>) {
-        if let Some(answer) = &self.event.answer {
-            let mut edits = Recorded::over(answer.headers.clone());
-            self.edit_answer(answer.way, &mut edits);
-            out.push(b'e');
-            write_changes(&edits, Trigger::OriginResponse, out);
-            return;
-        }
+    /// On the way there.
+    fn there(&self, out: &mut Answer) {
         let host = self.event.headers.get(header::HOST).map_or(Some(""), |host| host.to_str().ok());
         let request = host.map(|host| self.request(host, self.event.uri));
-        let Some(request) = request.filter(head::is_sound) else {
-            return self.reply(&Reply::to_reason(Reason::BadRequest, Reason::BadRequest.title(), &self.event.id), out);
-        };
-        let Some(held) = self.held else {
-            return self.reply(&Reply::to_no_table(&self.event.id), out);
-        };
+        let Some(request) = request.filter(head::is_sound) else { return self.reply_to_none(out) };
+        let Some(held) = self.held else { return self.reply_without_table(out) };
         match route(&request, &held.table, &self.moment(held, self.event.now), &mut ()) {
             Ok(forward) if self.event.trigger == Trigger::ViewerRequest => name_key(&forward, out),
             Ok(forward) => match dial(&forward, self.settings) {
                 Ok(dialled) => self.send(&forward, &request, &dialled, out),
-                Err(detail) => {
-                    let reason = Reason::OriginUnreachable;
-                    let status = forward.api().status(reason).unwrap_or(reason.default_status());
-                    let fields = forward.fault_fields(reason, &request);
-                    self.reply(&Reply::to_fault(reason, status, detail, &self.event.id, fields), out);
-                }
+                Err(detail) => self.reply_unreachable(&forward, &request, detail, out),
             },
-            Err(rejection) => self.reply(&Reply::to_rejection(&rejection, &self.event.id), out),
+            Err(rejection) => self.reject(&rejection, out),
         }
+    }
+
+    #[inline(never)]
+    fn reply_to_none(&self, out: &mut Answer) {
+        self.reply(&Reply::to_reason(Reason::BadRequest, Reason::BadRequest.title(), &self.event.id), out);
+    }
+
+    #[inline(never)]
+    fn reply_without_table(&self, out: &mut Answer) {
+        self.reply(&Reply::to_no_table(&self.event.id), out);
+    }
+
+    #[inline(never)]
+    fn reply_unreachable(&self, forward: &Forward, request: &Request<'_>, detail: &str, out: &mut Answer) {
+        let reason = Reason::OriginUnreachable;
+        let status = forward.api().status(reason).unwrap_or(reason.default_status());
+        let fields = forward.fault_fields(reason, request);
+        self.reply(&Reply::to_fault(reason, status, detail, &self.event.id, fields), out);
+    }
+
+    #[inline(never)]
+    fn reject(&self, rejection: &Rejection, out: &mut Answer) {
+        self.reply(&Reply::to_rejection(rejection, &self.event.id), out);
     }
 
     /// The head as the router may see it.
     fn request<'r>(&'r self, host: &'r str, path: &'r str) -> Request<'r> {
-        let Event { method, query, headers, .. } = self.event;
+        let Event { method, query, headers, .. } = &self.event;
         Request { method, host, path, query: *query, headers }
     }
 
@@ -106,9 +120,7 @@ impl<'e> Decision<'e> {
 
     /// A trace of our own, where the client brings none: what begins it is different each time, and need not be secret.
     fn traceparent(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        let mut hasher = DefaultHasher::new();
-        (self.event.id.as_bytes(), self.event.chance).hash(&mut hasher);
-        let seed = hasher.finish();
+        let seed = way::fnv(self.event.id.as_bytes().iter().chain(&self.event.chance.to_le_bytes()).copied());
         // One step of SplitMix64 apart, so that no two are alike, and none is zero.
         let chance = |step: u64| {
             let mixed =
@@ -128,7 +140,7 @@ impl<'e> Decision<'e> {
     }
 
     /// The request goes to the origin.
-    fn send(&self, forward: &Forward, request: &Request<'_>, dialled: &Dialled<'_>, out: &mut Vec<u8>) {
+    fn send(&self, forward: &Forward, request: &Request<'_>, dialled: &Dialled<'_>, out: &mut Answer) {
         let trace = self.traceparent(request.headers);
         let hop =
             Hop { client: self.event.client, tls: self.tls(), request_id: &self.event.id, traceparent: trace.as_ref() };
@@ -143,22 +155,36 @@ impl<'e> Decision<'e> {
         let path = forward.origin().base_path();
         let target = forward.target();
         let uri = target.get(path.len()..).and_then(|rest| rest.split('?').next()).unwrap_or("/");
-        let Dialled { domain, port, scheme, read_timeout } = dialled;
-        let mut head = format!("f\n{domain}\n{port}\n{scheme}\n{path}\n{uri}\n");
-        if let Some(seconds) = read_timeout {
-            let _ = write!(head, "{seconds}");
-        }
-        head.push('\n');
-        out.extend_from_slice(head.as_bytes());
-        out.extend_from_slice(way.write().as_bytes());
-        forward.edit_request(request, &hop, &mut edits::Written::over(request.headers, out));
+        out.number(FORWARD);
+        out.number(dialled.port.into());
+        out.number((forward.origin().scheme() == Scheme::Https).into());
+        out.number(dialled.read_timeout);
+        out.text(dialled.domain.as_str());
+        out.text(path);
+        out.text(uri);
+        out.write(|out| way.write(out));
+        let mut edits = edits::Written::over(request.headers, out);
+        forward.edit_request(request, &hop, &mut edits);
+        edits.end();
     }
 
     /// The answer goes back to the client: edited by the same decision as the request, made again.
-    fn edit_answer(&self, way: &str, edits: &mut Recorded) {
-        let Some(written) = Written::read(way) else { return };
-        let way = written.way();
-        if self.edit_as_decided(&way, edits).is_some() {
+    #[inline(never)]
+    fn back(mut self, way: &str, out: &mut Answer) {
+        let mut edits = Recorded::over(std::mem::take(&mut self.event.answer));
+        if let Some(written) = Written::read(way) {
+            self.edit_answer(&written.way(), &mut edits);
+        }
+        out.number(EDIT);
+        write_changes(&edits, out);
+    }
+
+    fn edit_answer(&mut self, way: &Way<'_>, edits: &mut Recorded) {
+        unsay(&mut self.event.headers);
+        if let Some(choice) = way.choice.and_then(|choice| HeaderValue::from_str(choice).ok()) {
+            self.event.headers.insert(VERGE_OVERRIDE, choice);
+        }
+        if self.edit_as_decided(way, edits).is_some() {
             return;
         }
         // The table changed meanwhile. What is known without it is said; the way there has written it down.
@@ -173,23 +199,15 @@ impl<'e> Decision<'e> {
     fn edit_as_decided(&self, way: &Way<'_>, edits: &mut Recorded) -> Option<()> {
         let held = self.held?;
         let path = way.cut.undo(self.event.uri)?;
-        let mut headers = self.event.headers.clone();
-        unsay(&mut headers);
-        if let Some(choice) = way.choice.and_then(|choice| HeaderValue::from_str(choice).ok()) {
-            headers.insert(VERGE_OVERRIDE, choice);
-        }
-        let request = Request { headers: &headers, ..self.request(way.host, &path) };
+        let request = self.request(way.host, &path);
         let forward = route(&request, &held.table, &self.moment(held, way.now), &mut ()).ok()?;
         (way::mark(&forward) == way.mark).then(|| forward.edit_response(&request, way.tls, edits))
     }
 
-    fn reply(&self, reply: &Reply, out: &mut Vec<u8>) {
+    fn reply(&self, reply: &Reply, out: &mut Answer) {
         if self.event.trigger == Trigger::ViewerRequest && reply.body.len() > MOST_BEFORE_CACHE {
             // It is said on the way to the origin, where more fits.
-            let mut edits = Recorded::over(self.event.headers.clone());
-            edits.set(VERGE_KEY, NO_KEY);
-            out.push(b'e');
-            return write_changes(&edits, Trigger::ViewerRequest, out);
+            return write_key(NO_KEY, out);
         }
         write_reply(reply, self.event.method == Method::HEAD, out);
     }
@@ -205,30 +223,27 @@ fn unsay(headers: &mut HeaderMap) {
 }
 
 /// Before the cache: what is asked for, as one field.
-fn name_key(forward: &Forward, out: &mut Vec<u8>) {
-    let mut key = format!("{}/{}", forward.api().name(), forward.mapping().key());
-    if let Some(arm) = forward.choice().and_then(|choice| choice.arm()) {
-        let _ = write!(key, "/{}", arm.name());
-    }
-    out.extend_from_slice(b"e\n=");
-    out.extend_from_slice(VERGE_KEY.as_str().as_bytes());
-    out.push(b'\n');
+#[inline(never)]
+fn name_key(forward: &Forward, out: &mut Answer) {
+    let arm = forward.choice().and_then(|choice| choice.arm()).map(|arm| arm.name());
+    let key = [Some(forward.api().name()), Some(forward.mapping().key()), arm].into_iter().flatten();
+    write_key(&key.collect::<Vec<_>>().join("/"), out);
+}
+
+fn write_key(key: &str, out: &mut Answer) {
     // Names and keys are fit for a field; were one not, it would be a key of its own all the same.
-    out.extend(key.bytes().map(|b| if b.is_ascii_graphic() { b } else { b'?' }));
+    let key: Vec<u8> = key.bytes().map(|b| if b.is_ascii_graphic() { b } else { b'?' }).collect();
+    out.number(EDIT);
+    out.edit(Trigger::ViewerRequest, Edit::Set, &VERGE_KEY, &key);
+    out.end_edits();
 }
 
 /// An answer of ours: status, fields, and after them the body.
-fn write_reply(reply: &Reply, bodyless: bool, out: &mut Vec<u8>) {
-    let fields = reply.fields.iter().filter(|(name, _)| Trigger::OriginRequest.may_edit(name));
-    out.extend_from_slice(format!("a\n{}\n{}", reply.status.as_u16(), fields.clone().count()).as_bytes());
-    for (name, value) in fields {
-        out.push(b'\n');
-        out.extend_from_slice(name.as_str().as_bytes());
-        out.push(b'\n');
-        out.extend_from_slice(value.as_bytes());
+fn write_reply(reply: &Reply, bodyless: bool, out: &mut Answer) {
+    out.number(reply.status.as_u16().into());
+    for (name, value) in &reply.fields {
+        out.edit(Trigger::OriginRequest, Edit::Append, name, value.as_bytes());
     }
-    out.push(b'\n');
-    if !bodyless {
-        out.extend_from_slice(&reply.body);
-    }
+    out.end_edits();
+    out.text(if bodyless { &b""[..] } else { &reply.body });
 }

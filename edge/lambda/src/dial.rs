@@ -1,6 +1,7 @@
 //! What CloudFront can be told to connect to, of what a decision says.
 
 use crate::settings::Settings;
+use std::time::Duration;
 use verge_router::{
     Forward,
     origin::{DialHost, Domain},
@@ -14,17 +15,15 @@ pub(crate) struct Dialled<'f> {
     pub(crate) domain: &'f Domain,
     /// The port.
     pub(crate) port: u16,
-    /// `https` or `http`.
-    pub(crate) scheme: &'static str,
-    /// How long the origin may be silent, in seconds, where its row says so.
-    pub(crate) read_timeout: Option<u64>,
+    /// How long the origin may be silent, in seconds; 0 where its row does not say so.
+    pub(crate) read_timeout: u32,
 }
 
 /// The longest base path that CloudFront takes, in bytes.
 const LONGEST_PATH: usize = 255;
 
 /// Seconds that CloudFront waits for an origin: no fewer and no more.
-const WAITS: (u64, u64) = (4, 60);
+const WAITS: (u32, u32) = (4, 60);
 
 /// Where this decision is to be sent.
 ///
@@ -48,6 +47,6 @@ pub(crate) fn dial<'f>(forward: &'f Forward, settings: &'f Settings) -> Result<D
     if origin.base_path().len() > LONGEST_PATH {
         return Err("CloudFront takes no base path as long as that of this version's row.");
     }
-    let read_timeout = origin.timeouts().read.map(|read| read.as_secs().clamp(WAITS.0, WAITS.1));
-    Ok(Dialled { domain, port, scheme: origin.scheme().as_str(), read_timeout })
+    let seconds = |read: Duration| u32::try_from(read.as_secs()).unwrap_or(u32::MAX).clamp(WAITS.0, WAITS.1);
+    Ok(Dialled { domain, port, read_timeout: origin.timeouts().read.map_or(0, seconds) })
 }

@@ -1,11 +1,12 @@
 //! One configuration with its tables: what an environment of the function holds.
 
 use crate::{
+    answer::Answer,
     decide,
+    event::Question,
     settings::{self, Settings},
 };
-use bytes::Bytes;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use verge_carry::{
     Tables,
     tables::{Judged, Published},
@@ -16,7 +17,7 @@ use verge_config::Config;
 #[derive(Debug)]
 pub struct Edge {
     settings: Settings,
-    told: Json,
+    told: Box<str>,
     tables: Tables,
 }
 
@@ -48,12 +49,18 @@ impl Edge {
     }
 
     fn new(config: &Config, tables: Tables) -> Self {
-        Self { settings: Settings::of(config), told: settings::told(config), tables }
+        Self { settings: Settings::of(config), told: settings::told(config).to_string().into(), tables }
     }
 
     /// Writes what the caller must know, in JSON: `refresh` in seconds, and `tables` in the order they are named by.
     pub fn tell_settings(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.told.to_string().as_bytes());
+        out.extend_from_slice(self.told.as_bytes());
+    }
+
+    /// Whether this table is held.
+    #[must_use]
+    pub fn holds(&self, place: usize) -> bool {
+        self.tables.holds(place)
     }
 
     /// Takes a page of a table.
@@ -82,17 +89,9 @@ impl Edge {
         out.extend_from_slice(told.to_string().as_bytes());
     }
 
-    /// Decides about an event ([`event`](crate::event)), and writes what is to be done:
-    ///
-    /// ```text
-    /// f, domain, port, scheme, base path, path, seconds to wait or nothing, what to write down for the way back, edits
-    /// e, edits
-    /// a, status, number of fields, fields, and the rest is the body
-    /// ```
-    ///
-    /// in lines. An edit is a mark with a name, and a value: `=` one line instead of all, `+` one more, `-` none.
-    pub fn decide(&self, event: &[u8], out: &mut Vec<u8>) {
-        decide::decide(&Bytes::copy_from_slice(event), &self.settings, self.tables.loaded(), out);
+    /// Decides about an event ([`event`](crate::event)), and writes what is to be done ([`answer`](crate::answer)).
+    pub fn decide(&self, question: &Question<'_>, out: &mut Answer) {
+        decide::decide(question, &self.settings, self.tables.loaded(), out);
     }
 }
 

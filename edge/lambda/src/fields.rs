@@ -4,8 +4,6 @@
 //! These are the exceptions of this edge, all of them; the router's edits of such fields are left out, and nothing else is.
 //! From AWS's "Restrictions on edge functions" (Amazon CloudFront Developer Guide), read in November 2026.
 
-use http::HeaderName;
-
 /// The event a function is called for, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
@@ -68,10 +66,9 @@ impl Trigger {
         }
     }
 
-    /// Whether a function may edit this field.
+    /// Whether a function may edit the field of this name, in lower case.
     #[must_use]
-    pub fn may_edit(self, name: &HeaderName) -> bool {
-        let name = name.as_str();
+    pub fn may_edit(self, name: &str) -> bool {
         !HIDDEN.contains(&name)
             && !HIDDEN_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
             && !self.read_only().contains(&name)

@@ -1,5 +1,6 @@
 //! What of the configuration this edge heeds besides the APIs and the tables.
 
+use crate::answer::NAMES;
 use serde_json::{Value as Json, json};
 use verge_config::{Config, TableSource};
 use verge_router::origin::{Cidr, Dial, Domain};
@@ -20,7 +21,8 @@ impl Settings {
     }
 }
 
-/// What the other side of the boundary must know: which tables to read, where, how often.
+/// What the other side of the boundary must know: which tables to read, where, how often, and
+/// which names are numbers.
 pub(crate) fn told(config: &Config) -> Json {
     let own = config.apis.iter().filter_map(|api| Some((Some(&api.name), api.table.as_ref()?)));
     let tables: Vec<_> = config.table.iter().map(|table| (None, table)).chain(own).collect();
@@ -34,5 +36,5 @@ pub(crate) fn told(config: &Config) -> Json {
         }
         other => json!({"api": api, "source": other.as_str(), "regions": []}),
     };
-    json!({"refresh": refresh, "tables": tables.iter().map(table).collect::<Vec<_>>()})
+    json!({"refresh": refresh, "tables": tables.iter().map(table).collect::<Vec<_>>(), "names": NAMES})
 }

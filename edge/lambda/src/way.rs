@@ -5,7 +5,8 @@
 //! CloudFront takes from the function and never from a client. It says when the decision was made, and ends in what it came
 //! to: a table that changed in between is noticed, and the answer is then not edited by another row than the one that sent it.
 
-use std::fmt::Write as _;
+use crate::answer::write_decimal;
+use verge_carry::identity::write_hex;
 use verge_router::{Forward, Request, UnixTime, split::seal::VERGE_OVERRIDE};
 
 /// The form of it.
@@ -63,15 +64,23 @@ impl<'w> Cut<'w> {
 
 impl<'w> Way<'w> {
     /// Writes it: parts with `;` between them, none of which has one in it.
-    #[must_use]
-    pub fn write(&self) -> String {
+    pub fn write(&self, out: &mut Vec<u8>) {
         let Self { now, tls, host, cut, choice, mark } = self;
-        let mut out =
-            format!("{FORM};{now};{};{mark:016x};{host};{};{};", u8::from(*tls), cut.kept, u8::from(cut.whole));
-        write_escaped(&mut out, cut.cut);
-        out.push(';');
-        write_escaped(&mut out, choice.unwrap_or_default());
-        out
+        let mut digits = [0; 16];
+        write_hex(&mut digits, (*mark).into());
+        out.extend_from_slice(FORM.as_bytes());
+        out.push(b';');
+        write_decimal(out, now.unsigned_abs());
+        out.extend_from_slice(if *tls { b";1;" } else { b";0;" });
+        out.extend_from_slice(&digits);
+        out.push(b';');
+        out.extend_from_slice(host.as_bytes());
+        out.push(b';');
+        write_decimal(out, cut.kept as u64);
+        out.extend_from_slice(if cut.whole { b";1;" } else { b";0;" });
+        write_escaped(out, cut.cut);
+        out.push(b';');
+        write_escaped(out, choice.unwrap_or_default());
     }
 }
 
@@ -120,12 +129,15 @@ impl Written {
 }
 
 /// Letters, digits and what is common in paths as they are, other bytes as `=` and two hexadecimal digits.
-fn write_escaped(out: &mut String, text: &str) {
+fn write_escaped(out: &mut Vec<u8>, text: &str) {
     for b in text.bytes() {
         if b.is_ascii_alphanumeric() || b"/-._~%".contains(&b) {
-            out.push(char::from(b));
+            out.push(b);
         } else {
-            let _ = write!(out, "={b:02x}");
+            let mut digits = [0; 2];
+            write_hex(&mut digits, b.into());
+            out.push(b'=');
+            out.extend_from_slice(&digits);
         }
     }
 }
@@ -147,14 +159,14 @@ fn unescape(text: &str) -> Option<String> {
 pub fn mark(forward: &Forward) -> u64 {
     let origin = forward.origin();
     let arm = forward.choice().and_then(|choice| choice.arm()).map_or("", |arm| arm.name());
-    let port = origin.port().to_string();
-    let parts =
-        [forward.api().name(), forward.mapping().key(), arm, origin.domain().as_str(), &port, origin.base_path()];
-    // FNV-1a; nobody can choose what is marked but who writes the table.
-    parts
-        .iter()
-        .flat_map(|part| part.bytes().chain([0xff]))
-        .fold(0xcbf2_9ce4_8422_2325, |mark, b| (mark ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+    let parts = [forward.api().name(), forward.mapping().key(), arm, origin.domain().as_str(), origin.base_path()];
+    let ends = parts.iter().flat_map(|part| part.bytes().chain([0xff]));
+    fnv(ends.chain(origin.port().to_le_bytes()))
+}
+
+/// FNV-1a. Nobody can choose what is marked but who writes the table, and a trace is no secret.
+pub(crate) fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |mark, b| (mark ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// What a tester asked for.
@@ -167,12 +179,18 @@ pub fn choice<'r>(request: &Request<'r>) -> Option<&'r str> {
 mod tests {
     use super::*;
 
+    fn text(way: &Way<'_>) -> String {
+        let mut out = Vec::new();
+        way.write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
     #[test]
     fn it_is_read_as_it_was_written() {
         for (cut, choice) in [("", None), ("/orders", Some("canary;1;ab=\"c\"")), ("/v1/\u{e9};=", Some("b"))] {
             let cut = Cut { kept: 7, cut, whole: choice.is_some() };
             let way = Way { now: 1_767_225_600, tls: true, host: "api.example.com:8443", cut, choice, mark: 42 };
-            let written = way.write();
+            let written = text(&way);
             assert!(written.bytes().all(|b| b.is_ascii_graphic()), "{written}");
             assert_eq!(Written::read(&written).unwrap().way(), way);
         }
@@ -180,7 +198,8 @@ mod tests {
 
     #[test]
     fn what_is_something_else_is_not_read() {
-        let way = Way { now: 1, tls: false, host: "a", cut: Cut::default(), choice: None, mark: 1 }.write();
+        let way = Way { now: 1, tls: false, host: "a", cut: Cut::default(), choice: None, mark: 1 };
+        let way = text(&way);
         for text in ["", "1", "2;1;0;1;a;0;0;;", &format!("{way};"), &way.replace("a;0", "a;x"), &format!("{way}=z")] {
             assert!(Written::read(text).is_none(), "{text:?}");
         }

@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { resolve } from 'node:path';
 
 const folder = resolve(process.argv[2] ?? 'dist/lambda');
-const { Edge } = await import(pathToFileURL(`${folder}/edge.mjs`));
+const { Edge, EDIT, FORWARD, ORIGIN_REQUEST, ORIGIN_RESPONSE } = await import(pathToFileURL(`${folder}/edge.mjs`));
 const module = Edge.compile(readFileSync(`${folder}/verge_lambda.wasm`));
 let edge;
 
@@ -35,14 +35,6 @@ function lines(pairs) {
 
 const pairs = (headers) => Object.entries(headers).flatMap(([name, all]) => all.map(({ value }) => [name, value]));
 
-function apply(edits, headers) {
-  for (const [what, name, value] of edits) {
-    if (what === '-') delete headers[name];
-    else if (what === '+' && headers[name]) headers[name].push({ key: name, value });
-    else headers[name] = [{ key: name, value }];
-  }
-}
-
 function decide({ id, now, client, tls, method, host, path, query, headers, answer }) {
   // CloudFront knows no difference between no query and an empty one.
   if (query === '') return { skip: 'an empty query' };
@@ -50,22 +42,22 @@ function decide({ id, now, client, tls, method, host, path, query, headers, answ
   fields.host = [{ key: 'Host', value: host }];
   fields['cloudfront-forwarded-proto'] = [{ key: 'CloudFront-Forwarded-Proto', value: tls ? 'https' : 'http' }];
   const request = { clientIp: client, method, uri: path, querystring: query ?? '', headers: fields };
-  const said = edge.decide('q', id, request, undefined, undefined, now * 1000);
-  if (said.status) {
-    return { outcome: 'reject', status: Number(said.status), response: said.fields, body: said.body, upstream: null };
+  const what = edge.decide(ORIGIN_REQUEST, id, request, undefined, undefined, now * 1000);
+  if (what !== FORWARD) {
+    const response = {};
+    edge.apply(response);
+    return { outcome: 'reject', status: what, response: pairs(response), body: edge.text(), upstream: null };
   }
-  apply(said.edits, fields);
-  const upstream = {
-    scheme: said.protocol,
-    host: fields.host[0].value,
-    sni: said.domain,
-    port: Number(said.port),
-    path: `${said.path}${said.uri}${query === null ? '' : `?${query}`}`,
-  };
+  const port = edge.number();
+  const scheme = edge.number() === 1 ? 'https' : 'http';
+  edge.number();
+  const [sni, base, uri, way] = [edge.text(), edge.text(), edge.text(), edge.text()];
+  edge.apply(fields);
+  const upstream = { scheme, host: fields.host[0].value, sni, port, path: `${base}${uri}${query === null ? '' : `?${query}`}` };
   const sent = pairs(fields).filter(([name]) => name !== 'cloudfront-forwarded-proto');
-  const back = { ...request, uri: said.uri };
   const answered = lines(answer.headers);
-  apply(edge.decide('r', id, back, said.way, answered, now * 1000).edits, answered);
+  if (edge.decide(ORIGIN_RESPONSE, id, { ...request, uri }, way, answered, now * 1000) !== EDIT) throw new Error('the way back is refused');
+  edge.apply(answered);
   return { outcome: 'forward', status: answer.status, upstream, request: sent, response: pairs(answered) };
 }
 
