@@ -2,13 +2,14 @@
 // behind a relay that can be silent, be gone, and count). Run by tests/tools/lambda.sh, which sets DIST and VERGE.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 const require = createRequire(import.meta.url);
 const { DynamoDBClient, CreateTableCommand, PutItemCommand, DeleteItemCommand } = require('@aws-sdk/client-dynamodb');
@@ -108,10 +109,19 @@ const row = (n, dp = `/prod/v${n}`) => ({ hk: `application/vnd.example.v${n}+jso
 // A fresh environment of the function, with these files beside it.
 let environments = 0;
 async function environment(files = {}) {
+  return (await import(join(folderOf(files), 'handler.mjs'))).handler;
+}
+
+function folderOf(files) {
   const folder = join(scratch, `function-${(environments += 1)}`);
   cpSync(DIST, folder, { recursive: true });
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-  return (await import(join(folder, 'handler.mjs'))).handler;
+  return folder;
+}
+
+function pack(folder) {
+  const program = fileURLToPath(new URL('../pack.mjs', import.meta.url));
+  return execFileSync(process.execPath, [program, folder], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 const toml = (name, more = '', refresh = '1s') => `[table]
@@ -223,6 +233,12 @@ test('hostile events get an answer, and lead nowhere', async () => {
     'a name that is none': ({ headers }) => { headers['a b'] = [{ key: 'a b', value: '1' }]; },
     'a path that is none': (one) => { one.uri = 'orders'; },
     'a path beyond ASCII': (one) => { one.uri = '/\u00e9'; },
+    'half a letter in the path': (one) => { one.uri = '/\ud800'; },
+    'a long path beyond ASCII': (one) => { one.uri = `/${'\u4e2d\ud800'.repeat(5000)}`; },
+    'no path': (one) => { delete one.uri; },
+    'no method': (one) => { delete one.method; },
+    'an address that is none': (one) => { one.clientIp = '203.0.113'; },
+    'a name beyond ASCII': ({ headers }) => { headers['\u00e9'] = [{ key: '\u00e9', value: '1' }]; },
     'a path that climbs': (one) => { one.uri = '/../secret'; },
     'a Host that is none': ({ headers }) => { headers.host = [{ key: 'Host', value: 'u@evil.example' }]; },
     'a method that is none': (one) => { one.method = 'G T'; },
@@ -234,6 +250,64 @@ test('hostile events get an answer, and lead nowhere', async () => {
   const loop = await handler(request(({ headers }) => { headers['cdn-loop'] = [{ key: 'CDN-Loop', value: 'verge' }]; }));
   assert.equal(loop.status, '508');
   for (const nothing of [undefined, {}, { Records: [] }, { Records: [{ cf: {} }] }]) assert.equal((await handler(nothing)).status, '500');
+});
+
+test('fields that are long or beyond ASCII stay as they are, and change nothing', async () => {
+  const handler = await environment({ 'verge.toml': toml('bundled-alone', '', '1h'), 'table.json': bundle(row(1)) });
+  const values = ['', '\u00e9', '\ud800', '\u4e2d'.repeat(5000), 'a'.repeat(20_000)];
+  const sent = await handler(request((one) => {
+    values.forEach((value, n) => { one.headers[`x-${n}`] = [{ key: `X-${n}`, value }, { key: `X-${n}`, value: 'b' }]; });
+    delete one.clientIp;
+    delete one.querystring;
+  }));
+  assert.deepEqual([sent.origin.custom.path, sent.uri], ['/prod/v1', '/orders/7']);
+  values.forEach((value, n) => assert.deepEqual(sent.headers[`x-${n}`].map((line) => line.value), [value, 'b']));
+  const response = read('origin-response');
+  response.headers['set-cookie'] = [{ key: 'Set-Cookie', value: `a=\u00e9\u4e2d; Domain=${STAGE}; Path=/prod/v1` }];
+  const config = { ...read('origin-request').Records[0].cf.config, eventType: 'origin-response' };
+  const { headers } = await handler({ Records: [{ cf: { config, request: sent, response } }] });
+  assert.equal(field(headers, 'set-cookie'), 'a=\u00e9\u4e2d; Path=/');
+  assert.equal(field(headers, 'location'), 'https://api.example.com/orders/8');
+});
+
+test('an event that lacks what every event has is answered, and sent nowhere', async () => {
+  const handler = await environment({ 'verge.toml': toml('bundled-alone', '', '1h'), 'table.json': bundle(row(1)) });
+  for (const headers of [undefined, null, { accept: undefined }, { accept: [null] }]) {
+    const answer = await handler(request((one) => { one.headers = headers; }));
+    assert.match(answer.status, /^(403|500)$/, JSON.stringify(headers));
+  }
+  assert.equal((await handler(asking('v1'))).origin.custom.path, '/prod/v1');
+});
+
+test('what is packed into the module serves as what lies beside it, which is read first', async () => {
+  const folder = folderOf({ 'verge.toml': toml('bundled-alone', '', '1h'), 'table.json': bundle(row(1), row(2)) });
+  assert.match(pack(folder), /with verge\.toml, table\.json in it/);
+  for (const file of ['verge.toml', 'table.json']) assert(!existsSync(join(folder, file)), file);
+  const handler = (await import(join(folder, 'handler.mjs'))).handler;
+  for (const n of [1, 2]) assert.equal((await handler(asking(`v${n}`))).origin.custom.path, `/prod/v${n}`);
+  assert.equal((await handler(asking('v3'))).status, '403');
+  const beside = folderOf({});
+  cpSync(folder, beside, { recursive: true });
+  writeFileSync(join(beside, 'table.json'), bundle(row(1, '/beside'), row(2)));
+  assert.equal((await (await import(join(beside, 'handler.mjs'))).handler(asking('v1'))).origin.custom.path, '/beside');
+});
+
+test('what is packed is read again from its store', async () => {
+  await table('packed', [row(1, '/live')]);
+  const folder = folderOf({ 'verge.toml': toml('packed'), 'table.json': bundle(row(1, '/packed')) });
+  pack(folder);
+  const handler = (await import(join(folder, 'handler.mjs'))).handler;
+  assert.equal((await handler(asking('v1'))).origin.custom.path, '/packed');
+  await eventually('the live table', async () => (await handler(asking('v1'))).origin.custom.path === '/live');
+});
+
+test('what cannot be served is not packed', () => {
+  const message = (files) => {
+    try { return pack(folderOf(files)); } catch (error) { return error.stderr; }
+  };
+  assert.match(message({ 'verge.toml': '[table]\nsource = "nowhere"\n' }), /table\.source/);
+  assert.match(message({ 'verge.toml': toml('empty'), 'table.json': bundle() }), /table\.json: /);
+  assert.match(message({}), /verge\.toml/);
 });
 
 test('before the cache a version is named by one key, whatever a client writes there', async () => {
