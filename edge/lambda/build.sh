@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 
 target=wasm32-unknown-unknown
 built=${CARGO_TARGET_DIR:-target}/tools/wasm
-build=(build --profile wasm --locked -p verge-lambda --target "$target" --target-dir "$built")
+build=(build --profile function --locked -p verge-lambda --target "$target" --target-dir "$built")
 web() { [ -x /usr/bin/cargo ] && [ -d /usr/lib/rustlib/src/rust/library ] && dpkg -s rustc-web >/dev/null 2>&1; }
 
 if [ -d "$(rustc --print target-libdir --target $target)" ]; then
@@ -25,14 +25,16 @@ else
     mkdir -p "$built"
     printf '#!/bin/sh\nexec "$@" "-Zcrate-attr=feature(let_chains,slice_as_chunks,unsigned_is_multiple_of)"\n' >"$built/older"
     chmod +x "$built/older"
+    # And it makes less of what every Node has than a newer one does by itself.
     PATH=/usr/bin:$PATH RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTC_WORKSPACE_WRAPPER=$(realpath "$built/older") \
+        RUSTFLAGS="-Ctarget-feature=+bulk-memory,+nontrapping-fptoint,+sign-ext" \
         CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$linker \
         /usr/bin/cargo "${build[@]}" --ignore-rust-version -Zbuild-std=std,panic_abort
 fi
 
 rm -rf dist/lambda dist/lambda.zip
 mkdir -p dist/lambda
-cp edge/lambda/*.mjs "$built/$target/wasm/verge_lambda.wasm" dist/lambda/
+cp edge/lambda/{handler,edge,source}.mjs "$built/$target/function/verge_lambda.wasm" dist/lambda/
 if command -v node >/dev/null; then
     node -e '
         const module = new WebAssembly.Module(require("fs").readFileSync("dist/lambda/verge_lambda.wasm"));
