@@ -22,5 +22,7 @@ fi
 [ "$built" = 0 ] || exit "$built"
 
 cargo build --workspace --bins --tests ${CI:+--locked}
-DIST=$PWD/dist/lambda VERGE=${CARGO_TARGET_DIR:-$PWD/target}/debug/verge NODE_PATH=$tools/node_modules NODE_NO_WARNINGS=1 \
-    node --test --test-reporter=spec edge/lambda/tests/
+export NODE_PATH=$tools/node_modules NODE_NO_WARNINGS=1
+DIST=$PWD/dist/lambda VERGE=${CARGO_TARGET_DIR:-$PWD/target}/debug/verge node --test --test-reporter=spec edge/lambda/tests/
+# What events and starts cost, beside the AWS sample's in the same run.
+node benches/lambda/bench.mjs --check
