@@ -274,7 +274,7 @@ test('an event that lacks what every event has is answered, and sent nowhere', a
   const handler = await environment({ 'verge.toml': toml('bundled-alone', '', '1h'), 'table.json': bundle(row(1)) });
   for (const headers of [undefined, null, { accept: undefined }, { accept: [null] }]) {
     const answer = await handler(request((one) => { one.headers = headers; }));
-    assert.match(answer.status, /^(403|500)$/, JSON.stringify(headers));
+    assert.match(answer.status, /^(421|500)$/, JSON.stringify(headers));
   }
   assert.equal((await handler(asking('v1'))).origin.custom.path, '/prod/v1');
 });
