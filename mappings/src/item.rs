@@ -4,6 +4,7 @@ mod api;
 mod base64;
 mod fields;
 mod list;
+mod members;
 mod pin;
 mod row;
 mod split;
@@ -15,6 +16,7 @@ pub use api::read_api;
 pub(crate) use fields::Fields;
 pub use fields::InvalidRow;
 pub use list::NoList;
+pub use members::Members;
 pub use pin::{PIN, StoredPin};
 pub(crate) use row::{read_key, read_state};
 pub use row::{read_row, write_row};
@@ -24,12 +26,11 @@ pub use value::{NotAnObject, Value};
 
 use crate::{GENERATION, OWN_PARTITION};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// One item of a table: attributes by name. Serialized it is in the typed form.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Item(BTreeMap<String, Value>);
+pub struct Item(Members);
 
 impl Item {
     /// An item without attributes.
@@ -81,13 +82,13 @@ impl Item {
 
     /// All attributes, by name.
     #[must_use]
-    pub fn attributes(&self) -> &BTreeMap<String, Value> {
+    pub fn attributes(&self) -> &Members {
         &self.0
     }
 
     /// All attributes, taken.
     #[must_use]
-    pub fn into_attributes(self) -> BTreeMap<String, Value> {
+    pub fn into_attributes(self) -> Members {
         self.0
     }
 
@@ -125,8 +126,8 @@ impl Item {
     }
 }
 
-impl From<BTreeMap<String, Value>> for Item {
-    fn from(attributes: BTreeMap<String, Value>) -> Self {
+impl From<Members> for Item {
+    fn from(attributes: Members) -> Self {
         Self(attributes)
     }
 }

@@ -33,7 +33,7 @@ pub mod snapshot;
 
 #[cfg(feature = "cache")]
 pub use crate::cache::{DemandStatus, Export, Feed, Held, LiveTable, Refreshed, SourceStatus, Status};
-pub use crate::item::{InvalidRow, Item, Layout, PIN, StoredPin, Trip, Trips, Value};
+pub use crate::item::{InvalidRow, Item, Layout, Members, PIN, StoredPin, Trip, Trips, Value};
 pub use crate::parse::{InvalidItem, Part, Scope, parse_all};
 #[cfg(feature = "cache")]
 pub use crate::pins::{ConsumerPins, PinSource, PinStatus, pin_key};

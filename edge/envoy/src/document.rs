@@ -1,8 +1,7 @@
 //! The configuration document where it is written in JSON: the same keys, put into TOML, so that one reader checks both.
 
-use std::collections::BTreeMap;
 use verge_carry::write_json_string;
-use verge_mappings::Value;
+use verge_mappings::{Members, Value};
 
 /// How members are written.
 #[derive(Clone, Copy)]
@@ -13,7 +12,7 @@ enum Form {
 }
 
 /// The document as TOML.
-pub(crate) fn to_toml(document: &BTreeMap<String, Value>) -> String {
+pub(crate) fn to_toml(document: &Members) -> String {
     let mut out = String::new();
     for (key, value) in document.iter().filter(|(_, value)| **value != Value::Null) {
         write_json_string(&mut out, key);
@@ -69,7 +68,7 @@ mod tests {
     use super::*;
     use verge_config::Config;
 
-    fn object(json: &str) -> BTreeMap<String, Value> {
+    fn object(json: &str) -> Members {
         match Value::read_json(json.as_bytes()).unwrap() {
             Value::M(members) => members,
             other => panic!("{other:?}"),

@@ -16,9 +16,9 @@
 
 use crate::document::{to_json, to_toml};
 use http::{HeaderName, HeaderValue};
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 use verge_config::Config;
-use verge_mappings::Value;
+use verge_mappings::{Members, Value};
 use verge_router::origin::Domain;
 
 /// The field a route picks its cluster by, where none is named.
@@ -89,11 +89,11 @@ impl Setup {
     /// What is wrong with it, a line for each problem.
     pub fn read(text: &str) -> Result<Self, String> {
         if !text.trim_start().starts_with('{') {
-            return Self::new(text, &mut Members(BTreeMap::new()));
+            return Self::new(text, &mut Unread(Members::new()));
         }
         let json = Value::read_json(text.as_bytes()).map_err(|error| format!("this is no JSON: {error}"))?;
         let Value::M(members) = json else { return Err("this is no object of JSON".to_owned()) };
-        let mut members = Members(members);
+        let mut members = Unread(members);
         let document = match members.take("verge") {
             Some(Value::S(toml)) => toml,
             Some(Value::M(document)) => to_toml(&document),
@@ -102,7 +102,7 @@ impl Setup {
         Self::new(&document, &mut members)
     }
 
-    fn new(document: &str, members: &mut Members) -> Result<Self, String> {
+    fn new(document: &str, members: &mut Unread) -> Result<Self, String> {
         let config = Config::parse_hosted(document).map_err(|problems| problems.to_string())?;
         let mut tables = Vec::new();
         if let Some(table) = members.take("table") {
@@ -121,7 +121,7 @@ impl Setup {
     }
 }
 
-fn read_fetch(mut members: Members, config: &Config) -> Result<Option<Fetch>, String> {
+fn read_fetch(mut members: Unread, config: &Config) -> Result<Option<Fetch>, String> {
     if members.0.is_empty() {
         return Ok(None);
     }
@@ -138,7 +138,7 @@ fn read_fetch(mut members: Members, config: &Config) -> Result<Option<Fetch>, St
     Ok(Some(fetch))
 }
 
-fn read_clusters(mut members: Members) -> Result<Clusters, String> {
+fn read_clusters(mut members: Unread) -> Result<Clusters, String> {
     let field = members.text("field")?.unwrap_or_else(|| FIELD.to_owned());
     let mut named = Vec::new();
     for (domain, cluster) in members.object("clusters")?.0 {
@@ -168,9 +168,9 @@ fn read_cluster(name: &str, place: &str) -> Result<HeaderValue, String> {
 }
 
 /// An object whose members are taken out one by one; what is left is not known.
-struct Members(BTreeMap<String, Value>);
+struct Unread(Members);
 
-impl Members {
+impl Unread {
     fn take(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name).filter(|value| *value != Value::Null)
     }
@@ -185,7 +185,7 @@ impl Members {
 
     fn object(&mut self, name: &str) -> Result<Self, String> {
         match self.take(name) {
-            None => Ok(Self(BTreeMap::new())),
+            None => Ok(Self(Members::new())),
             Some(Value::M(members)) => Ok(Self(members)),
             Some(_) => Err(format!("`{name}` is an object")),
         }

@@ -1,8 +1,7 @@
 //! Attributes by name and type. What is there with another type is an error in words; NULL counts as not there.
 
-use super::Value;
+use super::{Members, Value};
 use std::{
-    collections::BTreeMap,
     fmt::{self, Display},
     time::Duration,
 };
@@ -76,7 +75,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// Attributes, read by type.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fields<'i> {
-    all: &'i BTreeMap<String, Value>,
+    all: &'i Members,
     /// The [`mark`]s of all their names. A row has few of the thirty that it might have: of most it is seen at once that they are absent.
     marks: u64,
 }
@@ -91,12 +90,12 @@ type Found<T> = Result<Option<T>, InvalidRow>;
 
 impl<'i> Fields<'i> {
     /// Of an item, or of a map in one.
-    pub(crate) fn of(all: &'i BTreeMap<String, Value>) -> Self {
+    pub(crate) fn of(all: &'i Members) -> Self {
         Self { all, marks: all.keys().fold(0, |marks, name| marks | mark(name)) }
     }
 
     /// The same where one attribute is read: for that no names are gone through.
-    pub(crate) fn of_one(all: &'i BTreeMap<String, Value>) -> Self {
+    pub(crate) fn of_one(all: &'i Members) -> Self {
         Self { all, marks: u64::MAX }
     }
 
@@ -164,7 +163,7 @@ impl<'i> Fields<'i> {
     }
 
     /// A map.
-    pub(super) fn map(self, name: &'static str) -> Found<&'i BTreeMap<String, Value>> {
+    pub(super) fn map(self, name: &'static str) -> Found<&'i Members> {
         self.read(name, "a map (M)", |value| match value {
             Value::M(members) => Some(members),
             _ => None,

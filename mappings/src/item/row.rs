@@ -1,11 +1,11 @@
 //! An item as a row: a version and its origin, or another name for one.
 
 use super::{
-    Fields, InvalidRow, Item, Layout, Value,
+    Fields, InvalidRow, Item, Layout, Members, Value,
     fields::write_duration,
     split::{read_split, write_split},
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 use verge_router::{
     Api, Origin, Row, RowState,
     lifecycle::{Lifecycle, LifecycleSpec, rfc3339},
@@ -239,7 +239,7 @@ fn write_lifecycle(item: &mut Item, life: &Lifecycle) {
     text("docs", life.docs().map(str::to_owned));
     if !life.brownouts().is_empty() {
         let span = |(from, to): &(i64, i64)| {
-            Value::M(BTreeMap::from([
+            Value::M(Members::from([
                 ("from".to_owned(), Value::S(rfc3339(*from))),
                 ("to".to_owned(), Value::S(rfc3339(*to))),
             ]))

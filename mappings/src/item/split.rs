@@ -1,11 +1,11 @@
 //! The part of a row that splits its traffic: `split`, `salt`, `sticky`, `ramp`, `drain`.
 
 use super::{
-    Fields, InvalidRow, Item, Layout, Value,
+    Fields, InvalidRow, Item, Layout, Members, Value,
     fields::write_duration,
     row::{check_whole, read_origin, read_place, write_origin},
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 use verge_router::{
     Api,
     lifecycle::rfc3339,
@@ -109,7 +109,7 @@ fn write_ramp(ramp: &Ramp) -> Value {
     item.insert("until", Value::N(until.to_string()));
     if !pauses.is_empty() {
         let pause = |(from, to): &(i64, Option<i64>)| {
-            let mut pause = BTreeMap::from([("from".to_owned(), Value::S(rfc3339(*from)))]);
+            let mut pause = Members::from([("from".to_owned(), Value::S(rfc3339(*from)))]);
             if let Some(to) = to {
                 pause.insert("to".to_owned(), Value::S(rfc3339(*to)));
             }

@@ -2,8 +2,7 @@
 //!
 //! Numbers stay as they are written: DynamoDB's have 38 digits.
 
-use super::{Item, Value, base64};
-use std::collections::BTreeMap;
+use super::{Item, Members, Value, base64};
 
 /// How deep lists and objects may be nested in one another.
 const MAX_DEPTH: usize = 128;
@@ -146,21 +145,21 @@ impl<'t> Text<'t> {
         Ok(Some(Item(members).cut()))
     }
 
-    fn plain_members(&mut self) -> Read<BTreeMap<String, Value>> {
+    fn plain_members(&mut self) -> Read<Members> {
         self.map(Self::value)
     }
 
-    fn typed_members(&mut self) -> Read<BTreeMap<String, Value>> {
+    fn typed_members(&mut self) -> Read<Members> {
         self.map(Self::typed)
     }
 
-    fn map(&mut self, read: fn(&mut Self) -> Read<Value>) -> Read<BTreeMap<String, Value>> {
-        let mut map = BTreeMap::new();
+    fn map(&mut self, read: fn(&mut Self) -> Read<Value>) -> Read<Members> {
+        let mut list = Vec::new();
         self.members(&mut |text, name| {
-            map.insert(name, read(text)?);
+            list.push((name, read(text)?));
             Ok(())
         })?;
-        Ok(map)
+        Ok(Members::of(list))
     }
 
     /// A value in the typed form: an object of one member.

@@ -1,8 +1,7 @@
 //! `#trip#…` items: arms that breakers took out, told from node to node.
 
-use super::{Item, Layout, Value};
+use super::{Item, Layout, Members, Value};
 use crate::{TRIP, sorted::put};
-use std::collections::BTreeMap;
 use verge_router::{
     SplitRow, UnixTime,
     lifecycle::{parse_rfc3339, rfc3339},
@@ -46,7 +45,7 @@ impl Trip {
         item
     }
 
-    fn members(&self) -> BTreeMap<String, Value> {
+    fn members(&self) -> Members {
         let (of, at) = (format!("{:016x}", self.of), rfc3339(self.at));
         [
             ("arm", &self.arm),

@@ -1,10 +1,9 @@
 //! A DynamoDB attribute value, and its two forms in JSON: typed (`{"S": "v1"}`), which is also how it is serialized, and
 //! plain (`"v1"`).
 
-use super::{InvalidRow, Item, base64};
+use super::{InvalidRow, Item, Members, base64};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
-use std::collections::BTreeMap;
 
 /// How deep lists and maps may be nested in one another: as deep as DynamoDB takes them.
 const MAX_NESTING: usize = 32;
@@ -28,7 +27,7 @@ pub enum Value {
     /// A list.
     L(Vec<Self>),
     /// A map.
-    M(BTreeMap<String, Self>),
+    M(Members),
     /// A set of strings.
     Ss(Vec<String>),
     /// A set of numbers.
@@ -119,15 +118,15 @@ impl Value {
     }
 }
 
-fn typed_members(members: &Map<String, Json>) -> Option<BTreeMap<String, Value>> {
+fn typed_members(members: &Map<String, Json>) -> Option<Members> {
     members.iter().map(|(name, value)| Some((name.clone(), Value::from_typed_json(value)?))).collect()
 }
 
-fn plain_members(members: &Map<String, Json>) -> BTreeMap<String, Value> {
+fn plain_members(members: &Map<String, Json>) -> Members {
     members.iter().map(|(name, value)| (name.clone(), Value::from_plain_json(value))).collect()
 }
 
-fn plain(members: &BTreeMap<String, Value>) -> Json {
+fn plain(members: &Members) -> Json {
     Json::Object(members.iter().map(|(name, value)| (name.clone(), value.to_plain_json())).collect())
 }
 

@@ -1,7 +1,7 @@
 //! Where an arm leads, as the command line names it. Pure; whether it may be dialled is for the code that serves to say.
 
-use std::{collections::BTreeMap, str::FromStr};
-use verge_mappings::Value;
+use std::str::FromStr;
+use verge_mappings::{Members, Value};
 
 /// `https://domain[:port][/base]`, or the same without its scheme.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,9 +14,9 @@ pub(super) struct OriginArg {
 
 impl OriginArg {
     /// As attributes of an arm, defaults left out.
-    pub(super) fn attributes(&self) -> BTreeMap<String, Value> {
+    pub(super) fn attributes(&self) -> Members {
         let text = |text: &str| Value::S(text.to_owned());
-        let mut all = BTreeMap::from([("domain".to_owned(), text(&self.domain))]);
+        let mut all = Members::from([("domain".to_owned(), text(&self.domain))]);
         if !self.base_path.is_empty() {
             all.insert("base_path".to_owned(), text(&self.base_path));
         }

@@ -4,8 +4,8 @@
 
 use super::percent::Percent;
 use crate::cli::table::show::quoted;
-use std::{collections::BTreeMap, str::FromStr};
-use verge_mappings::{Item, Value};
+use std::str::FromStr;
+use verge_mappings::{Item, Members, Value};
 use verge_router::{
     UnixTime,
     lifecycle::{parse_rfc3339, rfc3339},
@@ -29,7 +29,7 @@ impl RampArg {
     /// A share is no whole weight.
     pub(super) fn value(&self, total: u32, now: UnixTime) -> Result<Value, String> {
         let weight = |share: Percent| share.weight(total).map(|weight| Value::N(weight.to_string()));
-        Ok(Value::M(BTreeMap::from([
+        Ok(Value::M(Members::from([
             ("start".to_owned(), time(self.start.unwrap_or(now))),
             ("step".to_owned(), weight(self.step)?),
             ("interval".to_owned(), Value::S(self.interval.clone())),
@@ -71,7 +71,7 @@ impl FromStr for RampArg {
 
 /// The ramp that is stored with a row, to be edited.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Ramp(BTreeMap<String, Value>);
+pub(super) struct Ramp(Members);
 
 impl Ramp {
     /// That of an item, where it has one.
@@ -122,13 +122,13 @@ impl Ramp {
 
     /// Halts it from this time on.
     pub(super) fn pause(&mut self, now: UnixTime) {
-        self.edit_pauses(|pauses| pauses.push(Value::M(BTreeMap::from([("from".to_owned(), time(now))]))));
+        self.edit_pauses(|pauses| pauses.push(Value::M(Members::from([("from".to_owned(), time(now))]))));
     }
 
     /// Has it not count what came between these times.
     pub(super) fn skip(&mut self, from: UnixTime, to: UnixTime) {
         if self.paused(from).is_none() && from < to {
-            let pause = BTreeMap::from([("from".to_owned(), time(from)), ("to".to_owned(), time(to))]);
+            let pause = Members::from([("from".to_owned(), time(from)), ("to".to_owned(), time(to))]);
             self.edit_pauses(|pauses| pauses.push(Value::M(pause)));
         }
     }
@@ -160,7 +160,7 @@ impl Ramp {
     }
 
     /// Keeps those pauses of which this says so, which may edit them; what is no pause stays.
-    fn keep_pauses(&mut self, mut keep: impl FnMut(&mut BTreeMap<String, Value>) -> bool) {
+    fn keep_pauses(&mut self, mut keep: impl FnMut(&mut Members) -> bool) {
         self.edit_pauses(|pauses| {
             pauses.retain_mut(|pause| match pause {
                 Value::M(pause) => keep(pause),
@@ -187,7 +187,7 @@ impl Ramp {
     }
 }
 
-fn time_in(members: &BTreeMap<String, Value>, name: &str) -> Option<UnixTime> {
+fn time_in(members: &Members, name: &str) -> Option<UnixTime> {
     match members.get(name) {
         Some(Value::S(text)) => parse_rfc3339(text),
         _ => None,

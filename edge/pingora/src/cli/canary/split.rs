@@ -5,8 +5,7 @@
 
 use super::percent::Percent;
 use crate::cli::table::show::quoted;
-use std::collections::BTreeMap;
-use verge_mappings::{Item, Layout, Value};
+use verge_mappings::{Item, Layout, Members, Value};
 use verge_router::split::MAX_WEIGHT;
 
 /// What makes a row split, and a plain one has not.
@@ -21,11 +20,11 @@ pub(super) struct Arm {
     pub(super) name: String,
     pub(super) weight: u32,
     /// Its origin, or the version it stands for.
-    pub(super) rest: BTreeMap<String, Value>,
+    pub(super) rest: Members,
 }
 
 impl Arm {
-    pub(super) fn new(name: &str, weight: u32, rest: BTreeMap<String, Value>) -> Self {
+    pub(super) fn new(name: &str, weight: u32, rest: Members) -> Self {
         Self { name: name.to_owned(), weight, rest }
     }
 
@@ -191,7 +190,7 @@ mod tests {
     use serde_json::json;
 
     fn split(weights: &[u32]) -> Split {
-        let arm = |(number, weight): (usize, &u32)| Arm::new(&format!("arm{number}"), *weight, BTreeMap::new());
+        let arm = |(number, weight): (usize, &u32)| Arm::new(&format!("arm{number}"), *weight, Members::new());
         Split(weights.iter().enumerate().map(arm).collect())
     }
 

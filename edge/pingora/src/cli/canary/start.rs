@@ -18,8 +18,7 @@ use crate::cli::{
         write::Manner,
     },
 };
-use std::collections::BTreeMap;
-use verge_mappings::{Item, Layout, Value};
+use verge_mappings::{Item, Layout, Members, Value};
 use verge_router::lifecycle::rfc3339;
 
 /// Send a share of a version's clients to another origin, or to another version.
@@ -131,12 +130,12 @@ fn start(item: &Item, canary: &Canary, moment: &Moment<'_>) -> Result<Edited, St
 }
 
 /// Where the canary leads.
-fn destination(canary: &Canary, stable: &BTreeMap<String, Value>) -> Result<BTreeMap<String, Value>, String> {
+fn destination(canary: &Canary, stable: &Members) -> Result<Members, String> {
     let Some(origin) = &canary.to else {
         let version = canary.to_version.clone().unwrap_or_default();
-        return Ok(BTreeMap::from([("version".to_owned(), Value::S(version))]));
+        return Ok(Members::from([("version".to_owned(), Value::S(version))]));
     };
-    let mut all: BTreeMap<String, Value> =
+    let mut all: Members =
         stable.iter().filter(|(name, _)| name.ends_with("_timeout")).map(|(n, v)| (n.clone(), v.clone())).collect();
     all.extend(origin.attributes());
     for (name, text) in &canary.with {
@@ -149,7 +148,7 @@ fn destination(canary: &Canary, stable: &BTreeMap<String, Value>) -> Result<BTre
 }
 
 /// The row's own origin, under the names that an arm has for it.
-fn origin(item: &Item, layout: Layout) -> BTreeMap<String, Value> {
+fn origin(item: &Item, layout: Layout) -> Members {
     let own = |name: &&&str| layout == Layout::Sample || !["dn", "dp"].contains(*name);
     let named = |name: &str| match name {
         "dn" => "domain".to_owned(),
