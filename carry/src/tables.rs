@@ -236,7 +236,7 @@ impl Slot {
         let held = self.served.as_ref().map(|served| size(&served.reading));
         let reading = &doubted.taken.reading;
         let same_for = Duration::from_millis(now.saturating_sub(doubted.since));
-        let told = Told { frozen: Control::of(reading).frozen, accepted: doubted.judged == Judged::ByANode };
+        let told = Told { frozen: Control::freezes(reading), accepted: doubted.judged == Judged::ByANode };
         judge(held, size(reading), told, same_for, self.shrink_hold).err()
     }
 }

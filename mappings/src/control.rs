@@ -40,17 +40,28 @@ impl Control {
         reading.items.iter().find_map(said).unwrap_or_default()
     }
 
+    /// Whether a reading says that nodes keep what they serve: of [`Control::of`] this alone.
+    #[must_use]
+    pub fn freezes(reading: &Reading) -> bool {
+        let is_it = |item: &&Item| reading.layout_of(item).is_some_and(|layout| Self::is_in(item, layout));
+        reading.items.iter().find(is_it).is_some_and(is_frozen)
+    }
+
     /// What this item says, if it is the one that operators tell nodes by.
     pub(crate) fn said_by(item: &Item, layout: Layout) -> Option<Self> {
+        Self::is_in(item, layout).then(|| Self::read(item))
+    }
+
+    fn is_in(item: &Item, layout: Layout) -> bool {
         let place = layout == Layout::Sample || item.text("api") == Some(OWN_PARTITION);
-        (place && item.key(layout) == Some(CONTROL)).then(|| Self::read(item))
+        place && item.key(layout) == Some(CONTROL)
     }
 
     /// What an item says; attributes of other kinds say nothing.
     #[must_use]
     pub fn read(item: &Item) -> Self {
         Self {
-            frozen: matches!(item.get("frozen"), Some(Value::Bool(true))),
+            frozen: is_frozen(item),
             accepted: item.text("accepted").map(str::to_owned),
             accepted_apis: match item.get("accepted_apis") {
                 Some(Value::M(members)) => members.iter().filter_map(|(api, digest)| text(api, digest)).collect(),
@@ -85,6 +96,10 @@ fn text(api: &str, digest: &Value) -> Option<(String, String)> {
     }
 }
 
+fn is_frozen(item: &Item) -> bool {
+    matches!(item.get("frozen"), Some(Value::Bool(true)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +126,7 @@ mod tests {
             ] {
                 let reading = Reading::new(vec![row("v1"), control.item(layout)], Some(layout));
                 assert_eq!(Control::of(&reading), control);
+                assert_eq!(Control::freezes(&reading), control.frozen);
             }
         }
         let elsewhere = frozen().item(Layout::Verge).with("api", "orders");
