@@ -38,8 +38,8 @@ pub struct Tables {
     rules: OriginRules,
     slots: Vec<Slot>,
     loaded: Option<Loaded>,
-    /// Whether rows may lead to any domain, as the AWS sample lets them.
-    unbound: bool,
+    /// Where rows may lead to any domain, as the AWS sample lets them: what finds these. Elsewhere it is not in the program.
+    unbound: Option<fn(&[Part]) -> Vec<DomainPattern>>,
 }
 
 /// One table and what was read of it.
@@ -122,14 +122,14 @@ impl Tables {
             rules: config.origins.rules.clone(),
             slots: slots.map(slot).collect(),
             loaded: None,
-            unbound: false,
+            unbound: None,
         }
     }
 
     /// The same, with every domain allowed that a row names: whoever writes the table decides, as in the AWS sample.
     #[must_use]
     pub fn allowing_what_rows_name(self) -> Self {
-        Self { unbound: true, ..self }
+        Self { unbound: Some(domains_of), ..self }
     }
 
     /// What is served; `None` until a table is held.
@@ -216,12 +216,8 @@ impl Tables {
             scope: slot.scope.clone(),
         };
         let parts: Vec<Part> = self.slots.iter().map(part).collect();
-        if self.unbound {
-            let domains = parts.iter().filter_map(|part| part.reading.as_ref()).flat_map(|reading| &reading.items);
-            let mut patterns: Vec<String> = domains.filter_map(|item| Some(siblings(item.text("dn")?))).collect();
-            patterns.sort_unstable();
-            patterns.dedup();
-            self.rules.allow = patterns.iter().filter_map(|pattern| DomainPattern::parse(pattern).ok()).collect();
+        if let Some(domains_of) = self.unbound {
+            self.rules.allow = domains_of(&parts);
         }
         let before = self.loaded.as_ref().map(|loaded| &loaded.table);
         let Ok(Parsed { table, invalid, trips }) = parse_items(&parts, &self.drafts, &self.rules, before);
@@ -251,6 +247,15 @@ fn read(pages: &[Box<[u8]>]) -> Result<Reading, Unreadable> {
         items.append(&mut Item::read_all(page).map_err(|error| Unreadable(error.to_string()))?);
     }
     Ok(Reading::new(items, None))
+}
+
+/// Patterns for every domain that a row names.
+fn domains_of(parts: &[Part]) -> Vec<DomainPattern> {
+    let items = parts.iter().filter_map(|part| part.reading.as_ref()).flat_map(|reading| &reading.items);
+    let mut patterns: Vec<String> = items.filter_map(|item| Some(siblings(item.text("dn")?))).collect();
+    patterns.sort_unstable();
+    patterns.dedup();
+    patterns.iter().filter_map(|pattern| DomainPattern::parse(pattern).ok()).collect()
 }
 
 /// A domain and those beside it: thousands of stages are few patterns.
