@@ -225,33 +225,32 @@ pub fn parse_items<I: Items>(
 /// Which APIs' parts were read.
 struct Read<'p> {
     all: bool,
-    /// Own tables, in order, and whether each was read.
-    own: Vec<(&'p str, bool)>,
-    within: Vec<&'p str>,
+    /// Those that have a table or a part of their own which was read, in order.
+    own: Vec<&'p str>,
+    /// Those whose own table was not.
+    unread: Vec<&'p str>,
 }
 
 impl<'p> Read<'p> {
     fn new<I>(parts: &'p [Part<I>]) -> Self {
-        let mut read = Self { all: false, own: Vec::new(), within: Vec::new() };
+        let mut read = Self { all: false, own: Vec::new(), unread: Vec::new() };
         for part in parts {
             match &part.scope {
                 Scope::All => read.all |= part.reading.is_some(),
-                Scope::Api(name) => read.own.push((name, part.reading.is_some())),
-                Scope::Within(name) if part.reading.is_some() => read.within.push(name),
+                Scope::Api(name) if part.reading.is_none() => read.unread.push(name),
+                Scope::Api(name) => read.own.push(name),
+                Scope::Within(name) if part.reading.is_some() => read.own.push(name),
                 Scope::Within(_) | Scope::Index => {}
             }
         }
         read.own.sort_unstable();
-        read.within.sort_unstable();
+        read.unread.sort_unstable();
         read
     }
 
     /// An API's own table has the word, whatever another one holds of it.
     fn covers(&self, name: &str) -> bool {
-        match self.own.binary_search_by_key(&name, |(name, _)| name) {
-            Ok(own) => self.own.get(own).is_some_and(|(_, read)| *read),
-            Err(_) => self.all || is_among(&self.within, name),
-        }
+        !is_among(&self.unread, name) && (self.all || is_among(&self.own, name))
     }
 }
 
