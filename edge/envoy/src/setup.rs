@@ -140,15 +140,19 @@ fn read_fetch(mut members: Unread, config: &Config) -> Result<Option<Fetch>, Str
 
 fn read_clusters(mut members: Unread) -> Result<Clusters, String> {
     let field = members.text("field")?.unwrap_or_else(|| FIELD.to_owned());
-    let mut named = Vec::new();
+    let mut clusters = Vec::new();
     for (domain, cluster) in members.object("clusters")?.0 {
         let parsed = Domain::parse(&domain).map_err(|error| format!("`origins.clusters`: `{domain}`: {error}"))?;
+        clusters.push((parsed.to_string(), cluster));
+    }
+    let mut named = Vec::new();
+    for (domain, cluster) in Members::of(clusters) {
         let Value::S(cluster) = cluster else {
             return Err(format!("`origins.clusters`: `{domain}` names no cluster"));
         };
-        named.push((parsed.to_string(), read_cluster(&cluster, &format!("origins.clusters.{domain}"))?));
+        let cluster = read_cluster(&cluster, &format!("origins.clusters.{domain}"))?;
+        named.push((domain, cluster));
     }
-    named.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
     let all = members.text("cluster")?.unwrap_or_else(|| CLUSTER.to_owned());
     let insecure = members.text("insecure")?;
     let clusters = Clusters {
