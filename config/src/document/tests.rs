@@ -4,10 +4,16 @@ use toml::de::{DeTable, DeValue};
 
 /// What the `toml` crate reads, by name: tables are in the order of their keys there.
 fn read_by_others(text: &str) -> Option<String> {
+    /// What stands for a number that has other than digits: `toml` finds out only when it makes a number of it.
+    const NO_NUMBER: &str = "no number";
     fn written(value: &DeValue<'_>) -> String {
         match value {
             DeValue::String(text) => format!("{text:?}"),
-            DeValue::Integer(number) => format!("{}/{}", number.as_str(), number.radix()),
+            DeValue::Integer(number) => {
+                let digits = number.as_str().trim_start_matches(['+', '-']);
+                let fits = digits.chars().all(|digit| digit.is_digit(number.radix()));
+                if fits { format!("{}/{}", number.as_str(), number.radix()) } else { NO_NUMBER.to_owned() }
+            }
             DeValue::Float(_) => "fraction".to_owned(),
             DeValue::Boolean(value) => value.to_string(),
             DeValue::Datetime(_) => "time".to_owned(),
@@ -22,7 +28,8 @@ fn read_by_others(text: &str) -> Option<String> {
             table.iter().map(|(key, inner)| (key.get_ref().to_string(), written(inner.get_ref()))).collect();
         format!("{entries:?}")
     }
-    DeTable::parse(text).ok().map(|document| table(document.get_ref()))
+    let read = DeTable::parse(text).ok().map(|document| table(document.get_ref()));
+    read.filter(|read| !read.contains(NO_NUMBER))
 }
 
 /// The same of what is read here.
