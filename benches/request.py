@@ -11,6 +11,7 @@ is the same for both and is not counted. It ends with 1 where the guard takes 6 
 1.05 times what bare takes for the short head; for the browser's, whose Accept bare does not read, 1.12 times.
 """
 import argparse
+import atexit
 import contextlib
 import json
 import os
@@ -124,7 +125,9 @@ def bare(folder, program, origin_port):
 
 def under_callgrind(folder, *command):
     valgrind = ["valgrind", "--tool=callgrind", "--separate-threads=yes", f"--callgrind-out-file={folder}/out"]
-    return subprocess.Popen([*valgrind, *command], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*valgrind, *command], stderr=subprocess.PIPE, text=True)
+    atexit.register(process.kill)
+    return process
 
 
 def count(start, program, origin_port, head, times):

@@ -1,4 +1,5 @@
 """The proxies, each configured to do the same job, and the origin behind them."""
+import atexit
 import json
 import os
 import shutil
@@ -74,6 +75,7 @@ class Process:
     def __init__(self, core, command, log, **more):
         with open(log, "w", encoding="utf-8") as out:
             self.child = subprocess.Popen(["taskset", "-c", str(core), *command], stdout=out, stderr=out, **more)
+        atexit.register(self.child.kill)
         self.log = log
 
     def ticks(self):

@@ -15,6 +15,8 @@ const [I32, MUTABLE, I32_CONST, END] = [0x7f, 1, 0x41, 0x0b];
 const PAGE = 65_536;
 // So many zeros are worth a segment of their own, which takes some ten bytes.
 const GAP = 32;
+// V8's limit.
+const MOST_SEGMENTS = 100_000;
 
 // A module, piece by piece.
 class Reader {
@@ -111,6 +113,7 @@ function withMemory(module, memory) {
   const top = topOfStack(all.find(({ id }) => id === GLOBAL).body);
   const kept = segments(memory, top);
   const count = kept.length / 2;
+  if (count > MOST_SEGMENTS) throw new Error('the tables are too large to be packed: leave them beside the module');
   const body = ({ id, body: before }) => {
     switch (id) {
       case MEMORY:
@@ -146,8 +149,12 @@ const taken = [configuration];
 for (const [place, { api }] of edge.settings.tables.entries()) {
   const table = join(folder, api ? `table.${api}.json` : 'table.json');
   if (!existsSync(table)) continue;
-  edge.page(place, readFileSync(table));
+  const json = readFileSync(table);
+  edge.page(place, json);
   const { held, doubt, invalid } = edge.publish(place);
+  // What was read is not to lie about in the memory that is packed.
+  edge.page(place, Buffer.alloc(json.length));
+  edge.drop(place);
   if (!held) throw new Error(`${table}: ${doubt}`);
   for (const { key, reason } of invalid) console.warn(`${table}: ${key}: ${reason}`);
   taken.push(table);

@@ -43,7 +43,10 @@ export class Tables {
     const table = this.#tables[place];
     try {
       this.#edge.page(place, json);
-      table.held = this.#edge.publish(place).held;
+      const { held, doubt } = this.#edge.publish(place);
+      table.held = held;
+      // One that is packed is held already, and what lies beside is looked at as if it came from a store.
+      if (doubt) log('warn', `the bundled table is held back: ${doubt}`);
     } catch (error) {
       this.#edge.drop(place);
       log('warn', `the bundled table cannot be used: ${error.message}`);

@@ -96,7 +96,11 @@ impl<'a> Books<'a> {
         // Some is counted only when its answer has long been read.
         let balanced = async {
             let mut glances = tokio::time::interval(GLANCE);
-            while self.moved(&due.1).await != due {
+            // Nothing is under way, and then nothing more is counted.
+            while self.moved(&due.1).await != due
+                || self.node.metric("verge_requests").await != 0.0
+                || self.moved(&due.1).await != due
+            {
                 glances.tick().await;
             }
         };

@@ -11,7 +11,7 @@ fn read_by_others(text: &str) -> Option<String> {
             DeValue::String(text) => format!("{text:?}"),
             DeValue::Integer(number) => {
                 let digits = number.as_str().trim_start_matches(['+', '-']);
-                let fits = digits.chars().all(|digit| digit.is_digit(number.radix()));
+                let fits = !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(number.radix()));
                 if fits { format!("{}/{}", number.as_str(), number.radix()) } else { NO_NUMBER.to_owned() }
             }
             DeValue::Float(_) => "fraction".to_owned(),

@@ -107,7 +107,8 @@ impl Ingress {
                     drop(tokio::spawn(Box::pin(self.clone().serve_stream(session, streams.begin()))));
                 }
                 Ok(Some(H2Accept::Rejected)) => {
-                    // The resets among them are counted where they are written; this is a bare 400.
+                    // A bare 400. What pingora would reset itself does not get past the codec, whose resets are counted where
+                    // they are written.
                     self.metrics.malformed(Malformed::Stream);
                     malformed += 1;
                     if malformed > MALFORMED {
@@ -120,8 +121,8 @@ impl Ingress {
         }
     }
 
-    /// A connection ended by an error: counted where the codec could not, or would not, read on. Who goes away, or floods,
-    /// is no concern of this count.
+    /// A connection ended by an error: counted where the codec could not, or by its own limits would not, read on. Who goes
+    /// away, or floods as the frame meter sees it, is no concern of this count.
     fn ended(&self, error: &Error) {
         let cause = error.cause.as_ref().and_then(|cause| cause.downcast_ref::<h2::Error>());
         if cause.is_some_and(|cause| !cause.is_io() && !cause.is_remote()) {

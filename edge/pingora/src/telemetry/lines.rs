@@ -94,7 +94,7 @@ fn begin(thread: &str, out: Box<dyn Write + Send>, lost: Arc<AtomicU64>) -> io::
 pub(crate) fn flush() {
     let patience = Instant::now() + Duration::from_millis(500);
     while WAITING.load(Relaxed) > 0 && Instant::now() < patience {
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -126,8 +126,11 @@ fn write_lines(orders: &Receiver<Order>, mut out: Box<dyn Write + Send>, lost: &
     }
 }
 
-/// The first of a batch, once the others of it have come.
+/// The first of a batch, once the others of it have come; those that wait already are taken as they are.
 fn first(orders: &Receiver<Order>) -> Option<Order> {
+    if let Ok(order) = orders.try_recv() {
+        return Some(order);
+    }
     let first = orders.recv().ok()?;
     std::thread::sleep(GATHER);
     Some(first)
@@ -150,5 +153,35 @@ impl<'l> MakeWriter<'l> for Lines {
 
     fn make_writer(&'l self) -> Self::Writer {
         self
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    /// Counts what is written.
+    struct Counted(Arc<AtomicU64>);
+
+    impl Write for Counted {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.fetch_add(bytes.len() as u64, Relaxed);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_queue_of_long_lines_is_written_before_the_process_ends() {
+        let written = Arc::<AtomicU64>::default();
+        let lines = Lines::start("test-long", Box::new(Counted(written.clone()))).unwrap();
+        let (count, line) = (6000, vec![b'x'; 8192]);
+        (0..count).for_each(|_| lines.hand_over(line.clone()));
+        flush();
+        assert_eq!((written.load(Relaxed), lines.dropped()), (count * 8192, 0));
     }
 }
