@@ -140,6 +140,11 @@ function withMemory(module, memory) {
   return Buffer.concat([module.subarray(0, 8), ...parts]);
 }
 
+// What is wrong is told in a line; where in this script it was found helps nobody.
+process.on('uncaughtException', ({ message }) => {
+  console.error(message);
+  process.exit(1);
+});
 const folder = process.argv[2] ?? 'dist/lambda';
 const path = join(folder, 'verge_lambda.wasm');
 const configuration = join(folder, 'verge.toml');
