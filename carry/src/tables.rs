@@ -31,6 +31,9 @@ pub struct Loaded {
     pub trips: Trips,
 }
 
+/// What finds the domains that rows name.
+type Unbound = fn(&[Part]) -> Vec<DomainPattern>;
+
 /// All tables of a configuration, and what was read of each.
 #[derive(Debug)]
 pub struct Tables {
@@ -39,7 +42,7 @@ pub struct Tables {
     slots: Vec<Slot>,
     loaded: Option<Loaded>,
     /// Where rows may lead to any domain, as the AWS sample lets them: what finds these. Elsewhere it is not in the program.
-    unbound: Option<fn(&[Part]) -> Vec<DomainPattern>>,
+    unbound: Option<Unbound>,
 }
 
 /// One table and what was read of it.
