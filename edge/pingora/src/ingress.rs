@@ -7,6 +7,7 @@ mod farewell;
 mod frames;
 mod framing;
 mod head;
+mod headers;
 mod http2;
 mod line;
 mod octets;

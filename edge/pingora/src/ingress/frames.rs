@@ -2,6 +2,7 @@
 //! here has a budget. It covers what flow control and the limit on streams do not: pings, settings, resets, headers in
 //! crumbs, frames without content (RFC 9113 §10.5).
 
+use super::headers::Headers;
 use std::time::Instant;
 
 /// What a budget holds at most, and at first.
@@ -16,9 +17,6 @@ const BYTES_EACH: usize = 64;
 /// `PRI * HTTP/2.0` and so on, which no frame header precedes.
 const PREFACE: usize = 24;
 
-/// Length, type, flags, stream.
-const HEADER: usize = 9;
-
 /// More than a client has reason to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Flood;
@@ -26,11 +24,7 @@ pub(super) struct Flood;
 /// The budget of one connection.
 #[derive(Debug)]
 pub(super) struct FrameMeter {
-    /// Bytes before the next header.
-    skip: usize,
-    header: [u8; HEADER],
-    /// How much of the header is there.
-    filled: usize,
+    headers: Headers,
     left: u32,
     /// Bytes written that have not earned one yet.
     written: usize,
@@ -39,7 +33,7 @@ pub(super) struct FrameMeter {
 
 impl FrameMeter {
     pub(super) fn new() -> Self {
-        Self { skip: PREFACE, header: [0; HEADER], filled: 0, left: BUDGET, written: 0, refilled: Instant::now() }
+        Self { headers: Headers::after(PREFACE), left: BUDGET, written: 0, refilled: Instant::now() }
     }
 
     /// So much was written to the client.
@@ -54,24 +48,8 @@ impl FrameMeter {
     /// # Errors
     /// The budget is used up.
     pub(super) fn take(&mut self, mut bytes: &[u8]) -> Result<(), Flood> {
-        while !bytes.is_empty() {
-            let skipped = self.skip.min(bytes.len());
-            self.skip -= skipped;
-            bytes = bytes.get(skipped..).unwrap_or_default();
-            let wanted = (HEADER - self.filled).min(bytes.len());
-            let (part, rest) = bytes.split_at_checked(wanted).unwrap_or_default();
-            if let Some(place) = self.header.get_mut(self.filled..self.filled + wanted) {
-                place.copy_from_slice(part);
-            }
-            self.filled += wanted;
-            bytes = rest;
-            if self.filled == HEADER {
-                let [a, b, c, kind, flags, ..] = self.header;
-                let length = u32::from_be_bytes([0, a, b, c]);
-                self.spend(price(kind, flags, length))?;
-                self.skip = usize::try_from(length).unwrap_or(usize::MAX);
-                self.filled = 0;
-            }
+        while let Some(frame) = self.headers.next(&mut bytes) {
+            self.spend(price(frame.kind, frame.flags, frame.length))?;
         }
         Ok(())
     }

@@ -126,7 +126,7 @@ impl Wire {
 
     /// Counts the frames that come from here on, as HTTP/2's.
     pub(super) fn count_frames(&mut self, metrics: Arc<Metrics>) {
-        self.frames = Some(Box::new((FrameMeter::new(), ResetScan::default(), metrics)));
+        self.frames = Some(Box::new((FrameMeter::new(), ResetScan::new(), metrics)));
     }
 
     /// Returns when this many bytes have come; they are still to be read.
