@@ -17,8 +17,8 @@ impl Domain {
     pub fn parse(text: &str) -> Result<Self, InvalidOrigin> {
         let name = text.strip_suffix('.').unwrap_or(text);
         let refuse = |reason| Err(InvalidOrigin::Domain { domain: text.into(), reason });
-        if !is_host_name(name) {
-            return refuse(why_not(text, name));
+        if let Some(reason) = why_not(text, name) {
+            return refuse(reason);
         }
         HeaderValue::try_from(name.to_ascii_lowercase()).map(Self).or_else(|_| refuse("it cannot be a Host field"))
     }
@@ -46,48 +46,41 @@ fn labels(name: &str) -> impl Iterator<Item = &[u8]> {
     name.as_bytes().split(|&b| b == b'.')
 }
 
-/// Looked at once, as there are thousands of them.
-fn is_host_name(name: &str) -> bool {
-    let (mut begins, mut before) = (0, b'.');
-    for (at, byte) in name.bytes().enumerate() {
-        match byte {
-            b'.' if matches!(before, b'.' | b'-') => return false,
-            b'.' => begins = at + 1,
-            b'-' if before == b'.' => return false,
-            b'-' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' if at - begins < 63 => {}
-            _ => return false,
+/// Why this is no host name; `text` is as it was written, with its trailing dot.
+fn why_not(text: &str, name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        return Some("it is empty");
+    }
+    if text.contains('@') {
+        return Some("it carries user information");
+    }
+    if text.contains('/') {
+        return Some("it must be a bare host name, without scheme or path");
+    }
+    if text.parse::<IpAddr>().is_ok() || text.starts_with('[') {
+        return Some("IP literals are not allowed, use a name (and `connect` to choose the address)");
+    }
+    if text.contains(':') {
+        return Some("it carries a port, use `port`");
+    }
+    if name.len() > 253 {
+        return Some("it is longer than 253 bytes");
+    }
+    for label in labels(name) {
+        if label.is_empty() || label.len() > 63 {
+            return Some("each label must have 1 to 63 bytes");
         }
-        before = byte;
+        if !label.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-') {
+            return Some("only letters, digits, hyphens and dots make a host name");
+        }
+        if label.starts_with(b"-") || label.ends_with(b"-") {
+            return Some("a label must not begin or end with a hyphen");
+        }
     }
     // `1.2.3`, `0x7f.1` and the like are read as addresses by some resolvers.
-    let last = name.as_bytes().get(begins);
-    name.len() <= 253 && before != b'-' && last.is_some_and(|first| !first.is_ascii_digit())
-}
-
-/// Why this is no host name; `text` is as it was written, with its trailing dot.
-#[cold]
-fn why_not(text: &str, name: &str) -> &'static str {
-    if name.is_empty() {
-        "it is empty"
-    } else if text.contains('@') {
-        "it carries user information"
-    } else if text.contains('/') {
-        "it must be a bare host name, without scheme or path"
-    } else if text.parse::<IpAddr>().is_ok() || text.starts_with('[') {
-        "IP literals are not allowed, use a name (and `connect` to choose the address)"
-    } else if text.contains(':') {
-        "it carries a port, use `port`"
-    } else if name.len() > 253 {
-        "it is longer than 253 bytes"
-    } else if name.split('.').any(|label| label.is_empty() || label.len() > 63) {
-        "each label must have 1 to 63 bytes"
-    } else if !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.')) {
-        "only letters, digits, hyphens and dots make a host name"
-    } else if name.split('.').any(|label| label.starts_with('-') || label.ends_with('-')) {
-        "a label must not begin or end with a hyphen"
-    } else {
-        "its last label begins with a digit, which some resolvers read as an address"
-    }
+    let last = labels(name).last().and_then(<[u8]>::first);
+    last.filter(|first| first.is_ascii_digit())
+        .map(|_| "its last label begins with a digit, which some resolvers read as an address")
 }
 
 /// A pattern over domains; `*` stands for exactly one label and only for a whole one.
