@@ -163,7 +163,8 @@ fn read_source(section: &mut Section<'_>, kind: Option<Kind>) -> Option<TableSou
     let region = read("region", parse_region, &[Kind::Dynamodb]);
     let endpoint = read("endpoint", parse_endpoint, &[Kind::Dynamodb]);
     let profile = read("profile", parse_profile, &[Kind::Dynamodb]);
-    let (needed, missing) = match kind? {
+    let kind = kind?;
+    let (needed, missing) = match kind {
         Kind::Dynamodb => ("name", "`name` is missing: `source = \"dynamodb\"` needs the table's name"),
         Kind::Embedded => ("path", "`path` is missing: `source = \"embedded\"` needs a place for its data"),
         Kind::File => ("path", "`path` is missing: `source = \"file\"` needs the JSON file"),
@@ -171,7 +172,7 @@ fn read_source(section: &mut Section<'_>, kind: Option<Kind>) -> Option<TableSou
     if !section.has(needed) {
         section.refuse(missing);
     }
-    Some(match kind? {
+    Some(match kind {
         Kind::Dynamodb => TableSource::Dynamodb { name: name?, region, endpoint, profile },
         Kind::Embedded => TableSource::Embedded { path: path?, name: name.unwrap_or_else(|| DEFAULT_NAME.to_owned()) },
         Kind::File => TableSource::File { path: path? },
