@@ -119,29 +119,25 @@ async fn an_origin_without_tls_is_not_spoken_to_in_the_clear() {
 
 #[tokio::test]
 async fn an_origin_that_takes_no_connection_times_out() {
-    let authority = Authority::new();
     let hole = BlackHole::dig().await;
-    let node = node_for(&authority, hole.address(), "connect_timeout = \"300ms\"").await;
-    let begin = Instant::now();
-    let books = Books::open(&node, &[]).await;
-    let answer = node.ask(&Request::get("/").version("v1")).await;
-    assert_problem(&answer, 504, "origin_timeout");
-    assert!(detail(&answer).contains("did not accept a connection in time"), "{answer:?}");
-    books.balance("a black hole", 0, &failed("origin_timeout", 0)).await;
-    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+    takes_no_connection("a black hole", hole.address()).await;
 }
 
 #[tokio::test]
 async fn an_origin_that_never_finishes_its_handshake_times_out() {
-    let authority = Authority::new();
     let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let node = node_for(&authority, mute.local_addr().unwrap(), "connect_timeout = \"300ms\"").await;
+    takes_no_connection("no handshake", mute.local_addr().unwrap()).await;
+}
+
+async fn takes_no_connection(case: &str, address: std::net::SocketAddr) {
+    let authority = Authority::new();
+    let node = node_for(&authority, address, "connect_timeout = \"300ms\"").await;
     let begin = Instant::now();
     let books = Books::open(&node, &[]).await;
     let answer = node.ask(&Request::get("/").version("v1")).await;
     assert_problem(&answer, 504, "origin_timeout");
     assert!(detail(&answer).contains("did not accept a connection in time"), "{answer:?}");
-    books.balance("no handshake", 0, &failed("origin_timeout", 0)).await;
+    books.balance(case, 0, &failed("origin_timeout", 0)).await;
     assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
 }
 
