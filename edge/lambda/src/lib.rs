@@ -1,7 +1,8 @@
 //! Verge in Lambda@Edge: the router, as a module of WebAssembly that a function of Node calls.
 //!
 //! An event comes as texts and their lengths (`event`), is decided (`decide`), and the difference to what CloudFront would do
-//! goes back in the same form (`answer`, `edits`). What one event leaves for another is in the request alone (`way`): copies of a function share nothing.
+//! goes back in the same form (`answer`, `edits`). What one event leaves for another is in the request alone (`way`): copies of
+//! a function share nothing.
 //! Time, chance, files and DynamoDB are JavaScript's part, in `handler.mjs`, `edge.mjs` and `source.mjs`; no routing rule is.
 //!
 //! Built for the machine this crate is only tested: `boundary` alone is for WebAssembly.
