@@ -103,8 +103,7 @@ impl Ingress {
             };
             match accepted {
                 Ok(Some(H2Accept::Session(session))) => {
-                    // Boxed, it is moved but once: it has room for a whole request.
-                    drop(tokio::spawn(Box::pin(self.clone().serve_stream(session, streams.begin()))));
+                    drop(tokio::spawn(self.clone().serve_stream(session, streams.begin())));
                 }
                 Ok(Some(H2Accept::Rejected)) => {
                     // A bare 400. What pingora would reset itself does not get past the codec, whose resets are counted where
