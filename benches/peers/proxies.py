@@ -112,7 +112,7 @@ class Peer:
 
     @classmethod
     def missing(cls):
-        return "" if shutil.which(cls.program) else f"{cls.program} is missing ({cls.package})"
+        return "" if shutil.which(cls.program) else f"{cls.program or cls.name} is missing ({cls.package})"
 
     def __init__(self, job):
         self.job, self.port = job, port()
@@ -142,7 +142,7 @@ class Verge(Peer):
         job.write("table.json", json.dumps({"Items": rows}))
         address = f"127.0.0.1:{self.port}"
         files = f'[{{ address = "{address}", certificate = "cert.pem", key = "key.pem" }}]'
-        return [self.program, "serve", "-c", job.write("verge.toml", f"""
+        return [self.program, "serve", "-c", job.write(f"{self.name}.toml", f"""
 [listen]
 {f'https = {files}' if job.tls else f'http = "{address}"'}
 threads = 1
@@ -150,7 +150,7 @@ threads = 1
 connections = 8000
 connections_per_address = 8000
 [log]
-access = "{job.path('verge.access') if job.log else 'off'}"
+access = "{job.path(f'{self.name}.access') if job.log else 'off'}"
 [table]
 source = "file"
 path = "table.json"
@@ -163,6 +163,12 @@ loopback = true
 name = "bench"
 hosts = ["*"]
 """)]
+
+
+class Before(Verge):
+    """Another build, to tell what a change did."""
+
+    name, program, package = "before", os.environ.get("VERGE_BEFORE", ""), "VERGE_BEFORE is to name another build's `verge`"
 
 
 class Bare(Peer):
@@ -300,4 +306,4 @@ def address(number):
     return {"socket_address": {"address": "127.0.0.1", "port_value": number}}
 
 
-ALL = {peer.name: peer for peer in (Verge, Bare, Nginx, Haproxy, Envoy)}
+ALL = {peer.name: peer for peer in (Verge, Before, Bare, Nginx, Haproxy, Envoy)}

@@ -125,7 +125,7 @@ def many(bench):
 
 def log(bench):
     """HTTP/1.1 in the clear, two versions, an access log of JSON lines on the disk"""
-    names = [name for name in bench.peers() if name in ("verge", "nginx", "envoy")]
+    names = [name for name in bench.peers() if name in ("verge", "before", "nginx", "envoy")]
     found = bench.run(over_h1, names, log=True)
     return Result("log", "with a JSON access log", "µs CPU per request", found)
 
