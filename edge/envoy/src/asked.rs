@@ -5,7 +5,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     net::{IpAddr, SocketAddr},
 };
-use verge_carry::identity::write_hex;
+use verge_carry::identity::write_hex_pair;
 use verge_router::{Request, UnixTime};
 
 /// What Envoy knows of a request besides its head.
@@ -109,7 +109,7 @@ fn name(headers: &HeaderMap, around: &Around<'_>) -> (HeaderValue, u64) {
     let given = headers.get("x-request-id").and_then(|id| uuid(id.as_bytes()));
     let text = given.unwrap_or_else(|| {
         let mut text = [0; 32];
-        write_hex(&mut text, u128::from(chance(0)) << 64 | u128::from(chance(1)));
+        write_hex_pair(&mut text, chance(0), chance(1));
         text
     });
     (HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0")), chance(2))

@@ -164,9 +164,11 @@ pub fn version_in<'r>(key: &'r [u8], vendors: &[Vendor]) -> Option<&'r [u8]> {
 #[must_use]
 pub fn joined(headers: &HeaderMap) -> Option<HeaderMap> {
     // Most heads repeat no field at all.
-    if headers.len() == headers.keys_len() {
-        return None;
-    }
+    if headers.len() == headers.keys_len() { None } else { join(headers) }
+}
+
+#[inline(never)]
+fn join(headers: &HeaderMap) -> Option<HeaderMap> {
     let mut lines = headers.get_all(header::ACCEPT).iter();
     lines.next_back()?;
     if !lines.any(|line| leaves_open(line.as_bytes())) {

@@ -1,7 +1,7 @@
 //! What a request is called.
 
 use http::{HeaderMap, HeaderValue};
-use verge_carry::identity::write_hex;
+use verge_carry::identity::write_hex_pair;
 use verge_router::rewrite::X_REQUEST_ID;
 
 /// The longest id that is taken from a trusted proxy, in bytes.
@@ -10,7 +10,7 @@ const LONGEST_ID: usize = 128;
 /// A request id: 128 random bits in hex, which is also a fit W3C trace id.
 pub(crate) fn fresh_id() -> HeaderValue {
     let mut text = [0; 32];
-    write_hex(&mut text, fastrand::u128(1..));
+    write_hex_pair(&mut text, fastrand::u64(..), fastrand::u64(1..));
     HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0"))
 }
 
