@@ -7,6 +7,7 @@ mod crumbs;
 mod target;
 mod vary;
 
+pub use answer::concerns_answers;
 pub use vary::add_vary;
 
 use crate::{

@@ -1,12 +1,14 @@
 //! The router itself, asked the corpus's cases without any edge.
 
 use super::{Case, Fixture, Observed, Outcome, Upstream};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value as Json;
 use std::net::IpAddr;
 use verge_config::Config;
 use verge_mappings::{Item, Part, Reading, Scope, parse_all};
-use verge_router::{ApiDraft, Forward, Hop, MappingTable, Moment, Rejection, Request, UnixTime, route};
+use verge_router::{
+    ApiDraft, Forward, Hop, MappingTable, Moment, Rejection, Request, UnixTime, rewrite::concerns_answers, route,
+};
 
 /// 2026-01-01T00:00:00Z, for cases that hold at any time.
 const ANY_TIME: UnixTime = 1_767_225_600;
@@ -62,7 +64,11 @@ pub fn decide(case: &Case, table: &MappingTable) -> Observed {
     };
     let decision = route(&request, table, &moment, &mut ());
     let observed = match &decision {
-        Ok(forward) => carry_out(forward, &request, case),
+        Ok(forward) => {
+            let observed = carry_out(forward, &request, case);
+            assert_other_fields_decide_nothing(forward, &request, table, &moment, case, &observed);
+            observed
+        }
         Err(rejection) => reply(rejection),
     };
     Observed { client: CLIENT.to_owned(), ..observed }
@@ -77,6 +83,7 @@ fn carry_out(forward: &Forward, request: &Request<'_>, case: &Case) -> Observed 
     forward.edit_request(request, &hop, &mut upstream);
     let mut downstream = case.answer.headers.clone();
     forward.edit_response(request, case.tls, &mut downstream);
+    assert_unconcerned_fields_are_nothing_to(forward, request, case, &downstream);
     let origin = forward.origin();
     Observed {
         outcome: Outcome::Forward,
@@ -95,6 +102,40 @@ fn carry_out(forward: &Forward, request: &Request<'_>, case: &Case) -> Observed 
         response: downstream,
         ..Observed::default()
     }
+}
+
+/// What a decision is said to hang on is all that it hangs on: with nothing else of the head, the answer is edited the same.
+fn assert_other_fields_decide_nothing(
+    forward: &Forward,
+    request: &Request<'_>,
+    table: &MappingTable,
+    moment: &Moment<'_>,
+    case: &Case,
+    observed: &Observed,
+) {
+    let named = |name: &HeaderName| forward.hangs_on().any(|field| field == name);
+    let those = request.headers.iter().filter(|(name, _)| named(name));
+    let headers: HeaderMap = those.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let request = Request { headers: &headers, ..*request };
+    let again =
+        route(&request, table, moment, &mut ()).unwrap_or_else(|_| panic!("{}: another field decides", case.name));
+    let mut downstream = case.answer.headers.clone();
+    again.edit_response(&request, case.tls, &mut downstream);
+    assert_eq!(downstream, observed.response, "{}: another field decides", case.name);
+    assert_eq!(again.target(), forward.target(), "{}: another field decides", case.name);
+}
+
+/// Fields of an answer that are said not to concern the router change nothing, and are not changed: with all there could be of
+/// them the answer comes to the same as without any.
+fn assert_unconcerned_fields_are_nothing_to(forward: &Forward, request: &Request<'_>, case: &Case, edited: &HeaderMap) {
+    let of = |headers: &HeaderMap, concerned: bool| -> HeaderMap {
+        let those = headers.iter().filter(|(name, _)| concerns_answers(name) == concerned);
+        those.map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    let mut fewer = of(&case.answer.headers, true);
+    forward.edit_response(request, case.tls, &mut fewer);
+    assert_eq!(of(edited, true), fewer, "{}: fields that do not concern it count", case.name);
+    assert_eq!(of(edited, false), of(&case.answer.headers, false), "{}: fields are edited all the same", case.name);
 }
 
 /// What a reply takes from a rejection; its body is the edge's.
