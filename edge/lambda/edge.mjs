@@ -1,10 +1,8 @@
 // The boundary to verge_lambda.wasm. Its memory is all there is. An event is written into it as texts, one behind the other,
-// and their lengths (src/event.rs); one call is made; and what is to be done is read out of it in the same form
-// (src/answer.rs). Nothing is escaped, and no text can be taken for another.
+// and numbers, their lengths for the most part (src/event.rs); one call is made; and what is to be done is read out of it in
+// the same form (src/answer.rs). Nothing is escaped, and no text can be taken for another.
 
 import v8 from 'node:v8';
-
-const encoder = new TextEncoder();
 
 // The events. Their places are their numbers.
 export const [ORIGIN_REQUEST, VIEWER_REQUEST, ORIGIN_RESPONSE] = [0, 1, 2];
@@ -13,24 +11,32 @@ export const [EDIT, FORWARD] = [0, 1];
 
 // What is done with a field (src/answer.rs).
 const [SET, APPEND] = [1, 2];
-// Most texts are short and ASCII, and copied faster one by one than by a call.
-const SHORT = 160;
+// Names of answers' fields are the origins' to choose, and what decisions hang on is for configuration and table to say: so much
+// of it is remembered.
+const MOST = 1000;
+
+const units = (text) => text.length;
 
 export class Edge {
   #exports;
   #bytes = Buffer.alloc(0);
   #words = new Uint32Array(0);
-  // The question that is being written: where, how much room there is, how much is taken.
-  #at = 0;
+  // Which names are numbers; which names of answers' fields concern the router; lists of names, taken apart.
+  #names = new Map();
+  #concerned = new Map();
+  #lists = new Map();
+  // The question that is being written: where its texts and its numbers stand, and how much room there is.
   #room = 0;
-  #length = 0;
-  #lengths = 0;
+  #at = 0;
   #most = 0;
+  #numbers = 0;
+  #texts = '';
   #count = 0;
+  #length = units;
   // The answer that is being read.
+  #all;
   #text = 0;
   #number = 0;
-  #all;
 
   // Functions are compiled when they are first called. With this flag they are checked no sooner either: build.sh and pack.mjs
   // have checked all of them, and most are never called.
@@ -44,6 +50,7 @@ export class Edge {
   constructor(module, configure) {
     this.#exports = new WebAssembly.Instance(module, {}).exports;
     this.settings = configure ? configure(this) : this.#packed();
+    this.settings?.names.forEach((name, place) => this.#names.set(name, place + 1));
   }
 
   #packed() {
@@ -58,12 +65,12 @@ export class Edge {
 
   // The configuration, as text of verge.toml.
   configure(toml) {
-    return this.#told(this.#exports.configure(this.#write(toml)));
+    return this.#told(this.#exports.configure(this.#ask(toml)));
   }
 
   // The configuration that the AWS sample's custom headers amount to.
   standIn(table, header) {
-    return this.#told(this.#exports.stand_in(this.#write(`${table}\n${header}`)));
+    return this.#told(this.#exports.stand_in(this.#ask(`${table}\n${header}`)));
   }
 
   // Whether this table is held.
@@ -73,7 +80,7 @@ export class Edge {
 
   // One page of a reading, as JSON.
   page(place, json) {
-    return this.#told(this.#exports.page(place, this.#write(json)));
+    return this.#told(this.#exports.page(place, this.#ask(json)));
   }
 
   // The pages since the last time are all there are.
@@ -90,27 +97,23 @@ export class Edge {
   // (src/answer.rs); else the status of an answer, whose fields `apply` makes, and whose body is the `text` after that.
   // Chance and time are the caller's, as the router has none.
   decide(event, id, request, way = '', answered = undefined, now = Date.now()) {
-    this.#length = 0;
-    this.#count = 0;
+    let fields = this.#put(id, request, way, answered);
+    const length = this.#copy();
+    if (length !== this.#texts.length) {
+      // It is not all ASCII: texts have other lengths as bytes.
+      this.#length = Buffer.byteLength;
+      fields = this.#put(id, request, way, answered);
+      this.#length = units;
+    }
+    const address = this.#exports.decide(event, this.#count, length, fields, now, Math.random() * 0x40000000);
     this.#view();
-    this.#put(id);
-    this.#put(request.clientIp);
-    this.#put(request.method);
-    this.#put(request.uri);
-    this.#put(request.querystring);
-    this.#put(way);
-    const before = this.#count;
-    this.#fields(request.headers);
-    const fields = (this.#count - before) / 2;
-    if (answered) this.#fields(answered);
-    const length = this.#exports.decide(event, this.#count, this.#length, fields, now, Math.random() * 0x40000000);
-    this.#view();
-    this.#number = this.#exports.numbers() >>> 2;
-    this.#text = this.#exports.texts();
+    this.#number = address >>> 2;
+    const from = this.number();
+    const to = from + this.number();
     // Where all of it is ASCII, as nearly always, it is read at once.
     const ascii = this.number() === 1;
-    this.#all = ascii ? this.#bytes.latin1Slice(this.#text, this.#text + length) : undefined;
-    if (ascii) this.#text = 0;
+    this.#all = ascii ? this.#bytes.latin1Slice(from, to) : undefined;
+    this.#text = ascii ? 0 : from;
     return this.number();
   }
 
@@ -139,60 +142,99 @@ export class Edge {
     }
   }
 
-  #fields(headers) {
-    for (const name in headers) {
-      const entries = headers[name];
-      for (let n = 0; n < entries.length; n += 1) {
-        this.#put(name);
-        this.#put(entries[n].value);
-      }
+  // Puts an event together, and gives how many fields of the request are in it. Texts are joined before they are copied: that
+  // is one call.
+  #put(id, { clientIp, method, uri, querystring, headers }, way, answered) {
+    this.#view();
+    this.#texts = '';
+    this.#count = 0;
+    this.#add(id);
+    this.#add(clientIp);
+    this.#add(method);
+    this.#add(uri);
+    this.#add(querystring);
+    this.#add(way);
+    let fields = 0;
+    if (answered === undefined) {
+      for (const name in headers) fields += this.#field(name, headers[name]);
+      return fields;
     }
+    // The same decision is made once more: what it hung on is the last that the way there wrote down (src/way.rs).
+    for (const name of this.#list(way.slice(way.lastIndexOf(';') + 1))) {
+      if (headers[name] !== undefined) fields += this.#field(name, headers[name]);
+    }
+    for (const name in answered) if (this.#concerned.get(name) ?? this.#concerns(name)) this.#field(name, answered[name]);
+    return fields;
   }
 
-  // One more text of the question.
-  #put(given) {
+  // Names with commas between them, each once.
+  #list(text) {
+    const known = this.#lists.get(text);
+    if (known) return known;
+    const names = [...new Set(text.split(','))];
+    if (this.#lists.size < MOST) this.#lists.set(text, names);
+    return names;
+  }
+
+  // One more text of the event.
+  #add(given) {
     const text = typeof given === 'string' ? given : String(given ?? '');
-    const units = text.length;
-    // UTF-8 takes at most three bytes for each unit of a string.
-    if (this.#length + units * 3 > this.#room || this.#count === this.#most) this.#grow(2 * (this.#length + units * 3) + 4096);
-    const at = this.#at + this.#length;
-    const bytes = this.#bytes;
-    let written = units;
-    let all = 0;
-    if (units <= SHORT) {
-      for (let n = 0; n < units; n += 1) {
-        const unit = text.charCodeAt(n);
-        all |= unit;
-        bytes[at + n] = unit;
-      }
-    }
-    if (units > SHORT || all > 0x7f) written = encoder.encodeInto(text, bytes.subarray(at, at + units * 3)).written;
-    this.#words[this.#lengths + this.#count] = written;
-    this.#length += written;
+    this.#texts += text;
+    this.#write(this.#length(text));
+  }
+
+  #write(number) {
+    if (this.#count === this.#most) this.#grow(this.#room, 2 * this.#count + 128);
+    this.#words[this.#numbers + this.#count] = number;
     this.#count += 1;
   }
 
-  #grow(room) {
-    this.#room = room;
-    this.#most = 2 * this.#count + 128;
+  // Every entry of a name is a field of its own.
+  #field(name, entries) {
+    const number = this.#names.get(name) ?? 0;
+    for (let n = 0; n < entries.length; n += 1) {
+      this.#write(number);
+      if (number === 0) this.#add(name);
+      this.#add(entries[n].value);
+    }
+    return entries.length;
+  }
+
+  #concerns(name) {
+    const found = this.#exports.concerns(this.#ask(name)) !== 0;
+    if (this.#concerned.size < MOST) this.#concerned.set(name, found);
+    return found;
+  }
+
+  // Copies the texts, and gives how many bytes they are.
+  #copy() {
+    // In UTF-8 there are at most three for each unit of a string.
+    const most = 3 * this.#texts.length;
+    if (most > this.#room) this.#grow(most, this.#most);
+    return this.#bytes.write(this.#texts, this.#at, most);
+  }
+
+  #grow(room, most) {
+    this.#room = Math.max(room, 4096);
+    this.#most = most;
     this.#at = this.#exports.room(this.#room);
-    this.#lengths = this.#exports.lengths(this.#most) >>> 2;
+    this.#numbers = this.#exports.numbers(this.#most) >>> 2;
     this.#view();
   }
 
   // What is asked seldom: a text, or bytes, alone.
-  #write(question) {
-    const bytes = typeof question === 'string' ? encoder.encode(question) : question;
-    if (bytes.length > this.#room) this.#grow(bytes.length);
+  #ask(question) {
+    const bytes = typeof question === 'string' ? Buffer.from(question) : question;
+    if (bytes.length > this.#room) this.#grow(bytes.length, this.#most);
     this.#view();
     this.#bytes.set(bytes, this.#at);
     return bytes.length;
   }
 
-  // Memory that grew is another buffer.
+  // Memory that grew is another buffer, and the one before is empty.
   #view() {
+    if (this.#words.length > 0) return;
     const { buffer } = this.#exports.memory;
-    if (this.#bytes.buffer === buffer) return;
     this.#bytes = Buffer.from(buffer);
     this.#words = new Uint32Array(buffer);
   }

@@ -1,42 +1,28 @@
 //! What is to be done with an event, as `edge.mjs` reads it: numbers, and texts that the numbers are the lengths of.
 //!
 //! ```text
-//! ascii, 1, port, scheme, seconds, domain, base path, path, way, edits    the request goes there; a scheme of 1 is https,
-//!                                                                          and 0 seconds are what the distribution says
-//! ascii, 0, edits                                                          the fields are edited, and that is all
-//! ascii, status, edits, body                                               an answer of ours; its fields are such edits too
+//! texts, ascii, 1, port, scheme, seconds, domain, base path, path, way, edits    the request goes there; a scheme of 1 is
+//!                                                                                https, and 0 seconds are what the
+//!                                                                                distribution says
+//! texts, ascii, 0, edits                                                         the fields are edited, and that is all
+//! texts, ascii, status, edits, body                                              an answer of ours; its fields are such edits
 //! ```
 //!
-//! `ascii` says whether all texts are, so that they can be read as one. Edits are a number each, with the field's value as a
-//! text, and end with 0 ([`Edit`]).
+//! First stand the address of the texts and how many bytes they have. `ascii` says whether all texts are, so that they can be
+//! read as one. Edits are a number each, with the field's value as a text, and end with 0 ([`Edit`]).
 
-use crate::fields::Trigger;
+use crate::{fields::Trigger, names};
 use http::HeaderName;
 
-/// Where the numbers begin: only the fields are edited.
+/// Numbers that stand before all others.
+const HEAD: usize = 3;
+/// Only the fields are edited.
 pub const EDIT: u32 = 0;
 /// The request goes to an origin. What is larger is the status of an answer.
 pub const FORWARD: u32 = 1;
 
-/// Names that nearly every event needs, and that a function may edit on the way there and back: they are told once, and are
-/// numbers from then on.
-pub const NAMES: [&str; 12] = [
-    "host",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-request-id",
-    "traceparent",
-    "verge-version",
-    "cdn-loop",
-    "api-version",
-    "vary",
-    "cache-control",
-    "verge-reason",
-    "content-type",
-];
-
-/// What is done with a field: the lowest two bits of its number. The others are the place of its name in [`NAMES`] plus one,
-/// or 0 where a text with the name comes before the value.
+/// What is done with a field: the lowest two bits of its number. The others are its name's ([`names`]), or 0 where a text with
+/// the name comes before the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Edit {
@@ -65,15 +51,17 @@ impl Answer {
     /// Forgets what was written.
     pub fn clear(&mut self) {
         self.numbers.clear();
-        self.numbers.push(0);
+        self.numbers.extend([0; HEAD]);
         self.texts.clear();
     }
 
     /// Nothing is written any more.
     pub fn end(&mut self) {
-        let ascii = u32::from(self.texts.is_ascii());
-        if let Some(first) = self.numbers.first_mut() {
-            *first = ascii;
+        // Addresses have 32 bits where this counts.
+        let address = u32::try_from(self.texts.as_ptr().addr()).unwrap_or(0);
+        let length = u32::try_from(self.texts.len()).unwrap_or(0);
+        if let Some(head) = self.numbers.first_chunk_mut::<HEAD>() {
+            *head = [address, length, self.texts.is_ascii().into()];
         }
     }
 
@@ -81,12 +69,6 @@ impl Answer {
     #[must_use]
     pub fn numbers(&self) -> &[u32] {
         &self.numbers
-    }
-
-    /// The texts.
-    #[must_use]
-    pub fn texts(&self) -> &[u8] {
-        &self.texts
     }
 
     pub(crate) fn number(&mut self, number: u32) {
@@ -107,13 +89,13 @@ impl Answer {
     /// An edit of a field, unless CloudFront keeps it to itself in this event.
     pub(crate) fn edit(&mut self, trigger: Trigger, edit: Edit, name: &HeaderName, value: &[u8]) {
         let name = name.as_str();
-        match NAMES.iter().position(|known| *known == name).and_then(|place| u32::try_from(place + 1).ok()) {
-            Some(place) => self.number(edit as u32 | place << 2),
-            None if !trigger.may_edit(name) => return,
-            None => {
+        match names::number(name) {
+            0 if !trigger.may_edit(name) => return,
+            0 => {
                 self.number(edit as u32);
                 self.text(name);
             }
+            number => self.number(edit as u32 | number << 2),
         }
         if edit != Edit::Remove {
             self.text(value);
@@ -159,7 +141,7 @@ pub(crate) fn told(answer: &Answer, from: usize) -> Vec<String> {
         let name = match number >> 2 {
             0 if number == 0 => break,
             0 => text().to_owned(),
-            place => NAMES[usize::try_from(place - 1).unwrap()].to_string(),
+            number => names::name(number).unwrap().to_string(),
         };
         out.push(match number & 3 {
             1 => format!("={name}: {}", text()),
@@ -176,20 +158,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_known_that_may_be_edited() {
-        for name in NAMES {
-            assert!(Trigger::OriginRequest.may_edit(name) && Trigger::OriginResponse.may_edit(name), "{name}");
-        }
-    }
-
-    #[test]
     fn whether_all_of_it_is_ascii_is_said() {
         let mut answer = Answer::new();
         for (text, ascii) in [("a", 1), ("\u{e9}", 0), ("", 1)] {
             answer.clear();
             answer.text(text);
             answer.end();
-            assert_eq!(answer.numbers(), [ascii, u32::try_from(text.len()).unwrap()]);
+            let length = u32::try_from(text.len()).unwrap();
+            assert_eq!(answer.numbers()[1..], [length, ascii, length]);
         }
     }
 

@@ -6,14 +6,16 @@
 
 use crate::{answer::Answer, edge::Edge, event::Question, fields::Trigger};
 use bytes::Bytes;
+use http::HeaderName;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use verge_router::rewrite::concerns_answers;
 
 /// All there is. One thread runs here, and nothing in here calls back.
 #[derive(Debug)]
 struct Memory {
     question: Vec<u8>,
-    /// Of the texts of an event.
-    lengths: Vec<u32>,
+    /// Of an event.
+    numbers: Vec<u32>,
     answer: Answer,
     /// What is asked seldom is answered in JSON.
     told: Vec<u8>,
@@ -22,7 +24,7 @@ struct Memory {
 
 static MEMORY: Mutex<Memory> = Mutex::new(Memory {
     question: Vec::new(),
-    lengths: Vec::new(),
+    numbers: Vec::new(),
     answer: Answer::new(),
     told: Vec::new(),
     edge: None,
@@ -52,32 +54,20 @@ pub extern "C" fn room(length: usize) -> *mut u8 {
     memory.question.as_mut_ptr()
 }
 
-/// Where the lengths of so many texts are to be written. What stands there already stays.
+/// Where so many numbers of an event are to be written. What stands there already stays.
 #[unsafe(no_mangle)]
-pub extern "C" fn lengths(count: usize) -> *mut u32 {
+pub extern "C" fn numbers(count: usize) -> *mut u32 {
     let mut memory = memory();
-    if memory.lengths.len() < count {
-        memory.lengths.resize(count, 0);
+    if memory.numbers.len() < count {
+        memory.numbers.resize(count, 0);
     }
-    memory.lengths.as_mut_ptr()
+    memory.numbers.as_mut_ptr()
 }
 
 /// Where the last answer in JSON stands.
 #[unsafe(no_mangle)]
 pub extern "C" fn told() -> *const u8 {
     memory().told.as_ptr()
-}
-
-/// Where the numbers of the last event's answer stand.
-#[unsafe(no_mangle)]
-pub extern "C" fn numbers() -> *const u32 {
-    memory().answer.numbers().as_ptr()
-}
-
-/// Where its texts stand.
-#[unsafe(no_mangle)]
-pub extern "C" fn texts() -> *const u8 {
-    memory().answer.texts().as_ptr()
 }
 
 /// Takes the text of `verge.toml`; answers with settings or with what is wrong, in JSON.
@@ -137,26 +127,35 @@ pub extern "C" fn drop_pages(place: usize) {
     }
 }
 
-/// Takes an event of so many texts and bytes, so many fields of the request among them, at this time in milliseconds.
-/// Gives the length of its answer's texts.
+/// Whether an answer's field of the name in so many bytes is to be told on the way back.
 #[unsafe(no_mangle)]
-pub extern "C" fn decide(event: u32, texts: usize, length: usize, fields: usize, now: f64, chance: u32) -> usize {
+pub extern "C" fn concerns(length: usize) -> bool {
+    let memory = memory();
+    let name = HeaderName::from_bytes(memory.question.get(..length).unwrap_or_default());
+    // What is no name is refused where it is read.
+    name.as_ref().map_or(true, concerns_answers)
+}
+
+/// Takes an event of so many numbers and bytes, so many fields of the request among them, at this time in milliseconds.
+/// Gives where the numbers of its answer stand.
+#[unsafe(no_mangle)]
+pub extern "C" fn decide(event: u32, count: usize, length: usize, fields: usize, now: f64, chance: u32) -> *const u32 {
     let mut memory = memory();
-    let Memory { question, lengths, answer, edge, .. } = &mut *memory;
+    let Memory { question, numbers, answer, edge, .. } = &mut *memory;
     let trigger = match event {
         0 => Trigger::OriginRequest,
         1 => Trigger::ViewerRequest,
         _ => Trigger::OriginResponse,
     };
     let now = i64::try_from(milliseconds(now) / 1000).unwrap_or(i64::MAX);
-    let lengths = lengths.get(..texts).unwrap_or_default();
+    let numbers = numbers.get(..count).unwrap_or_default();
     let texts = Bytes::copy_from_slice(question.get(..length).unwrap_or_default());
     answer.clear();
     if let Some(edge) = edge {
-        edge.decide(&Question { trigger, now, chance, fields, lengths, texts: &texts }, answer);
+        edge.decide(&Question { trigger, now, chance, fields, numbers, texts: &texts }, answer);
     }
     answer.end();
-    answer.texts().len()
+    answer.numbers().as_ptr()
 }
 
 /// The settings of the edge that is configured; nothing where none is.

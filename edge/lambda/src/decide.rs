@@ -7,14 +7,14 @@ use crate::{
     event::{Event, NoEvent, Question},
     fields::Trigger,
     settings::Settings,
-    way::{self, Cut, Way, Written},
+    way::{self, Cut, SAID, Way, Written},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use verge_carry::{Loaded, Reply, edits::Recorded, head, identity};
 use verge_router::{
     Edits, Forward, Hop, Moment, Reason, Rejection, Request,
     origin::Scheme,
-    rewrite::{API_VERSION, CDN_LOOP, OWN_NAME, VERGE_ARM, VERGE_VERSION},
+    rewrite::{API_VERSION, VERGE_ARM},
     route,
     split::seal::VERGE_OVERRIDE,
 };
@@ -120,7 +120,7 @@ impl<'e> Decision<'e> {
 
     /// A trace of our own, where the client brings none: what begins it is different each time, and need not be secret.
     fn traceparent(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        let seed = way::fnv(self.event.id.as_bytes().iter().chain(&self.event.chance.to_le_bytes()).copied());
+        let seed = way::fnv(way::fnv(way::FNV, self.event.id.as_bytes()), &self.event.chance.to_le_bytes());
         // One step of SplitMix64 apart, so that no two are alike, and none is zero.
         let chance = |step: u64| {
             let mixed =
@@ -128,10 +128,7 @@ impl<'e> Decision<'e> {
             (mixed ^ (mixed >> 31)) | 1
         };
         let mut trace = [0; 32];
-        if let Some((high, low)) = trace.split_at_mut_checked(16) {
-            identity::write_hex(high, chance(1).into());
-            identity::write_hex(low, chance(2).into());
-        }
+        identity::write_hex_pair(&mut trace, chance(1), chance(2));
         identity::traceparent(headers, &trace, chance(3))
     }
 
@@ -162,7 +159,7 @@ impl<'e> Decision<'e> {
         out.text(dialled.domain.as_str());
         out.text(path);
         out.text(uri);
-        out.write(|out| way.write(out));
+        out.write(|out| way.write(forward.hangs_on(), out));
         let mut edits = edits::Written::over(request.headers, out);
         forward.edit_request(request, &hop, &mut edits);
         edits.end();
@@ -180,7 +177,6 @@ impl<'e> Decision<'e> {
     }
 
     fn edit_answer(&mut self, way: &Way<'_>, edits: &mut Recorded) {
-        unsay(&mut self.event.headers);
         if let Some(choice) = way.choice.and_then(|choice| HeaderValue::from_str(choice).ok()) {
             self.event.headers.insert(VERGE_OVERRIDE, choice);
         }
@@ -188,7 +184,7 @@ impl<'e> Decision<'e> {
             return;
         }
         // The table changed meanwhile. What is known without it is said; the way there has written it down.
-        for (name, as_) in [(&VERGE_VERSION, API_VERSION), (&VERGE_ARM, VERGE_ARM)] {
+        for (name, as_) in SAID.iter().zip([API_VERSION, VERGE_ARM]) {
             if let Some(value) = self.event.headers.get(name) {
                 edits.set(as_, value.clone());
             }
@@ -210,15 +206,6 @@ impl<'e> Decision<'e> {
             return write_key(NO_KEY, out);
         }
         write_reply(reply, self.event.method == Method::HEAD, out);
-    }
-}
-
-/// Takes our own mark off, by which a request is known that has been here before.
-fn unsay(headers: &mut HeaderMap) {
-    let others: Vec<HeaderValue> = headers.get_all(CDN_LOOP).iter().filter(|line| *line != OWN_NAME).cloned().collect();
-    headers.remove(CDN_LOOP);
-    for line in others {
-        headers.append(CDN_LOOP, line);
     }
 }
 

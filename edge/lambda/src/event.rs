@@ -1,4 +1,5 @@
-//! An event of CloudFront, as `edge.mjs` hands it over: a few numbers, and texts one behind the other with their lengths.
+//! An event of CloudFront, as `edge.mjs` hands it over: texts one behind the other, and numbers: their lengths, in the same
+//! order, and before the name of a field the number of that name (`names`), which is then no text.
 //!
 //! ```text
 //! id            CloudFront's id of the request
@@ -7,17 +8,21 @@
 //! uri
 //! query         without `?`; empty where there is none
 //! way           what the way there wrote down; empty but on the way back
-//! name, value   the request's fields: two texts each, every entry of a name on its own
-//! name, value   the answer's fields, on the way back
+//! name, value   the request's fields: a number and, where that is 0, a text for the name, and a text; every entry of a name on
+//!               its own
+//! name, value   the answer's fields that concern the router, on the way back
 //! ```
 //!
 //! Nothing is escaped, and nothing within a text can be taken for another: lengths alone tell where one ends.
 
-use crate::fields::Trigger;
+use crate::{fields::Trigger, names};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::{net::IpAddr, slice};
 use verge_router::UnixTime;
+
+/// So many fields room is made for; CloudFront's own bound on heads is not far above.
+const ROOM: usize = 64;
 
 /// An event as it was handed over.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +35,8 @@ pub struct Question<'q> {
     pub chance: u32,
     /// How many fields the request has.
     pub fields: usize,
-    /// The lengths of the texts, in bytes.
-    pub lengths: &'q [u32],
+    /// The lengths of the texts, in bytes, and the numbers of names.
+    pub numbers: &'q [u32],
     /// The texts, in UTF-8.
     pub texts: &'q Bytes,
 }
@@ -85,13 +90,18 @@ impl<'e> Event<'e> {
             "" => None,
             address => Some(address.parse().map_err(|_| NoEvent::Malformed)?),
         };
-        let method = Method::from_bytes(texts.next()?.as_bytes()).map_err(|_| NoEvent::Malformed)?;
+        let method = method(texts.next()?)?;
         let uri = texts.next()?;
         let query = Some(texts.next()?).filter(|query| !query.is_empty());
         let way = texts.next()?;
-        let headers = texts.fields(fields)?;
-        let answer =
-            if trigger == Trigger::OriginResponse { texts.fields(texts.left() / 2)? } else { HeaderMap::new() };
+        let mut headers = HeaderMap::with_capacity(fields.min(ROOM));
+        for _ in 0..fields {
+            texts.field(&mut headers)?;
+        }
+        let mut answer = HeaderMap::new();
+        while trigger == Trigger::OriginResponse && !texts.numbers.as_slice().is_empty() {
+            texts.field(&mut answer)?;
+        }
         texts.end()?;
         Ok(Self { trigger, now, chance, id, client, method, uri, query, way, headers, answer })
     }
@@ -103,26 +113,34 @@ impl<'e> Event<'e> {
     }
 }
 
+/// A method. The usual one is known without being looked at.
+fn method(text: &str) -> Result<Method, NoEvent> {
+    match text {
+        "GET" => Ok(Method::GET),
+        _ => Method::from_bytes(text.as_bytes()).map_err(|_| NoEvent::Malformed),
+    }
+}
+
 /// The texts that are left.
 struct Texts<'e> {
     bytes: &'e Bytes,
     rest: &'e str,
-    lengths: slice::Iter<'e, u32>,
+    numbers: slice::Iter<'e, u32>,
 }
 
 impl<'e> Texts<'e> {
     fn of(question: &Question<'e>) -> Result<Self, NoEvent> {
         let bytes = question.texts;
         let rest = std::str::from_utf8(bytes).map_err(|_| NoEvent::Torn)?;
-        Ok(Self { bytes, rest, lengths: question.lengths.iter() })
+        Ok(Self { bytes, rest, numbers: question.numbers.iter() })
     }
 
-    fn left(&self) -> usize {
-        self.lengths.len()
+    fn number(&mut self) -> Result<u32, NoEvent> {
+        self.numbers.next().copied().ok_or(NoEvent::Torn)
     }
 
     fn next(&mut self) -> Result<&'e str, NoEvent> {
-        let length = self.lengths.next().and_then(|length| usize::try_from(*length).ok()).ok_or(NoEvent::Torn)?;
+        let length = usize::try_from(self.number()?).map_err(|_| NoEvent::Torn)?;
         let (text, rest) = self.rest.split_at_checked(length).ok_or(NoEvent::Torn)?;
         self.rest = rest;
         Ok(text)
@@ -130,29 +148,31 @@ impl<'e> Texts<'e> {
 
     /// A field's value, which shares the bytes it stands in. What is not ASCII is UTF-8 here, and none of the router's business.
     fn value(&mut self) -> Result<HeaderValue, NoEvent> {
-        let text = self.next()?.trim_matches([' ', '\t']);
-        HeaderValue::from_maybe_shared(self.bytes.slice_ref(text.as_bytes())).map_err(|_| NoEvent::Malformed)
+        let mut text = self.next()?.as_bytes();
+        while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+            text = rest;
+        }
+        HeaderValue::from_maybe_shared(self.bytes.slice_ref(text)).map_err(|_| NoEvent::Malformed)
     }
 
-    fn fields(&mut self, count: usize) -> Result<HeaderMap, NoEvent> {
-        // A bound on what is made room for; CloudFront's own on heads is far below.
-        let mut headers = HeaderMap::with_capacity(count.min(64));
-        for _ in 0..count {
-            let name = HeaderName::from_bytes(self.next()?.as_bytes()).map_err(|_| NoEvent::Malformed)?;
-            headers.try_append(name, self.value()?).map_err(|_| NoEvent::Malformed)?;
-        }
-        Ok(headers)
+    fn field(&mut self, headers: &mut HeaderMap) -> Result<(), NoEvent> {
+        let name = match self.number()? {
+            0 => HeaderName::from_bytes(self.next()?.as_bytes()).map_err(|_| NoEvent::Malformed)?,
+            number => names::name(number).ok_or(NoEvent::Torn)?.clone(),
+        };
+        headers.try_append(name, self.value()?).map(drop).map_err(|_| NoEvent::Malformed)
     }
 
     /// After the last one there is nothing.
     fn end(&self) -> Result<(), NoEvent> {
-        if self.left() == 0 && self.rest.is_empty() { Ok(()) } else { Err(NoEvent::Torn) }
+        if self.numbers.as_slice().is_empty() && self.rest.is_empty() { Ok(()) } else { Err(NoEvent::Torn) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header;
 
     const TEXTS: [&str; 12] = [
         "id==",
@@ -171,14 +191,21 @@ mod tests {
 
     /// What becomes of these texts, as far as the tests look at it.
     fn read(trigger: Trigger, fields: usize, texts: &[&str]) -> Result<Event<'static>, NoEvent> {
-        let lengths: Vec<u32> = texts.iter().map(|text| u32::try_from(text.len()).unwrap()).collect();
-        torn(trigger, fields, &lengths, &texts.concat())
+        torn(trigger, fields, &numbers(texts), &texts.concat())
     }
 
-    fn torn(trigger: Trigger, fields: usize, lengths: &[u32], texts: &str) -> Result<Event<'static>, NoEvent> {
+    /// The numbers of these texts, with all names spelled out.
+    fn numbers(texts: &[&str]) -> Vec<u32> {
+        let is_name = |place: usize| place >= 6 && place.is_multiple_of(2);
+        let spelled = |place| is_name(place).then_some(0);
+        let length = |text: &&str| u32::try_from(text.len()).unwrap();
+        texts.iter().enumerate().flat_map(|(place, text)| spelled(place).into_iter().chain([length(text)])).collect()
+    }
+
+    fn torn(trigger: Trigger, fields: usize, numbers: &[u32], texts: &str) -> Result<Event<'static>, NoEvent> {
         let texts = Box::leak(Box::new(Bytes::copy_from_slice(texts.as_bytes())));
-        let lengths = lengths.to_vec().leak();
-        Event::read(&Question { trigger, now: 1_767_225_600, chance: 5, fields, lengths, texts })
+        let numbers = numbers.to_vec().leak();
+        Event::read(&Question { trigger, now: 1_767_225_600, chance: 5, fields, numbers, texts })
     }
 
     /// The event with one of its texts changed.
@@ -196,25 +223,42 @@ mod tests {
     }
 
     #[test]
+    fn a_name_may_be_a_number() {
+        let read = |first: u32, others: u32| {
+            let numbers = [4, 0, 3, 1, 0, 0, first, 1, 0, 1, 1, others, 1, others, 3];
+            torn(Trigger::OriginRequest, 4, &numbers, "id==GET/axbc*/*")
+        };
+        let accept = u32::try_from(names::NAMES.iter().position(|name| *name == header::ACCEPT).unwrap() + 1).unwrap();
+        let headers = read(1, accept).unwrap().headers;
+        let expected = [("host", "a"), ("x", "b"), ("accept", "c"), ("accept", "*/*")];
+        assert_eq!(headers.len(), expected.len());
+        for (name, value) in expected {
+            assert!(headers.get_all(name).iter().any(|line| line == value), "{name}: {value}");
+        }
+        assert_eq!(read(u32::MAX, accept).unwrap_err(), NoEvent::Torn);
+        assert_eq!(read(1, u32::try_from(names::NAMES.len()).unwrap() + 1).unwrap_err(), NoEvent::Torn);
+    }
+
+    #[test]
     fn no_query_and_an_empty_one_are_the_same_to_cloudfront() {
         assert_eq!(with("x=1", "").unwrap().query, None);
     }
 
     #[test]
     fn a_text_is_never_read_as_another() {
-        let lengths: Vec<u32> = TEXTS.iter().map(|text| u32::try_from(text.len()).unwrap()).collect();
+        let numbers = numbers(&TEXTS);
         let all = TEXTS.concat();
-        for place in 0..lengths.len() {
-            for other in [u32::MAX, lengths[place] + 1] {
-                let mut lengths = lengths.clone();
-                lengths[place] = other;
-                assert!(torn(Trigger::OriginRequest, 3, &lengths, &all).is_err(), "{place}");
+        for place in 0..numbers.len() {
+            for other in [u32::MAX, numbers[place] + 1] {
+                let mut numbers = numbers.clone();
+                numbers[place] = other;
+                assert!(torn(Trigger::OriginRequest, 3, &numbers, &all).is_err(), "{place}");
             }
         }
         for fields in [0, 2, 4, usize::MAX] {
             assert_eq!(read(Trigger::OriginRequest, fields, &TEXTS).unwrap_err(), NoEvent::Torn, "{fields}");
         }
-        assert_eq!(torn(Trigger::OriginRequest, 3, &lengths, &format!("{all}x")).unwrap_err(), NoEvent::Torn);
+        assert_eq!(torn(Trigger::OriginRequest, 3, &numbers, &format!("{all}x")).unwrap_err(), NoEvent::Torn);
         // Within a letter of two bytes.
         assert_eq!(torn(Trigger::OriginRequest, 3, &[1], "\u{e9}").unwrap_err(), NoEvent::Torn);
     }

@@ -1,6 +1,6 @@
 //! What of the configuration this edge heeds besides the APIs and the tables.
 
-use crate::answer::NAMES;
+use crate::names::NAMES;
 use serde_json::{Value as Json, json};
 use verge_config::{Config, TableSource};
 use verge_router::origin::{Cidr, Dial, Domain};
@@ -21,8 +21,8 @@ impl Settings {
     }
 }
 
-/// What the other side of the boundary must know: which tables to read, where, how often, and
-/// which names are numbers.
+/// What the other side of the boundary must know: which tables to read, where, how often, and which
+/// names are numbers.
 pub(crate) fn told(config: &Config) -> Json {
     let own = config.apis.iter().filter_map(|api| Some((Some(&api.name), api.table.as_ref()?)));
     let tables: Vec<_> = config.table.iter().map(|table| (None, table)).chain(own).collect();
@@ -36,5 +36,6 @@ pub(crate) fn told(config: &Config) -> Json {
         }
         other => json!({"api": api, "source": other.as_str(), "regions": []}),
     };
-    json!({"refresh": refresh, "tables": tables.iter().map(table).collect::<Vec<_>>(), "names": NAMES})
+    let names: Vec<&str> = NAMES.iter().map(http::HeaderName::as_str).collect();
+    json!({"refresh": refresh, "tables": tables.iter().map(table).collect::<Vec<_>>(), "names": names})
 }

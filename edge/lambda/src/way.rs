@@ -2,15 +2,22 @@
 //!
 //! CloudFront shows the function on the way back the request as it went to the origin: another Host, another path, fields
 //! gone. The decision is made again from it, so what is missing goes along, as a custom header of the origin, which
-//! CloudFront takes from the function and never from a client. It says when the decision was made, and ends in what it came
-//! to: a table that changed in between is noticed, and the answer is then not edited by another row than the one that sent it.
+//! CloudFront takes from the function and never from a client. It says when the decision was made, and what it came to: a
+//! table that changed in between is noticed, and the answer is then not edited by another row than the one that sent it. It
+//! ends in the names of the fields that the decision hung on, which `edge.mjs` brings and no others.
 
 use crate::answer::write_decimal;
+use http::HeaderName;
+use std::borrow::Cow;
 use verge_carry::identity::write_hex;
-use verge_router::{Forward, Request, UnixTime, split::seal::VERGE_OVERRIDE};
+use verge_router::{
+    Forward, Request, UnixTime,
+    rewrite::{VERGE_ARM, VERGE_VERSION},
+    split::seal::VERGE_OVERRIDE,
+};
 
 /// The form of it.
-const FORM: &str = "1";
+const FORM: &str = "2";
 
 /// What the way there wrote down.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +35,9 @@ pub struct Way<'w> {
     /// What it came to.
     pub mark: u64,
 }
+
+/// Fields of the request as it went to the origin that say what was decided, where it cannot be decided again.
+pub(crate) static SAID: [HeaderName; 2] = [VERGE_VERSION, VERGE_ARM];
 
 /// What was put before a path, and what was cut out of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,11 +73,11 @@ impl<'w> Cut<'w> {
 }
 
 impl<'w> Way<'w> {
-    /// Writes it: parts with `;` between them, none of which has one in it.
-    pub fn write(&self, out: &mut Vec<u8>) {
+    /// Writes it: parts with `;` between them, none of which has one in it. The last are names of fields, with commas.
+    pub fn write<'n>(&self, fields: impl Iterator<Item = &'n HeaderName>, out: &mut Vec<u8>) {
         let Self { now, tls, host, cut, choice, mark } = self;
         let mut digits = [0; 16];
-        write_hex(&mut digits, (*mark).into());
+        write_hex(&mut digits, *mark);
         out.extend_from_slice(FORM.as_bytes());
         out.push(b';');
         write_decimal(out, now.unsigned_abs());
@@ -81,36 +91,43 @@ impl<'w> Way<'w> {
         write_escaped(out, cut.cut);
         out.push(b';');
         write_escaped(out, choice.unwrap_or_default());
+        let mut before = b';';
+        for name in fields.chain(&SAID) {
+            out.push(before);
+            out.extend_from_slice(name.as_str().as_bytes());
+            before = b',';
+        }
     }
 }
 
 /// The same, read.
 #[derive(Debug)]
-pub struct Written {
+pub struct Written<'w> {
     now: UnixTime,
     tls: bool,
-    host: String,
+    host: &'w str,
     kept: usize,
     whole: bool,
-    cut: String,
-    choice: String,
+    cut: Cow<'w, str>,
+    choice: Cow<'w, str>,
     mark: u64,
 }
 
-impl Written {
+impl<'w> Written<'w> {
     /// Reads what [`Way::write`] wrote; `None` where it did not.
     #[must_use]
-    pub fn read(text: &str) -> Option<Self> {
+    pub fn read(text: &'w str) -> Option<Self> {
         let mut parts = text.split(';');
         (parts.next()? == FORM).then_some(())?;
         let now = parts.next()?.parse().ok()?;
         let tls = parts.next()? == "1";
         let mark = u64::from_str_radix(parts.next()?, 16).ok()?;
-        let host = parts.next()?.to_owned();
+        let host = parts.next()?;
         let kept = parts.next()?.parse().ok()?;
         let whole = parts.next()? == "1";
         let cut = unescape(parts.next()?)?;
         let choice = unescape(parts.next()?)?;
+        let _fields = parts.next()?;
         parts.next().is_none().then_some(Self { now, tls, host, kept, whole, cut, choice, mark })
     }
 
@@ -120,7 +137,7 @@ impl Written {
         Way {
             now: self.now,
             tls: self.tls,
-            host: &self.host,
+            host: self.host,
             cut: Cut { kept: self.kept, cut: &self.cut, whole: self.whole },
             choice: Some(&*self.choice).filter(|choice| !choice.is_empty()),
             mark: self.mark,
@@ -142,7 +159,10 @@ fn write_escaped(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-fn unescape(text: &str) -> Option<String> {
+fn unescape(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('=') {
+        return Some(text.into());
+    }
     let mut bytes = Vec::with_capacity(text.len());
     let mut parts = text.split('=');
     bytes.extend_from_slice(parts.next()?.as_bytes());
@@ -151,7 +171,7 @@ fn unescape(text: &str) -> Option<String> {
         bytes.push(u8::from_str_radix(digits, 16).ok()?);
         bytes.extend_from_slice(rest.as_bytes());
     }
-    String::from_utf8(bytes).ok()
+    String::from_utf8(bytes).ok().map(Cow::from)
 }
 
 /// What a decision came to, in a number: which row of which API, which arm, which origin.
@@ -160,13 +180,17 @@ pub fn mark(forward: &Forward) -> u64 {
     let origin = forward.origin();
     let arm = forward.choice().and_then(|choice| choice.arm()).map_or("", |arm| arm.name());
     let parts = [forward.api().name(), forward.mapping().key(), arm, origin.domain().as_str(), origin.base_path()];
-    let ends = parts.iter().flat_map(|part| part.bytes().chain([0xff]));
-    fnv(ends.chain(origin.port().to_le_bytes()))
+    let mark = parts.iter().fold(FNV, |mark, part| fnv(fnv(mark, part.as_bytes()), &[0xff]));
+    fnv(mark, &origin.port().to_le_bytes())
 }
 
-/// FNV-1a. Nobody can choose what is marked but who writes the table, and a trace is no secret.
-pub(crate) fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
-    bytes.fold(0xcbf2_9ce4_8422_2325, |mark, b| (mark ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+/// Where [`fnv`] begins.
+pub(crate) const FNV: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a, of these bytes after those before. Nobody can choose what is marked but who writes the table, and a trace is no
+/// secret.
+pub(crate) fn fnv(before: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(before, |mark, b| (mark ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// What a tester asked for.
@@ -178,10 +202,11 @@ pub fn choice<'r>(request: &Request<'r>) -> Option<&'r str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header;
 
     fn text(way: &Way<'_>) -> String {
         let mut out = Vec::new();
-        way.write(&mut out);
+        way.write([header::ACCEPT, header::COOKIE].iter(), &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -192,6 +217,7 @@ mod tests {
             let way = Way { now: 1_767_225_600, tls: true, host: "api.example.com:8443", cut, choice, mark: 42 };
             let written = text(&way);
             assert!(written.bytes().all(|b| b.is_ascii_graphic()), "{written}");
+            assert!(written.ends_with(";accept,cookie,verge-version,verge-arm"), "{written}");
             assert_eq!(Written::read(&written).unwrap().way(), way);
         }
     }
@@ -200,7 +226,9 @@ mod tests {
     fn what_is_something_else_is_not_read() {
         let way = Way { now: 1, tls: false, host: "a", cut: Cut::default(), choice: None, mark: 1 };
         let way = text(&way);
-        for text in ["", "1", "2;1;0;1;a;0;0;;", &format!("{way};"), &way.replace("a;0", "a;x"), &format!("{way}=z")] {
+        let others =
+            [way.replacen('2', "1", 1), format!("{way};"), way.replace("a;0", "a;x"), way.replace(";;", ";=z;")];
+        for text in ["", "2"].into_iter().chain(others.iter().map(|other| &**other)) {
             assert!(Written::read(text).is_none(), "{text:?}");
         }
     }
