@@ -1,8 +1,9 @@
 // The Lambda@Edge function: CloudFront's events in, what CloudFront is to do out. Every decision is made in
 // verge_lambda.wasm, by the router that the proxy carries; what is here is the way there and back.
 //
-// Beside this file, all but the first of your own choice:
-//   edge.mjs, source.mjs, verge_lambda.wasm    the rest of the function
+// With edge.mjs and source.mjs it makes one file, dist/lambda/handler.mjs (build.sh). Beside that, all but the first of your own
+// choice:
+//   verge_lambda.wasm
 //   verge.toml      the configuration; without it the function stands in for the AWS sample's, over its table
 //   table.json      the table to start from, as `verge mappings export` prints it
 //   table.API.json  the same of an API with a table of its own ([api.table])

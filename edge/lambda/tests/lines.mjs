@@ -4,11 +4,9 @@
 
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { pathToFileURL } from 'node:url';
-import { resolve } from 'node:path';
+import { EDIT, Edge, FORWARD, ORIGIN_REQUEST, ORIGIN_RESPONSE } from '../edge.mjs';
 
-const folder = resolve(process.argv[2] ?? 'dist/lambda');
-const { Edge, EDIT, FORWARD, ORIGIN_REQUEST, ORIGIN_RESPONSE } = await import(pathToFileURL(`${folder}/edge.mjs`));
+const folder = process.argv[2] ?? 'dist/lambda';
 const module = Edge.compile(readFileSync(`${folder}/verge_lambda.wasm`));
 let edge;
 
