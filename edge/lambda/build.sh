@@ -41,6 +41,7 @@ cp "$built/$target/function/verge_lambda.wasm" dist/lambda/
     sed -e "/^import .* from '\.\//d" edge/lambda/handler.mjs
 } >dist/lambda/handler.mjs
 if command -v node >/dev/null; then
+    node --check dist/lambda/handler.mjs
     node -e '
         const module = new WebAssembly.Module(require("fs").readFileSync("dist/lambda/verge_lambda.wasm"));
         const imports = WebAssembly.Module.imports(module);

@@ -2,6 +2,7 @@
 // and numbers, their lengths for the most part (src/event.rs); one call is made; and what is to be done is read out of it in
 // the same form (src/answer.rs). Nothing is escaped, and no text can be taken for another.
 
+import { closeSync, openSync, readSync } from 'node:fs';
 import v8 from 'node:v8';
 
 // The events. Their places are their numbers.
@@ -16,6 +17,34 @@ const [SET, APPEND] = [1, 2];
 const MOST = 1000;
 
 const units = (text) => text.length;
+
+// Of memory that was packed (pack.mjs): the module's mark, then numbers of four bytes: pages, how many parts there are, and of
+// each its address and its length; then the parts themselves.
+export const MARK = 16;
+export const PAGE = 65_536;
+
+export function writeHead(mark, pages, parts) {
+  const numbers = Uint32Array.from([pages, parts.length, ...parts.flatMap(({ address, length }) => [address, length])]);
+  return Buffer.concat([mark, Buffer.from(numbers.buffer)]);
+}
+
+function readHead(file, mark) {
+  const first = readAll(file, Buffer.alloc(MARK + 8), 0);
+  if (first.compare(mark, 0, MARK, 0, MARK) !== 0) throw new Error('what is packed belongs to another verge_lambda.wasm: pack it again');
+  const [pages, count] = [first.readUInt32LE(MARK), first.readUInt32LE(MARK + 4)];
+  const rest = readAll(file, Buffer.alloc(8 * count), first.length);
+  const parts = Array.from({ length: count }, (_, n) => ({ address: rest.readUInt32LE(8 * n), length: rest.readUInt32LE(8 * n + 4) }));
+  return { pages, parts, at: first.length + rest.length };
+}
+
+function readAll(file, into, position) {
+  for (let done = 0; done < into.length; ) {
+    const read = readSync(file, into, done, into.length - done, position + done);
+    if (read === 0) throw new Error('what is packed is cut short');
+    done += read;
+  }
+  return into;
+}
 
 export class Edge {
   #exports;
@@ -45,22 +74,36 @@ export class Edge {
     return new WebAssembly.Module(bytes);
   }
 
-  // `configure` makes the first call, and gives the settings. Without it they are those that pack.mjs has put into the module,
-  // if any.
+  // `configure` makes the first call, and gives the settings: `configure`, `standIn` or `restore` of what is being made.
   constructor(module, configure) {
     this.#exports = new WebAssembly.Instance(module, {}).exports;
-    this.settings = configure ? configure(this) : this.#packed();
-    this.settings?.names.forEach((name, place) => this.#names.set(name, place + 1));
-  }
-
-  #packed() {
-    const length = this.#exports.settings();
-    return length > 0 ? this.#told(length) : undefined;
+    this.settings = configure(this);
+    this.settings.names.forEach((name, place) => this.#names.set(name, place + 1));
   }
 
   // All of its memory, as it is now.
   get memory() {
-    return new Uint8Array(this.#exports.memory.buffer);
+    return Buffer.from(this.#exports.memory.buffer);
+  }
+
+  // What pack.mjs has written into this file for the module of this mark. It is read to where it belongs, and copied no more.
+  restore(path, mark) {
+    const file = openSync(path);
+    try {
+      const { pages, parts, at } = readHead(file, mark);
+      const { memory } = this.#exports;
+      const more = pages - memory.buffer.byteLength / PAGE;
+      if (more > 0) memory.grow(more);
+      const bytes = this.memory;
+      let position = at;
+      for (const { address, length } of parts) {
+        readAll(file, bytes.subarray(address, address + length), position);
+        position += length;
+      }
+    } finally {
+      closeSync(file);
+    }
+    return this.#told(this.#exports.settings());
   }
 
   // The configuration, as text of verge.toml.

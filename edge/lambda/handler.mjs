@@ -7,10 +7,10 @@
 //   verge.toml      the configuration; without it the function stands in for the AWS sample's, over its table
 //   table.json      the table to start from, as `verge mappings export` prints it
 //   table.API.json  the same of an API with a table of its own ([api.table])
-// All but the first may be in verge_lambda.wasm instead (pack.mjs); what lies beside is read first.
+//   packed.memory   all of these instead, as the memory they are once they were read (pack.mjs); what lies beside is read first
 
 import { existsSync, readFileSync } from 'node:fs';
-import { EDIT, Edge, FORWARD, ORIGIN_REQUEST, ORIGIN_RESPONSE, VIEWER_REQUEST } from './edge.mjs';
+import { EDIT, Edge, FORWARD, MARK, ORIGIN_REQUEST, ORIGIN_RESPONSE, VIEWER_REQUEST } from './edge.mjs';
 import { Tables } from './source.mjs';
 
 const beside = (name) => new URL(name, import.meta.url);
@@ -24,15 +24,19 @@ const WAY = 'verge-way';
 // A distribution has few origins; a client cannot name one.
 const MOST_SAMPLES = 16;
 
-const module = Edge.compile(readFileSync(beside('verge_lambda.wasm')));
+const wasm = readFileSync(beside('verge_lambda.wasm'));
+const module = Edge.compile(wasm);
 const configuration = read('verge.toml');
+const packed = existsSync(beside('packed.memory'));
 let configured = bundled();
 const samples = new Map();
 
 // What is bundled; nothing where the function stands in for the sample's.
 function bundled() {
-  const found = open('', configuration && ((edge) => edge.configure(configuration)));
-  for (const [place, { api }] of found?.edge.settings.tables.entries() ?? []) {
+  if (!configuration && !packed) return undefined;
+  const restore = (edge) => edge.restore(beside('packed.memory'), wasm.subarray(-MARK));
+  const found = open('', configuration ? (edge) => edge.configure(configuration) : restore);
+  for (const [place, { api }] of found.edge.settings.tables.entries()) {
     const table = read(api ? `table.${api}.json` : 'table.json');
     if (table) found.tables.bundle(place, table);
   }
@@ -42,7 +46,7 @@ function bundled() {
 // One configuration with its tables.
 function open(key, configure) {
   const edge = new Edge(module, configure);
-  return edge.settings && { key, edge, tables: new Tables(edge) };
+  return { key, edge, tables: new Tables(edge) };
 }
 
 function sample(name, header) {

@@ -280,7 +280,7 @@ test('an event that lacks what every event has is answered, and sent nowhere', a
   assert.equal((await handler(asking('v1'))).origin.custom.path, '/prod/v1');
 });
 
-test('what is packed into the module serves as what lies beside it, which is read first', async () => {
+test('what is packed serves as what lies beside it, which is read first', async () => {
   const folder = folderOf({ 'verge.toml': toml('bundled-alone', '', '1h'), 'table.json': bundle(row(1), row(2)) });
   assert.match(pack(folder), /with verge\.toml, table\.json in it/);
   for (const file of ['verge.toml', 'table.json']) assert(!existsSync(join(folder, file)), file);
@@ -300,6 +300,31 @@ test('what is packed is read again from its store', async () => {
   const handler = (await import(join(folder, 'handler.mjs'))).handler;
   assert.equal((await handler(asking('v1'))).origin.custom.path, '/packed');
   await eventually('the live table', async () => (await handler(asking('v1'))).origin.custom.path === '/live');
+});
+
+test('what is packed serves with the module that it was packed by, and else stops the start', async () => {
+  const files = { 'verge.toml': toml('bundled-alone', '', '1h'), 'table.json': bundle(row(1)) };
+  const folder = folderOf(files);
+  pack(folder);
+  const altered = (change) => {
+    const copy = folderOf({});
+    cpSync(folder, copy, { recursive: true });
+    change(copy);
+    return import(join(copy, 'handler.mjs'));
+  };
+  const fresh = readFileSync(join(DIST, 'verge_lambda.wasm'));
+  await assert.rejects(altered((copy) => writeFileSync(join(copy, 'verge_lambda.wasm'), fresh)), /packed.*another verge_lambda\.wasm/);
+  const whole = readFileSync(join(folder, 'packed.memory'));
+  for (const end of [0, 16, 30, whole.length - 1]) {
+    await assert.rejects(altered((copy) => writeFileSync(join(copy, 'packed.memory'), whole.subarray(0, end))), /packed is cut short/);
+  }
+  // Packed again, it is what it became last.
+  const size = readFileSync(join(folder, 'verge_lambda.wasm')).length;
+  for (const [name, text] of Object.entries({ ...files, 'table.json': bundle(row(1, '/again')) })) writeFileSync(join(folder, name), text);
+  pack(folder);
+  assert.equal(readFileSync(join(folder, 'verge_lambda.wasm')).length, size);
+  const { handler } = await altered(() => {});
+  assert.equal((await handler(asking('v1'))).origin.custom.path, '/again');
 });
 
 test('what cannot be served is not packed', () => {
