@@ -127,18 +127,30 @@ impl Cors {
     }
 }
 
-/// The method that a preflight asks for, where it is one.
+/// The method that a preflight asks for, where it is one. Two are none.
 fn asked_method(request: &HeaderMap) -> Option<HeaderValue> {
-    let method = request.get(header::ACCESS_CONTROL_REQUEST_METHOD)?;
-    Method::from_bytes(method.as_bytes()).is_ok().then(|| method.clone())
+    let method = asked(request, &header::ACCESS_CONTROL_REQUEST_METHOD)?;
+    Method::from_bytes(method.as_bytes()).is_ok().then_some(method)
 }
 
 /// The fields that a preflight asks for, where they are field names.
 fn asked_headers(request: &HeaderMap) -> Option<HeaderValue> {
-    let names = request.get(header::ACCESS_CONTROL_REQUEST_HEADERS)?;
+    let names = asked(request, &header::ACCESS_CONTROL_REQUEST_HEADERS)?;
     let is_name = |name: &[u8]| HeaderName::from_bytes(name.trim_ascii()).is_ok();
     let sound = names.len() <= MAX_REPEATED && names.as_bytes().split(|b| *b == b',').all(is_name);
-    sound.then(|| names.clone())
+    sound.then_some(names)
+}
+
+/// What a field says: all its lines as one, as whoever passes a request on may make them (RFC 9110 §5.3), and without those that
+/// are empty, which some drop.
+fn asked(request: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    let mut lines = request.get_all(name).into_iter().filter(|line| !line.is_empty());
+    let first = lines.next()?;
+    let more: Vec<&[u8]> = lines.map(HeaderValue::as_bytes).collect();
+    if more.is_empty() {
+        return Some(first.clone());
+    }
+    HeaderValue::from_bytes(&[first.as_bytes(), &more.join(&b',')].join(&b',')).ok()
 }
 
 #[cfg(test)]
