@@ -140,7 +140,8 @@ impl Run {
         let share = self.count.div_ceil(generator.fixtures().max(1));
         let mut left = self.count;
         // By table, so that an edge that serves one at a time is set up once for each.
-        for (table, fixture) in &self.fixtures {
+        for (done, (table, fixture)) in self.fixtures.iter().enumerate() {
+            tally.progress(done, self.fixtures.len());
             for case in self.cases.iter().filter(|case| case.fixture.name == *table) {
                 let asked = Asked::of(case);
                 match self.compare(edge, fixture, &asked, &case.name) {

@@ -8,6 +8,8 @@ use std::{
 
 /// The most divergences of an edge that are told in full.
 const TOLD: u64 = 20;
+/// How long nothing is told of an edge that is being asked.
+const SILENCE: Duration = Duration::from_secs(20);
 
 #[derive(Default)]
 struct Counts {
@@ -25,6 +27,7 @@ pub(crate) struct Tally {
     reasons: BTreeMap<String, (u64, u64)>,
     started: Instant,
     took: Duration,
+    told: Instant,
 }
 
 impl Counts {
@@ -38,7 +41,8 @@ impl Counts {
 impl Tally {
     pub(crate) fn of(edge: &'static str) -> Self {
         let (cases, made, reasons) = Default::default();
-        Self { edge, cases, made, reasons, started: Instant::now(), took: Duration::ZERO }
+        let now = Instant::now();
+        Self { edge, cases, made, reasons, started: now, took: Duration::ZERO, told: now }
     }
 
     /// All was asked.
@@ -57,6 +61,15 @@ impl Tally {
     pub(crate) fn made(&mut self, name: &str, asked: &Asked, differences: &[String]) {
         let so_far = self.made.compared(differences);
         self.report(so_far, name, asked, differences);
+    }
+
+    /// So many tables are done with, of so many.
+    pub(crate) fn progress(&mut self, done: usize, tables: usize) {
+        if self.told.elapsed() >= SILENCE {
+            self.told = Instant::now();
+            let diverged = self.cases.diverged + self.made.diverged;
+            println!("{}: {done} of {tables} tables, {diverged} divergences so far", self.edge);
+        }
     }
 
     /// A case could not be asked.
