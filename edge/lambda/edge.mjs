@@ -2,8 +2,8 @@
 // and numbers, their lengths for the most part (src/event.rs); one call is made; and what is to be done is read out of it in
 // the same form (src/answer.rs). Nothing is escaped, and no text can be taken for another.
 
-import { closeSync, openSync, readSync } from 'node:fs';
 import v8 from 'node:v8';
+import { readMemory } from './packed.mjs';
 
 // The events. Their places are their numbers.
 export const [ORIGIN_REQUEST, VIEWER_REQUEST, ORIGIN_RESPONSE] = [0, 1, 2];
@@ -17,34 +17,6 @@ const [SET, APPEND] = [1, 2];
 const MOST = 1000;
 
 const units = (text) => text.length;
-
-// Of memory that was packed (pack.mjs): the module's mark, then numbers of four bytes: pages, how many parts there are, and of
-// each its address and its length; then the parts themselves.
-export const MARK = 16;
-export const PAGE = 65_536;
-
-export function writeHead(mark, pages, parts) {
-  const numbers = Uint32Array.from([pages, parts.length, ...parts.flatMap(({ address, length }) => [address, length])]);
-  return Buffer.concat([mark, Buffer.from(numbers.buffer)]);
-}
-
-function readHead(file, mark) {
-  const first = readAll(file, Buffer.alloc(MARK + 8), 0);
-  if (first.compare(mark, 0, MARK, 0, MARK) !== 0) throw new Error('what is packed belongs to another verge_lambda.wasm: pack it again');
-  const [pages, count] = [first.readUInt32LE(MARK), first.readUInt32LE(MARK + 4)];
-  const rest = readAll(file, Buffer.alloc(8 * count), first.length);
-  const parts = Array.from({ length: count }, (_, n) => ({ address: rest.readUInt32LE(8 * n), length: rest.readUInt32LE(8 * n + 4) }));
-  return { pages, parts, at: first.length + rest.length };
-}
-
-function readAll(file, into, position) {
-  for (let done = 0; done < into.length; ) {
-    const read = readSync(file, into, done, into.length - done, position + done);
-    if (read === 0) throw new Error('what is packed is cut short');
-    done += read;
-  }
-  return into;
-}
 
 export class Edge {
   #exports;
@@ -86,23 +58,9 @@ export class Edge {
     return Buffer.from(this.#exports.memory.buffer);
   }
 
-  // What pack.mjs has written into this file for the module of this mark. It is read to where it belongs, and copied no more.
+  // The memory that pack.mjs has written into this file for the module of this mark.
   restore(path, mark) {
-    const file = openSync(path);
-    try {
-      const { pages, parts, at } = readHead(file, mark);
-      const { memory } = this.#exports;
-      const more = pages - memory.buffer.byteLength / PAGE;
-      if (more > 0) memory.grow(more);
-      const bytes = this.memory;
-      let position = at;
-      for (const { address, length } of parts) {
-        readAll(file, bytes.subarray(address, address + length), position);
-        position += length;
-      }
-    } finally {
-      closeSync(file);
-    }
+    readMemory(path, mark, this.#exports.memory);
     return this.#told(this.#exports.settings());
   }
 
@@ -147,6 +105,7 @@ export class Edge {
       this.#length = Buffer.byteLength;
       fields = this.#put(id, request, way, answered);
       this.#length = units;
+      this.#copy();
     }
     const address = this.#exports.decide(event, this.#count, length, fields, now, Math.random() * 0x40000000);
     this.#view();
@@ -245,6 +204,7 @@ export class Edge {
 
   #concerns(name) {
     const found = this.#exports.concerns(this.#ask(name)) !== 0;
+    this.#view();
     if (this.#concerned.size < MOST) this.#concerned.set(name, found);
     return found;
   }

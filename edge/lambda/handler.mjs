@@ -1,7 +1,7 @@
 // The Lambda@Edge function: CloudFront's events in, what CloudFront is to do out. Every decision is made in
 // verge_lambda.wasm, by the router that the proxy carries; what is here is the way there and back.
 //
-// With edge.mjs and source.mjs it makes one file, dist/lambda/handler.mjs (build.sh). Beside that, all but the first of your own
+// With source.mjs, packed.mjs and edge.mjs it makes one file, dist/lambda/handler.mjs (build.sh). Beside that, all but the first of your own
 // choice:
 //   verge_lambda.wasm
 //   verge.toml      the configuration; without it the function stands in for the AWS sample's, over its table
@@ -10,7 +10,8 @@
 //   packed.memory   all of these instead, as the memory they are once they were read (pack.mjs); what lies beside is read first
 
 import { existsSync, readFileSync } from 'node:fs';
-import { EDIT, Edge, FORWARD, MARK, ORIGIN_REQUEST, ORIGIN_RESPONSE, VIEWER_REQUEST } from './edge.mjs';
+import { EDIT, Edge, FORWARD, ORIGIN_REQUEST, ORIGIN_RESPONSE, VIEWER_REQUEST } from './edge.mjs';
+import { MARK } from './packed.mjs';
 import { Tables } from './source.mjs';
 
 const beside = (name) => new URL(name, import.meta.url);

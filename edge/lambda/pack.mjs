@@ -7,27 +7,13 @@
 // is good for the very module that it was made by, and is refused by another.
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Edge, MARK, PAGE, writeHead } from './edge.mjs';
+import { Edge } from './edge.mjs';
+import { MARK, writeMemory } from './packed.mjs';
 
-// What is as it was for so long is not written.
-const BLOCK = 4096;
 // A custom section of the binary format, and its name (WebAssembly Core Specification 2.0, §5.5.3).
 const SECTION = Buffer.concat([Buffer.from([0, 11 + MARK, 10]), Buffer.from('verge-mark')]);
-
-// What differs of the memory from that of a module that nothing was done with.
-function partsOf(memory, fresh) {
-  const parts = [];
-  for (let address = 0; address < memory.length; address += BLOCK) {
-    const before = address < fresh.length ? fresh.subarray(address, address + BLOCK) : Buffer.alloc(BLOCK);
-    if (memory.subarray(address, address + BLOCK).equals(before)) continue;
-    const last = parts.at(-1);
-    if (last && last.address + last.length === address) last.length += BLOCK;
-    else parts.push({ address, length: BLOCK });
-  }
-  return parts;
-}
 
 // The module with this mark at its end, and with no other.
 function marked(module, mark) {
@@ -59,15 +45,12 @@ for (const [place, { api }] of edge.settings.tables.entries()) {
   for (const { key, reason } of invalid) console.warn(`${table}: ${key}: ${reason}`);
   taken.push(table);
 }
-const { memory } = edge;
 const mark = randomBytes(MARK);
 const made = marked(module, mark);
 const compiled = new WebAssembly.Module(made);
-const parts = partsOf(memory, new Edge(compiled, () => ({ names: [] })).memory);
-const packed = Buffer.concat([writeHead(mark, memory.length / PAGE, parts), ...parts.map(({ address, length }) => memory.subarray(address, address + length))]);
-writeFileSync(into, packed);
+writeMemory(into, mark, edge.memory, new Edge(compiled, () => ({ names: [] })).memory);
 writeFileSync(path, made);
 const restored = new Edge(compiled, (kept) => kept.restore(into, mark));
 if (restored.settings.tables.some((_, place) => restored.holds(place) !== edge.holds(place))) throw new Error(`${into}: not all of it is kept`);
 for (const file of taken) rmSync(file);
-console.log(`${into}: ${packed.length} bytes, with ${taken.map((file) => file.slice(folder.length).replace(/^\//, '')).join(', ')} in it`);
+console.log(`${into}: ${statSync(into).size} bytes, with ${taken.map((file) => file.slice(folder.length).replace(/^\//, '')).join(', ')} in it`);
