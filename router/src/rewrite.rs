@@ -1,13 +1,14 @@
 //! 5. Rewrite: what goes to the origin and what comes back, as edits that an edge applies to its own head.
 
 mod address;
+mod again;
 mod answer;
 mod back;
 mod crumbs;
 mod target;
 mod vary;
 
-pub use answer::concerns_answers;
+pub use again::{concerns_answers, is_rewritten};
 pub use vary::add_vary;
 
 use crate::{

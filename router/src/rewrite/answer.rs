@@ -6,7 +6,7 @@ use super::{
     vary::vary_by,
 };
 use crate::{
-    lifecycle::{API_DEPRECATED_VERSIONS, API_SUPPORTED_VERSIONS, DEPRECATION, Here, SUNSET, announce},
+    lifecycle::{Here, announce},
     origin::Scheme,
     rejection::Reason,
     request::Request,
@@ -16,24 +16,13 @@ use alloc::vec::Vec;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Fields of an answer that name places.
-static PLACES: [(HeaderName, Place); 5] = [
+pub(super) static PLACES: [(HeaderName, Place); 5] = [
     (header::LOCATION, Place::Reference),
     (header::CONTENT_LOCATION, Place::Reference),
     (header::LINK, Place::Link),
     (header::REFRESH, Place::Refresh),
     (header::SET_COOKIE, Place::Cookie),
 ];
-
-/// Whether [`Forward::edit_response`] may read or change an answer's field of this name. An edge that has to copy an answer's
-/// fields, to show them to the router, need not copy the others.
-#[must_use]
-pub fn concerns_answers(name: &HeaderName) -> bool {
-    PLACES.iter().any(|(place, _)| place == name)
-        || [header::VARY, header::CACHE_CONTROL, DEPRECATION, SUNSET, API_VERSION].contains(name)
-        || [API_SUPPORTED_VERSIONS, API_DEPRECATED_VERSIONS].contains(name)
-        || name.as_str().starts_with("verge-")
-        || name.as_str().starts_with("access-control-")
-}
 
 /// Which fields that need an edit are there at all: one walk over the names, as most answers have none of them.
 #[derive(Debug, Clone, Copy, Default)]

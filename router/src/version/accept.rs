@@ -167,6 +167,7 @@ pub fn joined(headers: &HeaderMap) -> Option<HeaderMap> {
     if headers.len() == headers.keys_len() { None } else { join(headers) }
 }
 
+/// Apart, as most heads need none of it.
 #[inline(never)]
 fn join(headers: &HeaderMap) -> Option<HeaderMap> {
     let mut lines = headers.get_all(header::ACCEPT).iter();

@@ -1,13 +1,15 @@
 //! The router itself, asked the corpus's cases without any edge.
 
 use super::{Case, Fixture, Observed, Outcome, Upstream};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::Value as Json;
 use std::net::IpAddr;
 use verge_config::Config;
 use verge_mappings::{Item, Part, Reading, Scope, parse_all};
 use verge_router::{
-    ApiDraft, Forward, Hop, MappingTable, Moment, Rejection, Request, UnixTime, rewrite::concerns_answers, route,
+    ApiDraft, Forward, Hop, MappingTable, Moment, Rejection, Request, UnixTime,
+    rewrite::{concerns_answers, is_rewritten},
+    route,
 };
 
 /// 2026-01-01T00:00:00Z, for cases that hold at any time.
@@ -104,7 +106,8 @@ fn carry_out(forward: &Forward, request: &Request<'_>, case: &Case) -> Observed 
     }
 }
 
-/// What a decision is said to hang on is all that it hangs on: with nothing else of the head, the answer is edited the same.
+/// What a decision is said to hang on is all that it hangs on: from the head as the origin got it, without all other fields, and
+/// with what was received of those that were rewritten, the same decision is made once more.
 fn assert_other_fields_decide_nothing(
     forward: &Forward,
     request: &Request<'_>,
@@ -113,9 +116,16 @@ fn assert_other_fields_decide_nothing(
     case: &Case,
     observed: &Observed,
 ) {
-    let named = |name: &HeaderName| forward.hangs_on().any(|field| field == name);
-    let those = request.headers.iter().filter(|(name, _)| named(name));
-    let headers: HeaderMap = those.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let mut headers = HeaderMap::new();
+    for name in forward.hangs_on() {
+        if headers.contains_key(name) {
+            continue;
+        }
+        let from = if is_rewritten(name) || *name == header::COOKIE { request.headers } else { &observed.request };
+        for line in from.get_all(name) {
+            headers.append(name, line.clone());
+        }
+    }
     let request = Request { headers: &headers, ..*request };
     let again =
         route(&request, table, moment, &mut ()).unwrap_or_else(|_| panic!("{}: another field decides", case.name));
