@@ -83,7 +83,16 @@ impl Config {
     /// Everything that is wrong with it, in the order of the document. A text that is not TOML gives the first place
     /// where it stops being so, and nothing else.
     pub fn parse(text: &str) -> Result<Self, Problems> {
-        Self::read::<false>(text)
+        Self::read::<false>(text, true)
+    }
+
+    /// The same for a program that serves nothing, and reads the document of one that does: of an edge in another program,
+    /// perhaps, so `[listen]` may be missing.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn parse_unserved(text: &str) -> Result<Self, Problems> {
+        Self::read::<false>(text, false)
     }
 
     /// The same for an edge in another program. What is that program's business may be missing, is not looked into, and
@@ -93,11 +102,11 @@ impl Config {
     /// # Errors
     /// As above; and what is to be proven to origins, for such an edge proves nothing.
     pub fn parse_hosted(text: &str) -> Result<Self, Problems> {
-        Self::read::<true>(text)
+        Self::read::<true>(text, false)
     }
 
     /// A parameter of the type, so that what a hosted edge passes over is not even in its program.
-    fn read<const HOSTED: bool>(text: &str) -> Result<Self, Problems> {
+    fn read<const HOSTED: bool>(text: &str, listens: bool) -> Result<Self, Problems> {
         let report = Report::new(text);
         let document = document::Table::parse(text).map_err(|fault| report.syntax(text, fault))?;
         let mut root = Section::root(&report, &document);
@@ -118,7 +127,7 @@ impl Config {
         if HOSTED {
             root.pass_over(&["listen", "admin", "health", "log", "limits"]);
         } else {
-            config.listen = listen::read_listen(&mut root, &mut claims);
+            config.listen = listen::read_listen(&mut root, listens, &mut claims);
             config.admin = listen::read_admin(&mut root, &mut claims);
             config.health = listen::read_health(&mut root, &mut claims);
             config.log = log::read(&mut root);

@@ -78,10 +78,11 @@ impl Default for Listen {
     }
 }
 
-pub(crate) fn read_listen(root: &mut Section<'_>, claims: &mut Claims) -> Listen {
+/// Reads `[listen]`; `needed`: whether it must be there.
+pub(crate) fn read_listen(root: &mut Section<'_>, needed: bool, claims: &mut Claims) -> Listen {
     let mut listen = Listen::default();
     let Some(mut section) = root.section("listen") else {
-        if !root.has("listen") {
+        if needed && !root.has("listen") {
             root.missing("listen", "`[listen]` is missing: write it with `http = \"127.0.0.1:8080\"`");
         }
         return listen;

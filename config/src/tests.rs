@@ -73,6 +73,16 @@ fn an_edge_in_another_program_does_not_take_what_it_would_have_to_prove() {
 }
 
 #[test]
+fn who_serves_nothing_needs_no_listener() {
+    let document = "[table]\nsource = \"dynamodb\"\nname = \"versions\"\n";
+    assert!(Config::parse_unserved(document).is_ok());
+    let problems = Config::parse(document).unwrap_err().to_string();
+    assert!(problems.contains("`[listen]` is missing"), "{problems}");
+    // One that is there is looked into all the same.
+    assert!(Config::parse_unserved(&format!("[listen]\nhttp = 1\n{document}")).is_err());
+}
+
+#[test]
 fn the_contracts_minimum_is_accepted() {
     let config = accept(
         r#"

@@ -126,6 +126,11 @@ impl Bench {
         self.command("versions", words, "")
     }
 
+    /// Runs `verge check WORDS`.
+    pub fn check(&self, words: &[&str]) -> Said {
+        self.command("check", words, "")
+    }
+
     /// Runs `verge explain WORDS`.
     pub fn explain(&self, words: &[&str]) -> Said {
         self.command("explain", words, "")

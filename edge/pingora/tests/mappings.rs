@@ -494,3 +494,14 @@ fn the_policies_of_the_manual_are_what_is_printed() {
     let shown = printed.first().unwrap();
     assert!(page.contains(&format!("```json\n{shown}```")), "the page does not show\n{shown}");
 }
+
+#[test]
+fn a_document_of_another_edge_will_do_for_commands_that_serve_nothing() {
+    let bench = Bench::with_rows();
+    bench.configure("[listen]\nhttp = \"127.0.0.1:0\"\n", "[log]\naccess = \"off\"\n");
+    bench.run(&["list"]).check(0, &["v1"]);
+    assert!(bench.export().contains("one.example.com"));
+    bench.explain(&["-H", "APIVER: v1", "http://orders.example.net/"]).check(0, &["one.example.com"]);
+    bench.check(&["--hosted", "--table"]).check(0, &["verge.toml: ok"]);
+    bench.check(&[]).check(78, &["`[listen]` is missing"]);
+}

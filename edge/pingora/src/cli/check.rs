@@ -12,6 +12,7 @@ use verge_router::api::Missing;
 #[command(after_help = "Examples:
   verge check -c verge.toml
   verge check -c verge.toml --table --json
+  verge check -c verge.toml --hosted      # a document for Envoy or Lambda@Edge
 
 Exit codes: 0 all well; 1 the table holds rows that cannot be used; 64 usage; 69 the table cannot be read; 78 configuration")]
 pub(crate) struct Args {
@@ -20,6 +21,9 @@ pub(crate) struct Args {
     /// Read the table too, and check every row.
     #[arg(long)]
     table: bool,
+    /// Check it as an edge in Envoy or Lambda@Edge reads it: what is that program's business is not looked into.
+    #[arg(long)]
+    hosted: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -56,7 +60,8 @@ struct InvalidReport {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
-    let config = config::load(&args.config.config)?;
+    let load = if args.hosted { config::load_hosted } else { config::load };
+    let config = load(&args.config.config)?;
     let report = Report {
         config: "ok",
         warnings: config.warnings().iter().map(ToString::to_string).collect(),

@@ -2,14 +2,28 @@
 
 use super::{Exit, Failure};
 use std::path::{Path, PathBuf};
-use verge_config::{Config, Secret};
+use verge_config::{Config, Problems, Secret};
 
 /// Reads and checks a configuration; paths in it become relative to its own directory.
 pub(crate) fn load(file: &Path) -> Result<Config, Failure> {
+    load_by(Config::parse, file)
+}
+
+/// The same for a command that serves nothing: the document may be that of an edge in another program.
+pub(crate) fn load_unserved(file: &Path) -> Result<Config, Failure> {
+    load_by(Config::parse_unserved, file)
+}
+
+/// The same of such an edge alone, as it will read it.
+pub(crate) fn load_hosted(file: &Path) -> Result<Config, Failure> {
+    load_by(Config::parse_hosted, file)
+}
+
+fn load_by(parse: fn(&str) -> Result<Config, Problems>, file: &Path) -> Result<Config, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         Failure::new(Exit::Config, format!("{}: {error}; name a readable file with -c", file.display()))
     })?;
-    let mut config = Config::parse(&text).map_err(|problems| {
+    let mut config = parse(&text).map_err(|problems| {
         let count = problems.as_slice().len();
         let plural = if count == 1 { "problem" } else { "problems" };
         Failure::new(Exit::Config, format!("{}: {count} {plural}\n{}", file.display(), indent(&problems.to_string())))

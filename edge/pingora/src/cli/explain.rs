@@ -82,7 +82,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     if args.url.authority().is_none() {
         return Err(Failure::new(Exit::Usage, "the URL must be absolute, such as http://api.example.com/orders"));
     }
-    let config = config::load(&args.config.config)?;
+    let config = config::load_unserved(&args.config.config)?;
     let question = Question {
         method: args.method.clone(),
         url: args.url.clone(),

@@ -52,7 +52,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let config = config::load(args.row.config.file())?;
+    let config = config::load_unserved(args.row.config.file())?;
     let (nodes, operator) = args.nodes.open(&config)?;
     let mut tables = Tables::of(&config)?;
     tables.reread();

@@ -56,7 +56,7 @@ fn expiry(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let config = config::load(args.row.config.file())?;
+    let config = config::load_unserved(args.row.config.file())?;
     let Some(secret) = &config.canary.key else {
         let reason = "[canary] key is not set: no node would believe a signature; write key = \"env:NAME\", or name the \
                       testers' networks in [canary] testers";

@@ -59,7 +59,7 @@ enum Role {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let config = config::load(&args.config.config)?;
+    let config = config::load_unserved(&args.config.config)?;
     let own = config.apis.iter().filter_map(|api| api.table.as_ref());
     let arns: Vec<String> = config.table.iter().chain(own).filter_map(|table| arn(table, args)).collect();
     if arns.is_empty() {

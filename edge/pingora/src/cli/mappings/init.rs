@@ -26,7 +26,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let config = config::load(&args.config.config)?;
+    let config = config::load_unserved(&args.config.config)?;
     // Opening an embedded table makes it, so its file is looked for before.
     let there: Vec<(Scope, bool)> = embedded_files(&config);
     let tables = Tables::of(&config)?;

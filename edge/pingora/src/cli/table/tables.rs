@@ -86,7 +86,7 @@ pub(crate) struct Tables {
 impl Tables {
     /// Opens what is configured; nothing is read yet.
     pub(crate) fn open(file: &ConfigArg) -> Result<Self, Failure> {
-        Self::of(&config::load(&file.config)?)
+        Self::of(&config::load_unserved(&file.config)?)
     }
 
     /// The same, of a configuration that was read already.

@@ -58,7 +58,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let config = config::load(args.config.file())?;
+    let config = config::load_unserved(args.config.file())?;
     let (nodes, operator) = args.nodes.open(&config)?;
     if nodes.is_empty() {
         let reason = "no node is named: write --node http://HOST:PORT, its admin listener, or `[admin]`";
