@@ -1,4 +1,5 @@
-//! The function of Lambda@Edge, in Node: a question and an answer are a line of JSON each (edge/lambda/tests/lines.mjs).
+//! The function of Lambda@Edge as it is shipped, in Node, called with events: a question and an answer are a line of JSON each
+//! (edge/lambda/tests/lines.mjs).
 
 use crate::{
     Edge, NotAsked, clock,
@@ -12,6 +13,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
+use verge_lambda::fields::Trigger;
 use verge_tests::corpus::{Fixture, Upstream};
 
 pub(crate) struct Lambda {
@@ -93,6 +95,14 @@ impl Edge for Lambda {
         }));
         if let Some(why) = told["skip"].as_str() {
             return Err(NotAsked::known(why));
+        }
+        // CloudFront refuses an answer whole that touches what is its own.
+        let (there, back) = (Trigger::OriginRequest, Trigger::OriginResponse);
+        for (trigger, place) in [(there, "there"), (back, "back")] {
+            let names = told["touched"][place].as_array().into_iter().flatten().filter_map(Json::as_str);
+            if let Some(name) = { names }.find(|name| !trigger.may_edit(name)) {
+                return Err(NotAsked::Failed(format!("it touches `{name}` on the way {place}")));
+            }
         }
         let upstream = &told["upstream"];
         let request = upstream.is_object().then(|| {
