@@ -37,7 +37,7 @@ mkdir -p dist/lambda
 cp "$built/$target/function/verge_lambda.wasm" dist/lambda/
 # One file of the four: each that is found, read and linked by itself makes a start half a millisecond longer.
 {
-    sed -s -e "/^import .* from '\.\//d" -e 's/^export //' edge/lambda/{source,packed,edge}.mjs
+    sed -e "/^import .* from '\.\//d" -e 's/^export //' edge/lambda/{source,packed,edge}.mjs
     sed -e "/^import .* from '\.\//d" edge/lambda/handler.mjs
 } >dist/lambda/handler.mjs
 if command -v node >/dev/null; then

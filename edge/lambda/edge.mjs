@@ -16,8 +16,6 @@ const [SET, APPEND] = [1, 2];
 // of it is remembered.
 const MOST = 1000;
 
-const units = (text) => text.length;
-
 export class Edge {
   #exports;
   #bytes = Buffer.alloc(0);
@@ -26,18 +24,19 @@ export class Edge {
   #names = new Map();
   #concerned = new Map();
   #lists = new Map();
-  // The question that is being written: where its texts and its numbers stand, and how much room there is.
-  #room = 0;
-  #at = 0;
-  #most = 0;
-  #numbers = 0;
-  #texts = '';
+  // The question that is being written: its texts, of how many numbers it has, and whether lengths are those of bytes already;
+  // where it goes, and how much room there is.
+  #question = '';
   #count = 0;
-  #length = units;
-  // The answer that is being read.
-  #all;
-  #text = 0;
-  #number = 0;
+  #wide = false;
+  #textsAt = 0;
+  #numbersAt = 0;
+  #room = 0;
+  #most = 0;
+  // The answer that is being read: its texts, where they are one string; where the next text and the next number stand.
+  #answer;
+  #nextText = 0;
+  #nextNumber = 0;
 
   // Functions are compiled when they are first called. With this flag they are checked no sooner either: build.sh and pack.mjs
   // have checked all of them, and most are never called.
@@ -99,35 +98,35 @@ export class Edge {
   // Chance and time are the caller's, as the router has none.
   decide(event, id, request, way = '', answered = undefined, now = Date.now()) {
     let fields = this.#put(id, request, way, answered);
-    const length = this.#copy();
-    if (length !== this.#texts.length) {
+    let length = this.#copy();
+    if (length !== this.#question.length) {
       // It is not all ASCII: texts have other lengths as bytes.
-      this.#length = Buffer.byteLength;
+      this.#wide = true;
       fields = this.#put(id, request, way, answered);
-      this.#length = units;
-      this.#copy();
+      this.#wide = false;
+      length = this.#copy();
     }
     const address = this.#exports.decide(event, this.#count, length, fields, now, Math.random() * 0x40000000);
     this.#view();
-    this.#number = address >>> 2;
+    this.#nextNumber = address >>> 2;
     const from = this.number();
     const to = from + this.number();
     // Where all of it is ASCII, as nearly always, it is read at once.
     const ascii = this.number() === 1;
-    this.#all = ascii ? this.#bytes.latin1Slice(from, to) : undefined;
-    this.#text = ascii ? 0 : from;
+    this.#answer = ascii ? this.#bytes.latin1Slice(from, to) : undefined;
+    this.#nextText = ascii ? 0 : from;
     return this.number();
   }
 
   number() {
-    return this.#words[this.#number++];
+    return this.#words[this.#nextNumber++];
   }
 
   text() {
-    const from = this.#text;
+    const from = this.#nextText;
     const to = from + this.number();
-    this.#text = to;
-    return this.#all === undefined ? this.#bytes.utf8Slice(from, to) : this.#all.slice(from, to);
+    this.#nextText = to;
+    return this.#answer === undefined ? this.#bytes.utf8Slice(from, to) : this.#answer.slice(from, to);
   }
 
   // Makes the edits of a head.
@@ -148,7 +147,7 @@ export class Edge {
   // is one call.
   #put(id, { clientIp, method, uri, querystring, headers }, way, answered) {
     this.#view();
-    this.#texts = '';
+    this.#question = '';
     this.#count = 0;
     this.#add(id);
     this.#add(clientIp);
@@ -163,31 +162,33 @@ export class Edge {
     }
     // The same decision is made once more: what it hung on is the last that the way there wrote down (src/way.rs).
     for (const name of this.#list(way.slice(way.lastIndexOf(';') + 1))) {
-      if (headers[name] !== undefined) fields += this.#field(name, headers[name]);
+      if (Object.hasOwn(headers, name)) fields += this.#field(name, headers[name]);
     }
     for (const name in answered) if (this.#concerned.get(name) ?? this.#concerns(name)) this.#field(name, answered[name]);
     return fields;
   }
 
-  // Names with commas between them, each once.
+  // Names with commas between them, each once, without those whose values stand there too.
   #list(text) {
     const known = this.#lists.get(text);
     if (known) return known;
-    const names = [...new Set(text.split(','))];
+    const names = [...new Set(text.split(',').filter((name) => !name.includes('=')))];
     if (this.#lists.size < MOST) this.#lists.set(text, names);
     return names;
   }
 
   // One more text of the event.
   #add(given) {
-    const text = typeof given === 'string' ? given : String(given ?? '');
-    this.#texts += text;
-    this.#write(this.#length(text));
+    let text = typeof given === 'string' ? given : String(given ?? '');
+    // Halves of a pair that stand alone are none, and are not to become one beside each other.
+    if (this.#wide) text = text.toWellFormed();
+    this.#question += text;
+    this.#write(this.#wide ? Buffer.byteLength(text) : text.length);
   }
 
   #write(number) {
     if (this.#count === this.#most) this.#grow(this.#room, 2 * this.#count + 128);
-    this.#words[this.#numbers + this.#count] = number;
+    this.#words[this.#numbersAt + this.#count] = number;
     this.#count += 1;
   }
 
@@ -212,16 +213,16 @@ export class Edge {
   // Copies the texts, and gives how many bytes they are.
   #copy() {
     // In UTF-8 there are at most three for each unit of a string.
-    const most = 3 * this.#texts.length;
+    const most = 3 * this.#question.length;
     if (most > this.#room) this.#grow(most, this.#most);
-    return this.#bytes.write(this.#texts, this.#at, most);
+    return this.#bytes.write(this.#question, this.#textsAt, most);
   }
 
   #grow(room, most) {
     this.#room = Math.max(room, 4096);
     this.#most = most;
-    this.#at = this.#exports.room(this.#room);
-    this.#numbers = this.#exports.numbers(this.#most) >>> 2;
+    this.#textsAt = this.#exports.room(this.#room);
+    this.#numbersAt = this.#exports.numbers(this.#most) >>> 2;
     this.#view();
   }
 
@@ -230,7 +231,7 @@ export class Edge {
     const bytes = typeof question === 'string' ? Buffer.from(question) : question;
     if (bytes.length > this.#room) this.#grow(bytes.length, this.#most);
     this.#view();
-    this.#bytes.set(bytes, this.#at);
+    this.#bytes.set(bytes, this.#textsAt);
     return bytes.length;
   }
 

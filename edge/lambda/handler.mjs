@@ -11,7 +11,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { EDIT, Edge, FORWARD, ORIGIN_REQUEST, ORIGIN_RESPONSE, VIEWER_REQUEST } from './edge.mjs';
-import { MARK } from './packed.mjs';
+import { markOf } from './packed.mjs';
 import { Tables } from './source.mjs';
 
 const beside = (name) => new URL(name, import.meta.url);
@@ -25,17 +25,26 @@ const WAY = 'verge-way';
 // A distribution has few origins; a client cannot name one.
 const MOST_SAMPLES = 16;
 
-const wasm = readFileSync(beside('verge_lambda.wasm'));
-const module = Edge.compile(wasm);
+const { module, mark } = load();
 const configuration = read('verge.toml');
 const packed = existsSync(beside('packed.memory'));
 let configured = bundled();
 const samples = new Map();
 
+// Apart, so that the bytes are not kept.
+function load() {
+  const wasm = readFileSync(beside('verge_lambda.wasm'));
+  return { module: Edge.compile(wasm), mark: markOf(wasm) };
+}
+
 // What is bundled; nothing where the function stands in for the sample's.
 function bundled() {
-  if (!configuration && !packed) return undefined;
-  const restore = (edge) => edge.restore(beside('packed.memory'), wasm.subarray(-MARK));
+  if (!configuration && !packed) {
+    // Half of what was packed must not pass for the sample's function.
+    if (mark) throw new Error('verge_lambda.wasm was packed with a packed.memory, which is not beside it');
+    return undefined;
+  }
+  const restore = (edge) => edge.restore(beside('packed.memory'), mark);
   const found = open('', configuration ? (edge) => edge.configure(configuration) : restore);
   for (const [place, { api }] of found.edge.settings.tables.entries()) {
     const table = read(api ? `table.${api}.json` : 'table.json');

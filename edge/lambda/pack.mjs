@@ -3,23 +3,41 @@
 //
 //   node edge/lambda/pack.mjs dist/lambda
 //
-// They are taken away from the folder, as what lies there is read first. The module gets a mark of this packing at its end: memory
-// is good for the very module that it was made by, and is refused by another.
+// They are taken away from the folder, as what lies there is read first. The module gets a mark at its end: memory is good for the very
+// module that it was made by, and is refused by another (packed.mjs).
 
-import { randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Edge } from './edge.mjs';
-import { MARK, writeMemory } from './packed.mjs';
+import { MARK, PAGE, SECTION, markOf } from './packed.mjs';
 
-// A custom section of the binary format, and its name (WebAssembly Core Specification 2.0, §5.5.3).
-const SECTION = Buffer.concat([Buffer.from([0, 11 + MARK, 10]), Buffer.from('verge-mark')]);
+// What is as it was for so long is not written.
+const BLOCK = 4096;
 
-// The module with this mark at its end, and with no other.
-function marked(module, mark) {
-  const end = module.length - SECTION.length - MARK;
-  const unmarked = module.subarray(end).indexOf(SECTION) === 0 ? module.subarray(0, end) : module;
+// Writes the memory, and gives the module with its mark, which is the same for the same.
+function writeMemory(path, module, memory) {
+  const unmarked = markOf(module) ? module.subarray(0, module.length - MARK - SECTION.length) : module;
+  const fresh = new WebAssembly.Instance(new WebAssembly.Module(unmarked), {}).exports.memory.buffer;
+  const parts = partsOf(memory, Buffer.from(fresh));
+  const numbers = Uint32Array.from([memory.length / PAGE, parts.length, ...parts.flatMap(({ address, length }) => [address, length])]);
+  const bytes = parts.map(({ address, length }) => memory.subarray(address, address + length));
+  const content = Buffer.concat([Buffer.from(numbers.buffer), ...bytes]);
+  const mark = createHash('sha256').update(unmarked).update(content).digest().subarray(0, MARK);
+  writeFileSync(path, Buffer.concat([mark, content]));
   return Buffer.concat([unmarked, SECTION, mark]);
+}
+
+function partsOf(memory, fresh) {
+  const parts = [];
+  for (let address = 0; address < memory.length; address += BLOCK) {
+    const before = address < fresh.length ? fresh.subarray(address, address + BLOCK) : Buffer.alloc(BLOCK);
+    if (memory.subarray(address, address + BLOCK).equals(before)) continue;
+    const last = parts.at(-1);
+    if (last && last.address + last.length === address) last.length += BLOCK;
+    else parts.push({ address, length: BLOCK });
+  }
+  return parts;
 }
 
 // What is wrong is told in a line; where in this script it was found helps nobody.
@@ -45,12 +63,9 @@ for (const [place, { api }] of edge.settings.tables.entries()) {
   for (const { key, reason } of invalid) console.warn(`${table}: ${key}: ${reason}`);
   taken.push(table);
 }
-const mark = randomBytes(MARK);
-const made = marked(module, mark);
-const compiled = new WebAssembly.Module(made);
-writeMemory(into, mark, edge.memory, new Edge(compiled, () => ({ names: [] })).memory);
+const made = writeMemory(into, module, edge.memory);
 writeFileSync(path, made);
-const restored = new Edge(compiled, (kept) => kept.restore(into, mark));
+const restored = new Edge(new WebAssembly.Module(made), (kept) => kept.restore(into, markOf(made)));
 if (restored.settings.tables.some((_, place) => restored.holds(place) !== edge.holds(place))) throw new Error(`${into}: not all of it is kept`);
 for (const file of taken) rmSync(file);
 console.log(`${into}: ${statSync(into).size} bytes, with ${taken.map((file) => file.slice(folder.length).replace(/^\//, '')).join(', ')} in it`);

@@ -16,7 +16,6 @@ use verge_router::{
     origin::Scheme,
     rewrite::{API_VERSION, VERGE_ARM},
     route,
-    split::seal::VERGE_OVERRIDE,
 };
 
 /// `verge-key`: what a request asks for, in a form that a cache can tell requests apart by.
@@ -146,7 +145,6 @@ impl<'e> Decision<'e> {
             tls: hop.tls,
             host: request.host,
             cut: Cut::of(forward, request),
-            choice: way::choice(request).filter(|_| forward.choice().is_some()),
             mark: way::mark(forward),
         };
         let path = forward.origin().base_path();
@@ -159,7 +157,7 @@ impl<'e> Decision<'e> {
         out.text(dialled.domain.as_str());
         out.text(path);
         out.text(uri);
-        out.write(|out| way.write(forward.hangs_on(), out));
+        out.write(|out| way.write(forward.hangs_on(), request.headers, out));
         let mut edits = edits::Written::over(request.headers, out);
         forward.edit_request(request, &hop, &mut edits);
         edits.end();
@@ -170,16 +168,16 @@ impl<'e> Decision<'e> {
     fn back(mut self, way: &str, out: &mut Answer) {
         let mut edits = Recorded::over(std::mem::take(&mut self.event.answer));
         if let Some(written) = Written::read(way) {
+            for (name, value) in written.received() {
+                self.event.headers.append(name, value);
+            }
             self.edit_answer(&written.way(), &mut edits);
         }
         out.number(EDIT);
         write_changes(&edits, out);
     }
 
-    fn edit_answer(&mut self, way: &Way<'_>, edits: &mut Recorded) {
-        if let Some(choice) = way.choice.and_then(|choice| HeaderValue::from_str(choice).ok()) {
-            self.event.headers.insert(VERGE_OVERRIDE, choice);
-        }
+    fn edit_answer(&self, way: &Way<'_>, edits: &mut Recorded) {
         if self.edit_as_decided(way, edits).is_some() {
             return;
         }

@@ -21,7 +21,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::{net::IpAddr, slice};
 use verge_router::UnixTime;
 
-/// So many fields room is made for; CloudFront's own bound on heads is not far above.
+/// The most fields that room is made for at once.
 const ROOM: usize = 64;
 
 /// An event as it was handed over.

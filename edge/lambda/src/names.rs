@@ -4,12 +4,13 @@
 use http::{HeaderName, header};
 use verge_router::rewrite::{API_VERSION, CDN_LOOP, TRACEPARENT, VERGE_ARM, VERGE_REASON, VERGE_VERSION, X_REQUEST_ID};
 
-/// How many names stand first that the router edits itself.
+/// How many names stand first that an edit may be told by. Such edits are not looked at again: all of these may be edited in
+/// origin-request and origin-response, the two in which the router edits (viewer-request is given one field, `verge-key`).
 const EDITED: usize = 12;
 
 /// The names. A number is the place of its name here, plus one; 0 is none.
 pub static NAMES: [HeaderName; 44] = [
-    // Those that nearly every event has edited, and that a function may edit on the way there and back.
+    // Those that nearly every event has edited.
     header::HOST,
     HeaderName::from_static("x-forwarded-for"),
     HeaderName::from_static("x-forwarded-host"),
@@ -62,7 +63,7 @@ pub(crate) fn name(number: u32) -> Option<&'static HeaderName> {
     NAMES.get(usize::try_from(number).ok()?.checked_sub(1)?)
 }
 
-/// The number of a name that is edited; 0 where it has none.
+/// The number that an edit of this name is told by; 0 where it is told by the name.
 pub(crate) fn number(name: &str) -> u32 {
     let place = NAMES.iter().take(EDITED).position(|known| known.as_str() == name);
     place.and_then(|place| u32::try_from(place + 1).ok()).unwrap_or(0)

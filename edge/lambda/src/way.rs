@@ -4,20 +4,22 @@
 //! gone. The decision is made again from it, so what is missing goes along, as a custom header of the origin, which
 //! CloudFront takes from the function and never from a client. It says when the decision was made, and what it came to: a
 //! table that changed in between is noticed, and the answer is then not edited by another row than the one that sent it. It
-//! ends in the names of the fields that the decision hung on, which `edge.mjs` brings and no others.
+//! ends in the names of the fields that the decision hung on, which `edge.mjs` brings and no others; a field that the origin
+//! got otherwise stands there with what was received, `name=value`.
 
 use crate::answer::write_decimal;
-use http::HeaderName;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use std::borrow::Cow;
 use verge_carry::identity::write_hex;
 use verge_router::{
     Forward, Request, UnixTime,
-    rewrite::{VERGE_ARM, VERGE_VERSION},
-    split::seal::VERGE_OVERRIDE,
+    rewrite::{VERGE_ARM, VERGE_VERSION, is_rewritten},
 };
 
 /// The form of it.
 const FORM: &str = "2";
+/// The most of a field that is written down, in bytes. CloudFront takes 1 783 characters for a custom header.
+const LONGEST: usize = 256;
 
 /// What the way there wrote down.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +32,6 @@ pub struct Way<'w> {
     pub host: &'w str,
     /// What became of the path.
     pub cut: Cut<'w>,
-    /// A tester's choice, which origins are not told.
-    pub choice: Option<&'w str>,
     /// What it came to.
     pub mark: u64,
 }
@@ -73,9 +73,9 @@ impl<'w> Cut<'w> {
 }
 
 impl<'w> Way<'w> {
-    /// Writes it: parts with `;` between them, none of which has one in it. The last are names of fields, with commas.
-    pub fn write<'n>(&self, fields: impl Iterator<Item = &'n HeaderName>, out: &mut Vec<u8>) {
-        let Self { now, tls, host, cut, choice, mark } = self;
+    /// Writes it: parts with `;` between them, none of which has one in it. The last are `fields`, with commas.
+    pub fn write<'n>(&self, fields: impl Iterator<Item = &'n HeaderName>, received: &HeaderMap, out: &mut Vec<u8>) {
+        let Self { now, tls, host, cut, mark } = self;
         let mut digits = [0; 16];
         write_hex(&mut digits, *mark);
         out.extend_from_slice(FORM.as_bytes());
@@ -88,15 +88,25 @@ impl<'w> Way<'w> {
         out.push(b';');
         write_decimal(out, cut.kept as u64);
         out.extend_from_slice(if cut.whole { b";1;" } else { b";0;" });
-        write_escaped(out, cut.cut);
-        out.push(b';');
-        write_escaped(out, choice.unwrap_or_default());
+        write_escaped(out, cut.cut.as_bytes());
         let mut before = b';';
-        for name in fields.chain(&SAID) {
+        let mut named = |out: &mut Vec<u8>, name: &HeaderName| {
             out.push(before);
             out.extend_from_slice(name.as_str().as_bytes());
             before = b',';
+        };
+        for name in fields {
+            if is_rewritten(name) {
+                for value in received.get_all(name).iter().filter(|value| value.len() <= LONGEST) {
+                    named(out, name);
+                    out.push(b'=');
+                    write_escaped(out, value.as_bytes());
+                }
+            } else {
+                named(out, name);
+            }
         }
+        SAID.iter().for_each(|name| named(out, name));
     }
 }
 
@@ -109,8 +119,8 @@ pub struct Written<'w> {
     kept: usize,
     whole: bool,
     cut: Cow<'w, str>,
-    choice: Cow<'w, str>,
     mark: u64,
+    fields: &'w str,
 }
 
 impl<'w> Written<'w> {
@@ -126,9 +136,8 @@ impl<'w> Written<'w> {
         let kept = parts.next()?.parse().ok()?;
         let whole = parts.next()? == "1";
         let cut = unescape(parts.next()?)?;
-        let choice = unescape(parts.next()?)?;
-        let _fields = parts.next()?;
-        parts.next().is_none().then_some(Self { now, tls, host, kept, whole, cut, choice, mark })
+        let fields = parts.next()?;
+        parts.next().is_none().then_some(Self { now, tls, host, kept, whole, cut, mark, fields })
     }
 
     /// As it was written.
@@ -139,15 +148,22 @@ impl<'w> Written<'w> {
             tls: self.tls,
             host: self.host,
             cut: Cut { kept: self.kept, cut: &self.cut, whole: self.whole },
-            choice: Some(&*self.choice).filter(|choice| !choice.is_empty()),
             mark: self.mark,
         }
+    }
+
+    /// The fields of which it says what was received.
+    pub fn received(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        self.fields.split(',').filter_map(|field| {
+            let (name, value) = field.split_once('=')?;
+            Some((name.parse().ok()?, HeaderValue::from_str(&unescape(value)?).ok()?))
+        })
     }
 }
 
 /// Letters, digits and what is common in paths as they are, other bytes as `=` and two hexadecimal digits.
-fn write_escaped(out: &mut Vec<u8>, text: &str) {
-    for b in text.bytes() {
+fn write_escaped(out: &mut Vec<u8>, text: &[u8]) {
+    for &b in text {
         if b.is_ascii_alphanumeric() || b"/-._~%".contains(&b) {
             out.push(b);
         } else {
@@ -193,41 +209,52 @@ pub(crate) fn fnv(before: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(before, |mark, b| (mark ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// What a tester asked for.
-#[must_use]
-pub fn choice<'r>(request: &Request<'r>) -> Option<&'r str> {
-    request.headers.get(VERGE_OVERRIDE)?.to_str().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::header;
+    use http::header::{ACCEPT, COOKIE, FORWARDED, TE, VIA};
 
     fn text(way: &Way<'_>) -> String {
+        let mut received = HeaderMap::new();
+        for (name, value) in
+            [(FORWARDED, "for=\"a\";by=b"), (FORWARDED, "c, d"), (COOKIE, "a=b"), (VIA, &"v".repeat(257))]
+        {
+            received.append(name, value.parse().unwrap());
+        }
         let mut out = Vec::new();
-        way.write([header::ACCEPT, header::COOKIE].iter(), &mut out);
+        way.write([ACCEPT, FORWARDED, COOKIE, VIA, TE].iter(), &received, &mut out);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn it_is_read_as_it_was_written() {
-        for (cut, choice) in [("", None), ("/orders", Some("canary;1;ab=\"c\"")), ("/v1/\u{e9};=", Some("b"))] {
-            let cut = Cut { kept: 7, cut, whole: choice.is_some() };
-            let way = Way { now: 1_767_225_600, tls: true, host: "api.example.com:8443", cut, choice, mark: 42 };
+        for (cut, whole) in [("", false), ("/orders", true), ("/v1/\u{e9};=", true)] {
+            let cut = Cut { kept: 7, cut, whole };
+            let way = Way { now: 1_767_225_600, tls: true, host: "api.example.com:8443", cut, mark: 42 };
             let written = text(&way);
             assert!(written.bytes().all(|b| b.is_ascii_graphic()), "{written}");
-            assert!(written.ends_with(";accept,cookie,verge-version,verge-arm"), "{written}");
-            assert_eq!(Written::read(&written).unwrap().way(), way);
+            let read = Written::read(&written).unwrap();
+            assert_eq!(read.way(), way);
+            let received: Vec<_> =
+                read.received().map(|(name, value)| (name, value.to_str().unwrap().to_owned())).collect();
+            assert_eq!(received, ["for=\"a\";by=b", "c, d"].map(|value| (FORWARDED, value.to_owned())));
         }
     }
 
     #[test]
+    fn fields_that_the_origin_gets_otherwise_go_along_and_others_are_named() {
+        let way = Way { now: 1, tls: false, host: "a", cut: Cut::default(), mark: 1 };
+        let fields = text(&way).rsplit(';').next().unwrap().to_owned();
+        let expected = "accept,forwarded=for=3d=22a=22=3bby=3db,forwarded=c=2c=20d,cookie,verge-version,verge-arm";
+        assert_eq!(fields, expected);
+    }
+
+    #[test]
     fn what_is_something_else_is_not_read() {
-        let way = Way { now: 1, tls: false, host: "a", cut: Cut::default(), choice: None, mark: 1 };
+        let way = Way { now: 1, tls: false, host: "a", cut: Cut::default(), mark: 1 };
         let way = text(&way);
         let others =
-            [way.replacen('2', "1", 1), format!("{way};"), way.replace("a;0", "a;x"), way.replace(";;", ";=z;")];
+            [way.replacen('2', "1", 1), format!("{way};"), way.replace("a;0", "a;x"), way.replace(";0;;", ";0;=z;")];
         for text in ["", "2"].into_iter().chain(others.iter().map(|other| &**other)) {
             assert!(Written::read(text).is_none(), "{text:?}");
         }

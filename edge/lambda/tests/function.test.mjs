@@ -271,6 +271,27 @@ test('fields that are long or beyond ASCII stay as they are, and change nothing'
   assert.equal(field(headers, 'location'), 'https://api.example.com/orders/8');
 });
 
+test('whatever an answer has besides, what concerns the router is edited', async () => {
+  const handler = await environment({ 'verge.toml': toml('bundled-alone', '', '1h'), 'table.json': bundle(row(1)) });
+  // More names than are remembered, and texts that have other lengths as bytes.
+  for (let n = 0; n < 1100; n += 1) {
+    const sent = await handler(asking('v1'));
+    const headers = Object.fromEntries([`x-odd-${n}`, 'constructor'].map((key) => [key, [{ key, value: '\u00e9\ud800' }]]));
+    headers.location = [{ key: 'Location', value: `https://${STAGE}/prod/v1/\u00e9` }, { key: 'Location', value: `https://${STAGE}/prod/v1/8` }];
+    const config = { ...read('origin-request').Records[0].cf.config, eventType: 'origin-response' };
+    const back = await handler({ Records: [{ cf: { config, request: sent, response: { status: '201', headers } } }] });
+    assert.deepEqual(back.headers.location.map(({ value }) => value), ['https://api.example.com/\u00e9', 'https://api.example.com/8'], `after ${n}`);
+    assert.equal(field(back.headers, 'api-version'), 'application/vnd.example.v1+json');
+    assert.equal(field(back.headers, `x-odd-${n}`), '\u00e9\ud800');
+  }
+});
+
+test('halves of letters in texts beside each other are none', async () => {
+  const handler = await environment({ 'verge.toml': toml('bundled-alone', '', '1h'), 'table.json': bundle(row(1)) });
+  const answer = await handler(request((one) => { Object.assign(one, { uri: '/\ud800', querystring: '\udc00' }); }));
+  assert.equal(answer.status, '400');
+});
+
 test('an event that lacks what every event has is answered, and sent nowhere', async () => {
   const handler = await environment({ 'verge.toml': toml('bundled-alone', '', '1h'), 'table.json': bundle(row(1)) });
   for (const headers of [undefined, null, { accept: undefined }, { accept: [null] }]) {
@@ -314,12 +335,16 @@ test('what is packed serves with the module that it was packed by, and else stop
   };
   const fresh = readFileSync(join(DIST, 'verge_lambda.wasm'));
   await assert.rejects(altered((copy) => writeFileSync(join(copy, 'verge_lambda.wasm'), fresh)), /packed.*another verge_lambda\.wasm/);
+  await assert.rejects(altered((copy) => rmSync(join(copy, 'packed.memory'))), /packed\.memory, which is not beside it/);
   const whole = readFileSync(join(folder, 'packed.memory'));
   for (const end of [0, 16, 30, whole.length - 1]) {
     await assert.rejects(altered((copy) => writeFileSync(join(copy, 'packed.memory'), whole.subarray(0, end))), /packed is cut short/);
   }
-  // Packed again, it is what it became last.
+  // Packed again, it is what it became last; and the same where it is the same.
   const size = readFileSync(join(folder, 'verge_lambda.wasm')).length;
+  const other = folderOf(files);
+  pack(other);
+  assert.deepEqual(readFileSync(join(other, 'packed.memory')), whole);
   for (const [name, text] of Object.entries({ ...files, 'table.json': bundle(row(1, '/again')) })) writeFileSync(join(folder, name), text);
   pack(folder);
   assert.equal(readFileSync(join(folder, 'verge_lambda.wasm')).length, size);

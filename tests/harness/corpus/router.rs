@@ -1,7 +1,7 @@
 //! The router itself, asked the corpus's cases without any edge.
 
 use super::{Case, Fixture, Observed, Outcome, Upstream};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use serde_json::Value as Json;
 use std::net::IpAddr;
 use verge_config::Config;
