@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# dist/lambda/ and dist/lambda.zip: the function, ready for a configuration and a table beside it or in it (pack.mjs).
+# dist/lambda/ and dist/lambda.zip: the function, ready for a configuration and a table beside it, as they are or packed (pack.mjs).
 # With rustup's target where it is installed, else with Debian's rustc-web and the library sources beside it. Checked on the
 # way: the module imports nothing, and the zip is small enough for viewer events (1 MB).
 set -euo pipefail
