@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -424,6 +425,56 @@ test('a table of several pages is read to its end', async () => {
   await table('pages', Array.from({ length: 25 }, (_, n) => ({ ...row(n + 1), note: ballast })));
   const handler = await environment({ 'verge.toml': toml('pages', '', '1h') });
   for (let n = 1; n <= 25; n += 1) assert.equal((await handler(asking(`v${n}`))).origin.custom.path, `/prod/v${n}`);
+});
+
+test('where the nearest region fails the next one is read', async () => {
+  await table('replicated', [row(1, '/replica')]);
+  const asked = [];
+  // Signatures name the region that they are for.
+  const regional = http.createServer((question, answer) => {
+    const [, region] = /Credential=[^/]+\/\d+\/([^/]+)\//.exec(question.headers.authorization);
+    asked.push(region);
+    if (region === 'us-east-1') return answer.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' }).end('{"__type": "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException"}');
+    const { method, url, headers } = question;
+    return question.pipe(http.request({ port: relay.port, method, path: url, headers }, (told) => {
+      answer.writeHead(told.statusCode, told.headers);
+      told.pipe(answer);
+    }));
+  });
+  await new Promise((resolve) => regional.listen(0, '127.0.0.1', resolve));
+  const config = toml('replicated', '', '1h').replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${regional.address().port}`);
+  const handler = await environment({ 'verge.toml': `${config}[lambda]\nregions = ["eu-west-1", "us-east-1"]\n` });
+  assert.equal((await handler(asking('v1'))).origin.custom.path, '/replica');
+  assert.deepEqual(asked, ['us-east-1', 'eu-west-1']);
+  regional.closeAllConnections();
+  regional.close();
+});
+
+test('a module that trapped is begun anew', async () => {
+  const { Instance } = WebAssembly;
+  let traps = 0;
+  // Only a fault of ours could make it trap.
+  WebAssembly.Instance = function (...given) {
+    const { exports } = new Instance(...given);
+    const decide = (...event) => {
+      if (traps === 0) return exports.decide(...event);
+      traps -= 1;
+      throw new WebAssembly.RuntimeError('unreachable');
+    };
+    return { exports: { ...exports, decide } };
+  };
+  try {
+    const handler = await environment({ 'verge.toml': toml('bundled-alone', '', '1h'), 'table.json': bundle(row(1)) });
+    for (let again = 0; again < 2; again += 1) {
+      assert.equal((await handler(asking('v1'))).origin.custom.path, '/prod/v1');
+      traps = 1;
+      const answer = await handler(asking('v1'));
+      assert.deepEqual([answer.status, field(answer.headers, 'verge-reason')], ['500', 'internal']);
+    }
+    assert.equal((await handler(asking('v1'))).origin.custom.path, '/prod/v1');
+  } finally {
+    Object.assign(WebAssembly, { Instance });
+  }
 });
 
 test('without a configuration it stands in for the function of the AWS sample', async () => {
