@@ -12,8 +12,8 @@ export const [EDIT, FORWARD] = [0, 1];
 
 // What is done with a field (src/answer.rs).
 const [SET, APPEND] = [1, 2];
-// Names of answers' fields are the origins' to choose, and what decisions hang on is for configuration and table to say: so much
-// of it is remembered.
+// Names of answers' fields are the origins' to choose, and lists of fields that decisions hang on are many where there are many
+// rows: so much of them is remembered.
 const MOST = 1000;
 
 export class Edge {
@@ -173,7 +173,8 @@ export class Edge {
     const known = this.#lists.get(text);
     if (known) return known;
     const names = [...new Set(text.split(',').filter((name) => !name.includes('=')))];
-    if (this.#lists.size < MOST) this.#lists.set(text, names);
+    // With a client's values in it, it is not seen again.
+    if (this.#lists.size < MOST && !text.includes('=')) this.#lists.set(text, names);
     return names;
   }
 

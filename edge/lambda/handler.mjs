@@ -108,8 +108,12 @@ export async function handler(event) {
 
 // A module that trapped is in no state to go on; tables are read anew.
 function again() {
-  configured = bundled();
-  samples.clear();
+  try {
+    samples.clear();
+    configured = bundled();
+  } catch (error) {
+    console.error(JSON.stringify({ level: 'error', message: `it cannot be begun anew: ${error?.stack ?? error}` }));
+  }
 }
 
 function answer({ key, edge }, cf) {

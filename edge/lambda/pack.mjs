@@ -8,7 +8,7 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Edge } from './edge.mjs';
 import { MARK, PAGE, SECTION, markOf } from './packed.mjs';
 
@@ -68,4 +68,4 @@ writeFileSync(path, made);
 const restored = new Edge(new WebAssembly.Module(made), (kept) => kept.restore(into, markOf(made)));
 if (restored.settings.tables.some((_, place) => restored.holds(place) !== edge.holds(place))) throw new Error(`${into}: not all of it is kept`);
 for (const file of taken) rmSync(file);
-console.log(`${into}: ${statSync(into).size} bytes, with ${taken.map((file) => file.slice(folder.length).replace(/^\//, '')).join(', ')} in it`);
+console.log(`${into}: ${statSync(into).size} bytes, with ${taken.map((file) => basename(file)).join(', ')} in it`);

@@ -43,8 +43,10 @@ for manifest in manifests:
             if name == "verge.toml":
                 check(manifest, text)
                 # With what it offers besides.
-                check(f"{manifest}, without comments", re.sub(r"(?m)^# (?=\[\[|[a-z_]+ = )", "", text))
-assert checked, "no verge.toml in any manifest"
+                offered, lines = re.subn(r"(?m)^# (?=\[\[|[a-z_]+ = )", "", text)
+                if lines:
+                    check(f"{manifest}, without comments", offered)
+assert checked > len(manifests), "a manifest has no verge.toml, or none offers more of it in comments"
 
 # What the template asks of verge.toml, with TLS and without, and something for what it leaves to its reader.
 ecs = "deploy/ecs/template.yaml"

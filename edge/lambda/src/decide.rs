@@ -16,6 +16,7 @@ use verge_router::{
     origin::Scheme,
     rewrite::{API_VERSION, VERGE_ARM},
     route,
+    split::{By, Choice},
 };
 
 /// `verge-key`: what a request asks for, in a form that a cache can tell requests apart by.
@@ -145,6 +146,7 @@ impl<'e> Decision<'e> {
             tls: hop.tls,
             host: request.host,
             cut: Cut::of(forward, request),
+            overridden: forward.choice().filter(|choice| choice.by() == By::Override).and_then(arm),
             mark: way::mark(forward),
         };
         let path = forward.origin().base_path();
@@ -167,21 +169,20 @@ impl<'e> Decision<'e> {
     #[inline(never)]
     fn back(mut self, way: &str, out: &mut Answer) {
         let mut edits = Recorded::over(std::mem::take(&mut self.event.answer));
-        if let Some(written) = Written::read(way) {
-            for (name, value) in written.received() {
-                self.event.headers.append(name, value);
-            }
-            self.edit_answer(&written.way(), &mut edits);
+        let written = Written::read(way);
+        for (name, value) in written.iter().flat_map(Written::received) {
+            self.event.headers.append(name, value);
         }
+        self.edit_answer(written.as_ref().map(Written::way).as_ref(), &mut edits);
         out.number(EDIT);
         write_changes(&edits, out);
     }
 
-    fn edit_answer(&self, way: &Way<'_>, edits: &mut Recorded) {
-        if self.edit_as_decided(way, edits).is_some() {
+    fn edit_answer(&self, way: Option<&Way<'_>>, edits: &mut Recorded) {
+        if way.and_then(|way| self.edit_as_decided(way, edits)).is_some() {
             return;
         }
-        // The table changed meanwhile. What is known without it is said; the way there has written it down.
+        // The table changed meanwhile, or the function. What is known without it is said; the way there has written it down.
         for (name, as_) in SAID.iter().zip([API_VERSION, VERGE_ARM]) {
             if let Some(value) = self.event.headers.get(name) {
                 edits.set(as_, value.clone());
@@ -207,11 +208,17 @@ impl<'e> Decision<'e> {
     }
 }
 
-/// Before the cache: what is asked for, as one field.
+/// The arm that was picked.
+fn arm(choice: &Choice) -> Option<&str> {
+    choice.arm().map(|arm| arm.name())
+}
+
+/// Before the cache: what is asked for, as one field. Whom another version answers is told so, and nobody else.
 #[inline(never)]
 fn name_key(forward: &Forward, out: &mut Answer) {
-    let arm = forward.choice().and_then(|choice| choice.arm()).map(|arm| arm.name());
-    let key = [Some(forward.api().name()), Some(forward.mapping().key()), arm].into_iter().flatten();
+    let fell = forward.fell().then_some("~");
+    let arm = forward.choice().and_then(arm);
+    let key = [Some(forward.api().name()), Some(forward.mapping().key()), arm, fell].into_iter().flatten();
     write_key(&key.collect::<Vec<_>>().join("/"), out);
 }
 

@@ -14,13 +14,15 @@ use verge_carry::identity::write_hex;
 use verge_router::{
     Forward, Request, UnixTime,
     rewrite::{VERGE_ARM, VERGE_VERSION, is_rewritten},
+    split::seal::VERGE_OVERRIDE,
 };
 
 /// The form of it.
 const FORM: &str = "2";
-/// The most of a field that is written down, in lines and in bytes of each: CloudFront takes 1 783 characters for a custom header.
-const LINES: usize = 2;
+/// The longest value that is written down, in bytes, and how long all may have become by then: CloudFront takes 1 783 characters for
+/// a custom header. An answer to a request with longer ones is edited where the decision does without.
 const LONGEST: usize = 256;
+const MOST: usize = 1400;
 
 /// What the way there wrote down.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub struct Way<'w> {
     pub host: &'w str,
     /// What became of the path.
     pub cut: Cut<'w>,
+    /// The arm that a tester asked for and got.
+    pub overridden: Option<&'w str>,
     /// What it came to.
     pub mark: u64,
 }
@@ -76,7 +80,7 @@ impl<'w> Cut<'w> {
 impl<'w> Way<'w> {
     /// Writes it: parts with `;` between them, none of which has one in it. The last are `fields`, with commas.
     pub fn write<'n>(&self, fields: impl Iterator<Item = &'n HeaderName>, received: &HeaderMap, out: &mut Vec<u8>) {
-        let Self { now, tls, host, cut, mark } = self;
+        let Self { now, tls, host, cut, overridden, mark } = self;
         let mut digits = [0; 16];
         write_hex(&mut digits, *mark);
         out.extend_from_slice(FORM.as_bytes());
@@ -85,7 +89,7 @@ impl<'w> Way<'w> {
         out.extend_from_slice(if *tls { b";1;" } else { b";0;" });
         out.extend_from_slice(&digits);
         out.push(b';');
-        out.extend_from_slice(host.as_bytes());
+        write_escaped(out, host.as_bytes());
         out.push(b';');
         write_decimal(out, cut.kept as u64);
         out.extend_from_slice(if cut.whole { b";1;" } else { b";0;" });
@@ -97,14 +101,20 @@ impl<'w> Way<'w> {
             before = b',';
         };
         for name in fields {
-            if is_rewritten(name) {
-                for value in received.get_all(name).iter().take(LINES).filter(|value| value.len() <= LONGEST) {
-                    named(out, name);
-                    out.push(b'=');
-                    write_escaped(out, value.as_bytes());
-                }
-            } else {
+            if !is_rewritten(name) {
                 named(out, name);
+                continue;
+            }
+            // Of an override origins are told nothing, and so not how a tester proved it.
+            let value = if *name == VERGE_OVERRIDE {
+                overridden.map(str::as_bytes)
+            } else {
+                received.get(name).map(HeaderValue::as_bytes)
+            };
+            if let Some(value) = value.filter(|value| value.len() <= LONGEST && out.len() + 3 * value.len() <= MOST) {
+                named(out, name);
+                out.push(b'=');
+                write_escaped(out, value);
             }
         }
         SAID.iter().for_each(|name| named(out, name));
@@ -116,7 +126,7 @@ impl<'w> Way<'w> {
 pub struct Written<'w> {
     now: UnixTime,
     tls: bool,
-    host: &'w str,
+    host: Cow<'w, str>,
     kept: usize,
     whole: bool,
     cut: Cow<'w, str>,
@@ -133,7 +143,7 @@ impl<'w> Written<'w> {
         let now = parts.next()?.parse().ok()?;
         let tls = parts.next()? == "1";
         let mark = u64::from_str_radix(parts.next()?, 16).ok()?;
-        let host = parts.next()?;
+        let host = unescape(parts.next()?)?;
         let kept = parts.next()?.parse().ok()?;
         let whole = parts.next()? == "1";
         let cut = unescape(parts.next()?)?;
@@ -147,8 +157,9 @@ impl<'w> Written<'w> {
         Way {
             now: self.now,
             tls: self.tls,
-            host: self.host,
+            host: &self.host,
             cut: Cut { kept: self.kept, cut: &self.cut, whole: self.whole },
+            overridden: None,
             mark: self.mark,
         }
     }
@@ -213,46 +224,76 @@ pub(crate) fn fnv(before: u64, bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::header::{ACCEPT, COOKIE, FORWARDED, TE, VIA};
+    use http::header::{ACCEPT, CONNECTION, COOKIE, FORWARDED, TE, UPGRADE, VIA};
 
-    fn text(way: &Way<'_>) -> String {
+    fn way<'w>(host: &'w str, cut: Cut<'w>, overridden: Option<&'w str>) -> Way<'w> {
+        Way { now: 1_767_225_600, tls: true, host, cut, overridden, mark: 42 }
+    }
+
+    /// What is written where a decision hangs on these fields, and each was received with these lines.
+    fn written(way: &Way<'_>, fields: &[(HeaderName, &[&str])]) -> String {
         let mut received = HeaderMap::new();
-        let lines = [(FORWARDED, "for=\"a\";by=b"), (FORWARDED, "c, d"), (FORWARDED, "e"), (COOKIE, "a=b")];
-        for (name, value) in lines.into_iter().chain([(VIA, &*"v".repeat(LONGEST + 1))]) {
-            received.append(name, value.parse().unwrap());
+        for (name, line) in fields.iter().flat_map(|(name, lines)| lines.iter().map(move |line| (name, line))) {
+            received.append(name, line.parse().unwrap());
         }
         let mut out = Vec::new();
-        way.write([ACCEPT, FORWARDED, COOKIE, VIA, TE].iter(), &received, &mut out);
+        way.write(fields.iter().map(|(name, _)| name), &received, &mut out);
         String::from_utf8(out).unwrap()
+    }
+
+    fn text(way: &Way<'_>) -> String {
+        written(way, &[(ACCEPT, &["a/b"]), (FORWARDED, &["for=\"a\";by=b", "c"]), (COOKIE, &["a=b"]), (TE, &[])])
     }
 
     #[test]
     fn it_is_read_as_it_was_written() {
         for (cut, whole) in [("", false), ("/orders", true), ("/v1/\u{e9};=", true)] {
-            let cut = Cut { kept: 7, cut, whole };
-            let way = Way { now: 1_767_225_600, tls: true, host: "api.example.com:8443", cut, mark: 42 };
+            let way = way("api;b.example.com:8443", Cut { kept: 7, cut, whole }, None);
             let written = text(&way);
             assert!(written.bytes().all(|b| b.is_ascii_graphic()), "{written}");
             let read = Written::read(&written).unwrap();
             assert_eq!(read.way(), way);
-            let received: Vec<_> =
-                read.received().map(|(name, value)| (name, value.to_str().unwrap().to_owned())).collect();
-            assert_eq!(received, ["for=\"a\";by=b", "c, d"].map(|value| (FORWARDED, value.to_owned())));
+            let received: Vec<_> = read.received().collect();
+            assert_eq!(received, [(FORWARDED, HeaderValue::from_static("for=\"a\";by=b"))]);
         }
     }
 
     #[test]
     fn fields_that_the_origin_gets_otherwise_go_along_and_others_are_named() {
-        let way = Way { now: 1, tls: false, host: "a", cut: Cut::default(), mark: 1 };
-        let fields = text(&way).rsplit(';').next().unwrap().to_owned();
-        let expected = "accept,forwarded=for=3d=22a=22=3bby=3db,forwarded=c=2c=20d,cookie,verge-version,verge-arm";
-        assert_eq!(fields, expected);
+        let fields = text(&way("a", Cut::default(), None)).rsplit(';').next().unwrap().to_owned();
+        assert_eq!(fields, "accept,forwarded=for=3d=22a=22=3bby=3db,cookie,verge-version,verge-arm");
+    }
+
+    #[test]
+    fn of_an_override_the_arm_goes_along_and_nothing_of_its_proof() {
+        let received = [(VERGE_OVERRIDE, &["canary;1;secret"][..])];
+        let of = |overridden| written(&way("a", Cut::default(), overridden), &received);
+        assert!(
+            of(Some("canary")).ends_with(";verge-override=canary,verge-version,verge-arm"),
+            "{}",
+            of(Some("canary"))
+        );
+        assert!(of(None).ends_with(";verge-version,verge-arm"), "{}", of(None));
+    }
+
+    #[test]
+    fn however_much_is_received_little_is_written() {
+        let long = "\"".repeat(LONGEST);
+        let longer = "\"".repeat(LONGEST + 1);
+        let names = [FORWARDED, VIA, TE, CONNECTION, UPGRADE];
+        let fields = names.map(|name| (name, [&*long]));
+        let fields: Vec<(HeaderName, &[&str])> =
+            fields.iter().map(|(name, lines)| (name.clone(), &lines[..])).collect();
+        let host = "h".repeat(255);
+        let written_down = written(&way(&host, Cut::default(), None), &fields);
+        assert!(written_down.len() < 1783 && written_down.contains("forwarded==22"), "{written_down}");
+        let none = written(&way("a", Cut::default(), None), &[(FORWARDED, &[&longer, "a"])]);
+        assert!(!none.contains("forwarded"), "{none}");
     }
 
     #[test]
     fn what_is_something_else_is_not_read() {
-        let way = Way { now: 1, tls: false, host: "a", cut: Cut::default(), mark: 1 };
-        let way = text(&way);
+        let way = text(&way("a", Cut::default(), None));
         let others =
             [way.replacen('2', "1", 1), format!("{way};"), way.replace("a;0", "a;x"), way.replace(";0;;", ";0;=z;")];
         for text in ["", "2"].into_iter().chain(others.iter().map(|other| &**other)) {

@@ -49,6 +49,33 @@ test('an answer comes back as the client is to see it', async () => {
   assert.deepEqual(await handler(forged), read('origin-response'));
 });
 
+test('a tester gets the arm that was asked for, there and back, and stages are not told how', async () => {
+  const arm = (name, weight) => ({ name, weight, domain: STAGE, base_path: `/${name}` });
+  const split = { api: 'orders', version: 'v1', split: [arm('canary', 0), arm('stable', 1)] };
+  const config = `${toml('bundled-alone', '', '1h')}[canary]\ntesters = ["203.0.113.0/24"]\n`;
+  const handler = await environment({ 'verge.toml': config, 'table.json': bundle(split) });
+  const override = (value) => request(({ headers }) => { headers['verge-override'] = [{ key: 'Verge-Override', value }]; });
+  for (const [value, expected] of [['canary;1;s3cret', 'canary'], ['other;1;s3cret', 'stable']]) {
+    const sent = await handler(override(value));
+    assert.equal(sent.origin.custom.path, `/${expected}`);
+    assert(!JSON.stringify(sent).replace(/x-origin-secret.*?\]/g, '').includes('s3cret'), JSON.stringify(sent));
+    const config = { ...read('origin-request').Records[0].cf.config, eventType: 'origin-response' };
+    const back = await handler({ Records: [{ cf: { config, request: sent, response: read('origin-response') } }] });
+    assert.equal(field(back.headers, 'verge-arm'), expected);
+    assert.equal(field(back.headers, 'cache-control')?.includes('no-store') ?? false, expected === 'canary');
+  }
+});
+
+test('a name with odd letters is told back', async () => {
+  const handler = await environment({ 'verge.toml': toml('bundled-alone', '', '1h'), 'table.json': bundle(row(1)) });
+  const event = asking('v1');
+  event.Records[0].cf.request.headers.host = [{ key: 'Host', value: 'a;b=c.example.com' }];
+  const sent = await handler(event);
+  const config = { ...read('origin-request').Records[0].cf.config, eventType: 'origin-response' };
+  const back = await handler({ Records: [{ cf: { config, request: sent, response: read('origin-response') } }] });
+  assert.match(field(back.headers, 'location'), /^https:\/\/a;b=c\.example\.com\//);
+});
+
 test('an answer whose row has changed meanwhile is edited by no other row', async () => {
   const there = await environment({ 'verge.toml': toml('bundled-alone', '', '1h'), 'table.json': bundle(row(1)) });
   const here = await environment({ 'verge.toml': toml('bundled-alone', '', '1h'), 'table.json': bundle(row(1, '/other')) });

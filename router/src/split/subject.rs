@@ -1,6 +1,6 @@
 //! Whom a choice sticks to: the first of the row's sticky keys that the request has.
 
-use super::{InvalidSplit, claim};
+use super::{COOKIE_PREFIX, InvalidSplit, claim};
 use crate::{moment::Moment, request::Request, rewrite::write_address};
 use alloc::{borrow::ToOwned, boxed::Box, format, string::String};
 use core::net::{IpAddr, Ipv6Addr};
@@ -65,7 +65,10 @@ impl Sticky {
                 let unfit = name.as_str().starts_with("verge-") || name == header::CONNECTION || name == header::HOST;
                 if unfit { Err(refuse()) } else { Ok(Self::Header(name)) }
             }
-            Some(("cookie", name)) if is_token(name) => Ok(Self::Cookie(name.into())),
+            // Verge's own are cut out on the way, and what they mean is written `cookie`.
+            Some(("cookie", name)) if is_token(name) && !name.starts_with(COOKIE_PREFIX) => {
+                Ok(Self::Cookie(name.into()))
+            }
             Some(("query", name)) if is_name(name) => Ok(Self::Query(name.into())),
             Some(("claim", name)) if is_name(name) => Ok(Self::Claim(name.into())),
             _ => Err(refuse()),

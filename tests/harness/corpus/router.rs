@@ -121,6 +121,7 @@ fn assert_other_fields_decide_nothing(
         if headers.contains_key(name) {
             continue;
         }
+        // Verge's own cookie counts at edges with a key alone, which decide once.
         let from = if is_rewritten(name) || *name == header::COOKIE { request.headers } else { &observed.request };
         for line in from.get_all(name) {
             headers.append(name, line.clone());
