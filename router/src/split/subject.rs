@@ -198,6 +198,7 @@ mod tests {
             "header:verge-x",
             "cookie:",
             "cookie:a;b",
+            "cookie:__Host-verge-1",
             "query:",
             "query:a=b",
             "body",
