@@ -37,7 +37,9 @@ test: need ## All tests that need nothing but this tree; no network
 
 .PHONY: test-tools
 test-tools: need ## Tests that need other programs (tests/tools): each gets its own, or says what it lacks
-	@for script in tests/tools/*.sh; do echo "== $$script"; "$$script"; done
+	@export SKIPPED=$$(mktemp); trap 'rm -f "$$SKIPPED"' EXIT; \
+	for script in tests/tools/*.sh; do echo "== $$script"; "$$script"; done; \
+	if [ -s "$$SKIPPED" ]; then sed 's/^/== skipped: /' "$$SKIPPED"; else echo "== skipped: nothing"; fi
 
 .PHONY: wasm
 wasm: ## The edges in other programs: dist/verge_envoy.wasm, dist/lambda/, dist/lambda.zip

@@ -5,10 +5,6 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 . tests/tools/get
-[ -z "${MUST:-}" ] || skip() {
-    echo "cannot run: $1" >&2
-    exit 1
-}
 needs node python3
 envoy_program
 tests/tools/wasm.sh

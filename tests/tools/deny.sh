@@ -16,5 +16,5 @@ cargo deny --all-features check --hide-inclusion-graph --allow unused-wrapper ba
 if cargo deny fetch db >/dev/null 2>&1; then
     cargo deny check --hide-inclusion-graph advisories
 else
-    echo "skipped: advisories; their database cannot be fetched from here"
+    skip "advisories; their database cannot be fetched from here"
 fi

@@ -4,21 +4,17 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-command -v node >/dev/null || { echo "skipped: no node; it needs 20.3 or later"; exit 0; }
+. tests/tools/get
+has node || skip "no node; it needs 20.3 or later"
 tools=$PWD/target/tools/lambda
 if [ ! -d "$tools/node_modules/@aws-sdk/client-dynamodb" ]; then
     mkdir -p "$tools"
-    if ! npm install --no-audit --no-fund --loglevel=error --prefix "$tools" '@aws-sdk/client-dynamodb@3' >/dev/null; then
-        echo "skipped: no @aws-sdk/client-dynamodb; it needs npm and its registry"
-        exit 0
-    fi
+    npm install --no-audit --no-fund --loglevel=error --prefix "$tools" '@aws-sdk/client-dynamodb@3' >/dev/null ||
+        skip "no @aws-sdk/client-dynamodb; it needs npm and its registry"
 fi
 built=0
 edge/lambda/build.sh || built=$?
-if [ "$built" = 3 ]; then
-    echo "skipped: no compiler for WebAssembly"
-    exit 0
-fi
+[ "$built" != 3 ] || skip "no compiler for WebAssembly"
 [ "$built" = 0 ] || exit "$built"
 
 cargo build --workspace --bins --tests ${CI:+--locked}

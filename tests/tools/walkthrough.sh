@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-command -v curl >/dev/null || { echo "skipped: there is no curl"; exit 0; }
+. tests/tools/get
+needs curl
 cargo build --workspace --bins --tests ${CI:+--locked}
 built=$(cd "${CARGO_TARGET_DIR:-target}/debug" && pwd)
 ports="--port 18080 --admin-port 19901"
