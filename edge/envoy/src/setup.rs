@@ -67,7 +67,7 @@ pub struct Clusters {
     pub field: HeaderName,
     /// For what has no cluster of its own.
     pub all: HeaderValue,
-    /// The same for what is spoken to in the clear; `None`: `all` does both.
+    /// The same for what is spoken to in the clear; `None`: no row may be.
     pub insecure: Option<HeaderValue>,
     /// By domain, in order.
     pub named: Vec<(String, HeaderValue)>,
@@ -116,6 +116,10 @@ impl Setup {
         }
         let fetch = read_fetch(members.object("fetch")?, &config)?;
         let clusters = read_clusters(members.object("origins")?)?;
+        if config.origins.rules.insecure && clusters.insecure.is_none() {
+            // The cluster of all others speaks TLS to whatever it dials.
+            return Err("`origins.insecure` is missing: Envoy's cluster for rows with `scheme = \"http\"`".to_owned());
+        }
         members.close("")?;
         Ok(Self { config, tables, fetch, clusters })
     }
@@ -255,6 +259,8 @@ mod tests {
             let told = refused(json!({"origins": origins}));
             assert!(told.contains(&format!("`{place}`")) && told.contains("can be no field's value"), "{told}");
         }
+        let clear = json!({"verge": format!("[origins]\ninsecure = true\n{DOCUMENT}")});
+        assert!(refused(clear).starts_with("`origins.insecure` is missing"));
         assert!(refused(json!({"tables": {"bills": []}})).contains("no such API"));
         assert!(Setup::read("{}").unwrap_err().contains("`verge` is missing"));
         assert!(Setup::read("[[api]]\nnaem = 1").unwrap_err().contains("naem"));

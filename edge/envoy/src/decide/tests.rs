@@ -71,7 +71,8 @@ fn what_cannot_be_dialled_is_not_sent() {
 
 #[test]
 fn nothing_is_sent_without_a_table_and_nothing_undecided() {
-    let edge_without = Edge::new(Setup::read(DOCUMENT).unwrap(), 0).0;
+    let setup = json!({"verge": DOCUMENT, "origins": {"insecure": "clear"}});
+    let edge_without = Edge::new(Setup::read(&setup.to_string()).unwrap(), 0).0;
     let reason = |edge: &Edge, asked| match decide(edge, asked) {
         Decision::Reply(reply) => reply.reason,
         Decision::Send(sent) => panic!("{sent:?}"),
