@@ -42,7 +42,7 @@ test-tools: need ## Tests that need other programs (tests/tools): each gets its 
 	if [ -s "$$SKIPPED" ]; then sed 's/^/== skipped: /' "$$SKIPPED"; else echo "== skipped: nothing"; fi
 
 .PHONY: wasm
-wasm: ## The edges in other programs: dist/verge_envoy.wasm, dist/lambda/, dist/lambda.zip
+wasm: need ## The edges in other programs: dist/verge_envoy.wasm, dist/lambda/, dist/lambda.zip
 	MUST=1 tests/tools/wasm.sh
 
 .PHONY: conformance

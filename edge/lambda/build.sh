@@ -1,35 +1,21 @@
 #!/usr/bin/env bash
-# dist/lambda/ and dist/lambda.zip: the function, ready for a configuration and a table beside it, as they are or packed (pack.mjs).
-# With rustup's target where it is installed, else with Debian's rustc-web and the library sources beside it. Checked on the
-# way: the module imports nothing, and the zip is small enough for viewer events (1 MB).
+# dist/lambda/ and dist/lambda.zip: the function, ready for a configuration and a table beside it, as they are or packed
+# (pack.mjs).
+# With rustup's target where it is installed or can be added, else with Debian's rustc-web and the library sources beside it
+# (tests/tools/compiler). Ends with 3 where there is no compiler. Checked on the way: the module imports nothing, and the zip
+# is small enough for viewer events (1 MB).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-target=wasm32-unknown-unknown
-built=${CARGO_TARGET_DIR:-target}/tools/wasm
+. tests/tools/get
+. tests/tools/compiler
+find_compiler && find_linker || exit 3
 build=(build --profile function --locked -p verge-lambda --target "$target" --target-dir "$built")
-web() { [ -x /usr/bin/cargo ] && [ -d /usr/lib/rustlib/src/rust/library ] && dpkg -s rustc-web >/dev/null 2>&1; }
-
-if [ -d "$(rustc --print target-libdir --target $target)" ]; then
-    cargo "${build[@]}"
+if [ -n "$ready" ]; then
+    "$rust/cargo" "${build[@]}"
 else
-    if ! web && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends rustc-web cargo-web rust-web-src >/dev/null 2>&1 || true
-    fi
-    web || { echo "no compiler for $target; get one with 'rustup target add $target' or 'apt-get install rustc-web cargo-web rust-web-src'" >&2; exit 3; }
-    # Debian's has no linker of its own; any Rust's will do, or the one of Debian's package lld.
-    linker=$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/rust-lld
-    [ -x "$linker" ] || linker=$(command -v wasm-ld || true)
-    [ -n "$linker" ] || { echo "no linker for $target: 'apt-get install lld'" >&2; exit 3; }
-    # That compiler is older than ours: it still calls unstable what our crates use of the language.
-    mkdir -p "$built"
-    printf '#!/bin/sh\nexec "$@" "-Zcrate-attr=feature(let_chains,slice_as_chunks,unsigned_is_multiple_of)"\n' >"$built/older"
-    chmod +x "$built/older"
-    # And it makes less of what every Node has than a newer one does by itself.
-    PATH=/usr/bin:$PATH RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTC_WORKSPACE_WRAPPER=$(realpath "$built/older") \
-        RUSTFLAGS="-Ctarget-feature=+bulk-memory,+nontrapping-fptoint,+sign-ext" \
-        CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$linker \
-        /usr/bin/cargo "${build[@]}" --ignore-rust-version -Zbuild-std=std,panic_abort
+    # Debian's makes less of what every Node has than a newer one does by itself.
+    with_std "-Ctarget-feature=+bulk-memory,+nontrapping-fptoint,+sign-ext" "${build[@]}" -Zbuild-std=std,panic_abort
 fi
 
 rm -rf dist/lambda dist/lambda.zip
