@@ -136,7 +136,8 @@ console.table(measured.map(({ rows: count, ours, back: way, theirs }) => ({ rows
 if (process.argv.includes('--check')) {
   const lost = [];
   const [few, , many] = measured;
-  if (many.ours > many.theirs / 8) lost.push(`an event among ${many.rows} rows takes more than an eighth of the sample's`);
+  if (many.ours > many.theirs / 12) lost.push(`an event among ${many.rows} rows takes more than a twelfth of the sample's`);
+  if (many.back > many.ours) lost.push('the way back takes more than the way there');
   if (many.ours > 2 * few.ours) lost.push(`an event among ${many.rows} rows takes more than twice as long as one among ${few.rows}`);
   const client = started['the client for DynamoDB alone'];
   if (client && started['this one, 2 rows packed'] > client / 4) lost.push('a start takes more than a quarter of what the client for DynamoDB takes');
