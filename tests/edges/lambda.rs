@@ -99,8 +99,8 @@ impl Edge for Lambda {
         // CloudFront refuses an answer whole that touches what is its own.
         let (there, back) = (Trigger::OriginRequest, Trigger::OriginResponse);
         for (trigger, place) in [(there, "there"), (back, "back")] {
-            let names = told["touched"][place].as_array().into_iter().flatten().filter_map(Json::as_str);
-            if let Some(name) = { names }.find(|name| !trigger.may_edit(name)) {
+            let mut names = told["touched"][place].as_array().into_iter().flatten().filter_map(Json::as_str);
+            if let Some(name) = names.find(|name| !trigger.may_edit(name)) {
                 return Err(NotAsked::Failed(format!("it touches `{name}` on the way {place}")));
             }
         }

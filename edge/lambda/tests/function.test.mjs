@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { asking, bundle, environment, field, read, relay, request, row, STAGE, table, toml } from './ground.mjs';
+import { asking, bundle, environment, field, read, relay, request, returning, row, STAGE, table, toml } from './ground.mjs';
 
 test('a request goes to its version, with the edits CloudFront allows', async () => {
   const handler = await environment({ 'verge.toml': toml('bundled-alone', '', '1h'), 'table.json': bundle(row(1)) });
@@ -33,7 +33,7 @@ test('a request goes to its version, with the edits CloudFront allows', async ()
 test('an answer comes back as the client is to see it', async () => {
   const handler = await environment({ 'verge.toml': toml('bundled-alone', '', '1h'), 'table.json': bundle(row(1)) });
   const sent = await handler(request());
-  const back = { Records: [{ cf: { config: { ...read('origin-request').Records[0].cf.config, eventType: 'origin-response' }, request: sent, response: read('origin-response') } }] };
+  const back = returning(sent);
   const { headers, status } = await handler(structuredClone(back));
   assert.equal(status, '301');
   assert.equal(field(headers, 'location'), 'https://api.example.com/orders/8');
@@ -59,8 +59,7 @@ test('a tester gets the arm that was asked for, there and back, and stages are n
     const sent = await handler(override(value));
     assert.equal(sent.origin.custom.path, `/${expected}`);
     assert(!JSON.stringify(sent).replace(/x-origin-secret.*?\]/g, '').includes('s3cret'), JSON.stringify(sent));
-    const config = { ...read('origin-request').Records[0].cf.config, eventType: 'origin-response' };
-    const back = await handler({ Records: [{ cf: { config, request: sent, response: read('origin-response') } }] });
+    const back = await handler(returning(sent));
     assert.equal(field(back.headers, 'verge-arm'), expected);
     assert.equal(field(back.headers, 'cache-control')?.includes('no-store') ?? false, expected === 'canary');
   }
@@ -71,8 +70,7 @@ test('a name with odd letters is told back', async () => {
   const event = asking('v1');
   event.Records[0].cf.request.headers.host = [{ key: 'Host', value: 'a;b=c.example.com' }];
   const sent = await handler(event);
-  const config = { ...read('origin-request').Records[0].cf.config, eventType: 'origin-response' };
-  const back = await handler({ Records: [{ cf: { config, request: sent, response: read('origin-response') } }] });
+  const back = await handler(returning(sent));
   assert.match(field(back.headers, 'location'), /^https:\/\/a;b=c\.example\.com\//);
 });
 
@@ -80,8 +78,7 @@ test('an answer whose row has changed meanwhile is edited by no other row', asyn
   const there = await environment({ 'verge.toml': toml('bundled-alone', '', '1h'), 'table.json': bundle(row(1)) });
   const here = await environment({ 'verge.toml': toml('bundled-alone', '', '1h'), 'table.json': bundle(row(1, '/other')) });
   const sent = await there(request());
-  const config = { ...read('origin-request').Records[0].cf.config, eventType: 'origin-response' };
-  const { headers } = await here({ Records: [{ cf: { config, request: sent, response: read('origin-response') } }] });
+  const { headers } = await here(returning(sent));
   assert.equal(field(headers, 'location'), `https://${STAGE}/prod/v1/orders/8`);
   assert.equal(field(headers, 'api-version'), 'v1');
   assert.equal(field(headers, 'cache-control'), 'no-store');
@@ -141,8 +138,7 @@ test('fields that are long or beyond ASCII stay as they are, and change nothing'
   values.forEach((value, n) => assert.deepEqual(sent.headers[`x-${n}`].map((line) => line.value), [value, 'b']));
   const response = read('origin-response');
   response.headers['set-cookie'] = [{ key: 'Set-Cookie', value: `a=\u00e9\u4e2d; Domain=${STAGE}; Path=/prod/v1` }];
-  const config = { ...read('origin-request').Records[0].cf.config, eventType: 'origin-response' };
-  const { headers } = await handler({ Records: [{ cf: { config, request: sent, response } }] });
+  const { headers } = await handler(returning(sent, response));
   assert.equal(field(headers, 'set-cookie'), 'a=\u00e9\u4e2d; Path=/');
   assert.equal(field(headers, 'location'), 'https://api.example.com/orders/8');
 });
@@ -154,8 +150,7 @@ test('whatever an answer has besides, what concerns the router is edited', async
     const sent = await handler(asking('v1'));
     const headers = Object.fromEntries([`x-odd-${n}`, 'constructor'].map((key) => [key, [{ key, value: '\u00e9\ud800' }]]));
     headers.location = [{ key: 'Location', value: `https://${STAGE}/prod/v1/\u00e9` }, { key: 'Location', value: `https://${STAGE}/prod/v1/8` }];
-    const config = { ...read('origin-request').Records[0].cf.config, eventType: 'origin-response' };
-    const back = await handler({ Records: [{ cf: { config, request: sent, response: { status: '201', headers } } }] });
+    const back = await handler(returning(sent, { status: '201', headers }));
     assert.deepEqual(back.headers.location.map(({ value }) => value), ['https://api.example.com/\u00e9', 'https://api.example.com/8'], `after ${n}`);
     assert.equal(field(back.headers, 'api-version'), 'v1');
     assert.equal(field(back.headers, `x-odd-${n}`), '\u00e9\ud800');
@@ -237,8 +232,7 @@ test('without a configuration it stands in for the function of the AWS sample', 
     assert.equal(refused.status, '403', value);
   }
   // The way back finds its table by what the way there wrote down.
-  const config = { ...read('origin-request').Records[0].cf.config, eventType: 'origin-response' };
-  const back = await handler({ Records: [{ cf: { config, request: sent, response: read('origin-response') } }] });
+  const back = await handler(returning(sent));
   assert.equal(field(back.headers, 'location'), 'https://api.example.com/orders/8');
   delete process.env.AWS_ENDPOINT_URL_DYNAMODB;
   assert.equal((await handler(request())).status, '500');

@@ -143,6 +143,13 @@ export function request(change = () => {}) {
   return event;
 }
 
+// The way back of a request as the function sent it.
+export function returning(sent, response = read('origin-response')) {
+  const event = request((_, cf) => { cf.config.eventType = 'origin-response'; });
+  Object.assign(event.Records[0].cf, { request: sent, response });
+  return event;
+}
+
 export const asking = (version) => request(({ headers }) => {
   headers.accept = [{ key: 'Accept', value: `application/vnd.example.${version}+json` }];
 });
