@@ -146,7 +146,6 @@ impl<'e> Decision<'e> {
             tls: hop.tls,
             host: request.host,
             cut: Cut::of(forward, request),
-            overridden: forward.choice().filter(|choice| choice.by() == By::Override).and_then(arm),
             mark: way::mark(forward),
         };
         let path = forward.origin().base_path();
@@ -159,7 +158,8 @@ impl<'e> Decision<'e> {
         out.text(dialled.domain.as_str());
         out.text(path);
         out.text(uri);
-        out.write(|out| way.write(forward.hangs_on(), request.headers, out));
+        let overridden = forward.choice().filter(|choice| choice.by() == By::Override).and_then(arm);
+        out.write(|out| way.write(forward.hangs_on(), request.headers, overridden, out));
         let mut edits = edits::Written::over(request.headers, out);
         forward.edit_request(request, &hop, &mut edits);
         edits.end();

@@ -35,8 +35,6 @@ pub struct Way<'w> {
     pub host: &'w str,
     /// What became of the path.
     pub cut: Cut<'w>,
-    /// The arm that a tester asked for and got.
-    pub overridden: Option<&'w str>,
     /// What it came to.
     pub mark: u64,
 }
@@ -79,8 +77,15 @@ impl<'w> Cut<'w> {
 
 impl<'w> Way<'w> {
     /// Writes it: parts with `;` between them, none of which has one in it. The last are `fields`, with commas.
-    pub fn write<'n>(&self, fields: impl Iterator<Item = &'n HeaderName>, received: &HeaderMap, out: &mut Vec<u8>) {
-        let Self { now, tls, host, cut, overridden, mark } = self;
+    /// `overridden`: the arm that a tester asked for and got.
+    pub fn write<'n>(
+        &self,
+        fields: impl Iterator<Item = &'n HeaderName>,
+        received: &HeaderMap,
+        overridden: Option<&str>,
+        out: &mut Vec<u8>,
+    ) {
+        let Self { now, tls, host, cut, mark } = self;
         let mut digits = [0; 16];
         write_hex(&mut digits, *mark);
         out.extend_from_slice(FORM.as_bytes());
@@ -159,7 +164,6 @@ impl<'w> Written<'w> {
             tls: self.tls,
             host: &self.host,
             cut: Cut { kept: self.kept, cut: &self.cut, whole: self.whole },
-            overridden: None,
             mark: self.mark,
         }
     }
@@ -226,29 +230,29 @@ mod tests {
     use super::*;
     use http::header::{ACCEPT, CONNECTION, COOKIE, FORWARDED, TE, UPGRADE, VIA};
 
-    fn way<'w>(host: &'w str, cut: Cut<'w>, overridden: Option<&'w str>) -> Way<'w> {
-        Way { now: 1_767_225_600, tls: true, host, cut, overridden, mark: 42 }
+    fn way<'w>(host: &'w str, cut: Cut<'w>) -> Way<'w> {
+        Way { now: 1_767_225_600, tls: true, host, cut, mark: 42 }
     }
 
     /// What is written where a decision hangs on these fields, and each was received with these lines.
-    fn written(way: &Way<'_>, fields: &[(HeaderName, &[&str])]) -> String {
+    fn written(way: &Way<'_>, fields: &[(HeaderName, &[&str])], overridden: Option<&str>) -> String {
         let mut received = HeaderMap::new();
         for (name, line) in fields.iter().flat_map(|(name, lines)| lines.iter().map(move |line| (name, line))) {
             received.append(name, line.parse().unwrap());
         }
         let mut out = Vec::new();
-        way.write(fields.iter().map(|(name, _)| name), &received, &mut out);
+        way.write(fields.iter().map(|(name, _)| name), &received, overridden, &mut out);
         String::from_utf8(out).unwrap()
     }
 
     fn text(way: &Way<'_>) -> String {
-        written(way, &[(ACCEPT, &["a/b"]), (FORWARDED, &["for=\"a\";by=b", "c"]), (COOKIE, &["a=b"]), (TE, &[])])
+        written(way, &[(ACCEPT, &["a/b"]), (FORWARDED, &["for=\"a\";by=b", "c"]), (COOKIE, &["a=b"]), (TE, &[])], None)
     }
 
     #[test]
     fn it_is_read_as_it_was_written() {
         for (cut, whole) in [("", false), ("/orders", true), ("/v1/\u{e9};=", true)] {
-            let way = way("api;b.example.com:8443", Cut { kept: 7, cut, whole }, None);
+            let way = way("api;b.example.com:8443", Cut { kept: 7, cut, whole });
             let written = text(&way);
             assert!(written.bytes().all(|b| b.is_ascii_graphic()), "{written}");
             let read = Written::read(&written).unwrap();
@@ -260,14 +264,14 @@ mod tests {
 
     #[test]
     fn fields_that_the_origin_gets_otherwise_go_along_and_others_are_named() {
-        let fields = text(&way("a", Cut::default(), None)).rsplit(';').next().unwrap().to_owned();
+        let fields = text(&way("a", Cut::default())).rsplit(';').next().unwrap().to_owned();
         assert_eq!(fields, "accept,forwarded=for=3d=22a=22=3bby=3db,cookie,verge-version,verge-arm");
     }
 
     #[test]
     fn of_an_override_the_arm_goes_along_and_nothing_of_its_proof() {
         let received = [(VERGE_OVERRIDE, &["canary;1;secret"][..])];
-        let of = |overridden| written(&way("a", Cut::default(), overridden), &received);
+        let of = |overridden| written(&way("a", Cut::default()), &received, overridden);
         assert!(
             of(Some("canary")).ends_with(";verge-override=canary,verge-version,verge-arm"),
             "{}",
@@ -285,15 +289,15 @@ mod tests {
         let fields: Vec<(HeaderName, &[&str])> =
             fields.iter().map(|(name, lines)| (name.clone(), &lines[..])).collect();
         let host = "h".repeat(255);
-        let written_down = written(&way(&host, Cut::default(), None), &fields);
+        let written_down = written(&way(&host, Cut::default()), &fields, None);
         assert!(written_down.len() < 1783 && written_down.contains("forwarded==22"), "{written_down}");
-        let none = written(&way("a", Cut::default(), None), &[(FORWARDED, &[&longer, "a"])]);
+        let none = written(&way("a", Cut::default()), &[(FORWARDED, &[&longer, "a"])], None);
         assert!(!none.contains("forwarded"), "{none}");
     }
 
     #[test]
     fn what_is_something_else_is_not_read() {
-        let way = text(&way("a", Cut::default(), None));
+        let way = text(&way("a", Cut::default()));
         let others =
             [way.replacen('2', "1", 1), format!("{way};"), way.replace("a;0", "a;x"), way.replace(";0;;", ";0;=z;")];
         for text in ["", "2"].into_iter().chain(others.iter().map(|other| &**other)) {
