@@ -3,17 +3,17 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from ground import answers, free_port, wait_for
 
 VERGE = os.path.abspath(sys.argv[1])
 DOMAIN = "v1.stages.example.com"
@@ -77,25 +77,6 @@ fetch(url, init).then(async answer => done({
     status: answer.status, url: answer.url, headers: Object.fromEntries(answer.headers), body: await answer.text(),
 })).catch(error => done({error: String(error)}));
 """
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def wait_for(condition, what, patience=30):
-    deadline = time.monotonic() + patience
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"waited {patience} s for {what}"
-        time.sleep(0.02)
-    return found
-
-
-def answers(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def expect(name, actual, expected):

@@ -2,17 +2,16 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
+from ground import answers, free_port, wait_for
 
 VERGE = os.path.abspath(sys.argv[1])
 REGION = "us-east-1"
@@ -21,31 +20,13 @@ ALLOW = "*.execute-api.us-east-1.amazonaws.com"
 ROWS, BALLAST = 300, "x" * 8_000
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def wait_for(condition, what, patience=20):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {patience} s for {what}"
-        time.sleep(0.05)
-
-
-def answers(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 @contextmanager
 def moto():
     port = free_port()
     program = Path(sys.executable).with_name("moto_server")
     server = subprocess.Popen([program, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_for(lambda: answers(port), "moto")
+        wait_for(lambda: answers(port), "moto", patience=20)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
@@ -191,7 +172,7 @@ def an_api_is_loaded_on_demand(config, port):
 
     try:
         seen = []
-        wait_for(lambda: seen.append(code()) or seen[-1] == "unknown_version", "the API's rows")
+        wait_for(lambda: seen.append(code()) or seen[-1] == "unknown_version", "the API's rows", patience=20)
         expect("an API that was not asked for is not there", "no_table" in seen, True)
     finally:
         node.kill()

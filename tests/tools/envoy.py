@@ -9,7 +9,8 @@ import json
 import pathlib
 
 import yaml
-from listener import (CLEAR, FILTER, NOWHERE, SHOWN, VERGE, ClearStage, Envoy, TableServer, answer_names, eventually, free,
+from ground import free_port
+from listener import (CLEAR, FILTER, NOWHERE, SHOWN, VERGE, ClearStage, Envoy, TableServer, answer_names, eventually,
                       manager, plugin, validate)
 from node import DOMAIN, Node
 from trap import trapping
@@ -147,7 +148,7 @@ def fed_by_a_node(around, node):
 
         # A change of the table is here within a tick or two of each worker.
         write(row("v1", **port), row("v2", **port), row("v3", SHOWN, **port), row("v4", NOWHERE),
-              row("v5", port=free()), row("v6", **port), row("v7", **port))
+              row("v5", port=free_port()), row("v6", **port), row("v7", **port))
         eventually("the table has changed", lambda: all(envoy.ask(APIVER="v7")[0] == 200 for _ in range(20)))
         problem(envoy.ask(APIVER="v3"), 502, "origin_tls")
         problem(envoy.ask(APIVER="v4"), 502, "origin_unreachable")

@@ -12,10 +12,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import zlib
 
 import yaml
+from ground import free_port, wait_for
 from node import DOMAIN
 
 ENVOY, VERGE = sys.argv[1:]
@@ -25,20 +25,8 @@ NOWHERE = "nowhere.execute-api.eu-central-1.amazonaws.com"
 CLEAR = "clear.execute-api.eu-central-1.amazonaws.com"
 
 
-def free():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 def eventually(what, holds, patience=90):
-    """Waits for a condition, and returns what it gave."""
-    last = time.monotonic() + patience
-    while time.monotonic() < last:
-        if found := holds():
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"not within {patience} s: {what}")
+    return wait_for(holds, what, patience)
 
 
 def answer_names():
@@ -147,7 +135,7 @@ class Envoy:
     """Envoy with a configuration; `ask` sends a request, `stat` reads a statistic of the filter's."""
 
     def __init__(self, config, threads=2):
-        self.port, self.admin, self.threads = free(), free(), threads
+        self.port, self.admin, self.threads = free_port(), free_port(), threads
         listener = config["static_resources"]["listeners"][0]
         listener["address"]["socket_address"] |= {"address": "127.0.0.1", "port_value": self.port}
         config["admin"] = {"address": {"socket_address": {"address": "127.0.0.1", "port_value": self.admin}}}
